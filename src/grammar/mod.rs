@@ -1,0 +1,3 @@
+//! Words: text or bytes to values and back. Pure: no files, no clock, no environment. Everything here is fuzzed.
+
+pub mod reference;

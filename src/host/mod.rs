@@ -1,0 +1,1 @@
+//! Facts about this host, probed once, and what they mean.

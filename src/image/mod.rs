@@ -1,0 +1,3 @@
+//! Images: their configuration, unpacking, pulling, removal.
+
+pub mod config;

@@ -1,0 +1,21 @@
+//! Coracle: containers and images for one user; no daemon, no root, no subordinate ids.
+//!
+//! The rooms in layer order; a room names only rooms above it. docs/ARCHITECTURE.md is the map.
+
+pub mod error;
+// layer 0: the kernel; imports nothing of ours; the only room with unsafe code
+pub mod sys;
+// layer 1: words; pure parsing and printing
+pub mod grammar;
+// layer 2: the disk
+pub mod store;
+// layer 3: the trades
+pub mod host;
+pub mod registry;
+pub mod image;
+pub mod container;
+pub mod monitor;
+// layer 4: faces
+pub mod wire;
+pub mod ui;
+pub mod cli;

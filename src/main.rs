@@ -1,0 +1,9 @@
+//! Chooses the role before anything else happens; never starts a thread.
+
+fn main() -> std::process::ExitCode {
+    let args: Vec<std::ffi::OsString> = std::env::args_os().collect();
+    if args.get(1).is_some_and(|a| a == coracle::monitor::ROLE) {
+        coracle::monitor::main();
+    }
+    coracle::cli::main(args)
+}
