@@ -1,1 +1,3 @@
 //! Facts about this host, probed once, and what they mean.
+
+pub mod paths;
