@@ -60,7 +60,12 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 impl Error {
     /// Returns an error whose `text` says what failed and on what: lower case, no full stop, user's words in backticks.
     pub fn new(kind: Kind, text: impl Into<String>) -> Error {
-        Error { kind, text: text.into(), cause: None, hint: None }
+        Error {
+            kind,
+            text: text.into(),
+            cause: None,
+            hint: None,
+        }
     }
 
     /// Adds why it failed, as far as known.

@@ -10,12 +10,12 @@ pub mod grammar;
 // layer 2: the disk
 pub mod store;
 // layer 3: the trades
-pub mod host;
-pub mod registry;
-pub mod image;
 pub mod container;
+pub mod host;
+pub mod image;
 pub mod monitor;
+pub mod registry;
 // layer 4: faces
-pub mod wire;
-pub mod ui;
 pub mod cli;
+pub mod ui;
+pub mod wire;

@@ -56,7 +56,9 @@ pub fn paths(options: &Options) -> Result<Paths> {
         Some(root) => absolute(root)?,
         None => default_data(&env, || home_of(&read_passwd(), uid)).ok_or_else(|| {
             Error::new(Kind::Host, "cannot find your home folder")
-                .because(format!("HOME is not set and user {uid} is not in /etc/passwd"))
+                .because(format!(
+                    "HOME is not set and user {uid} is not in /etc/passwd"
+                ))
                 .hint("set HOME, or name a folder for the store with CORACLE_ROOT")
         })?,
     };
@@ -70,7 +72,9 @@ pub fn paths(options: &Options) -> Result<Paths> {
 /// Returns the home folder of the calling user: `HOME`, else the one in /etc/passwd; `None` when neither knows.
 pub fn home() -> Option<PathBuf> {
     let uid = nix::unistd::geteuid().as_raw();
-    variable("HOME").filter(|p| p.is_absolute()).or_else(|| home_of(&read_passwd(), uid))
+    variable("HOME")
+        .filter(|p| p.is_absolute())
+        .or_else(|| home_of(&read_passwd(), uid))
 }
 
 /// Returns a storage driver named by CORACLE_STORAGE_DRIVER.
@@ -80,18 +84,24 @@ pub fn forced_driver() -> Option<String> {
 
 /// Returns the folders of `PATH`, in order, for looking up a helper program.
 pub fn program_folders() -> Vec<PathBuf> {
-    let path = std::env::var_os("PATH").unwrap_or_else(|| OsString::from("/usr/local/bin:/usr/bin:/bin"));
-    std::env::split_paths(&path).filter(|p| p.is_absolute()).collect()
+    let path =
+        std::env::var_os("PATH").unwrap_or_else(|| OsString::from("/usr/local/bin:/usr/bin:/bin"));
+    std::env::split_paths(&path)
+        .filter(|p| p.is_absolute())
+        .collect()
 }
 
 /// An empty variable counts as not set, as the XDG base directory specification wants.
 fn variable(name: &str) -> Option<PathBuf> {
-    std::env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from)
+    std::env::var_os(name)
+        .filter(|v| !v.is_empty())
+        .map(PathBuf::from)
 }
 
 fn absolute(path: &Path) -> Result<PathBuf> {
-    std::path::absolute(path)
-        .map_err(|e| Error::new(Kind::Usage, format!("invalid folder `{}`", path.display())).because(e))
+    std::path::absolute(path).map_err(|e| {
+        Error::new(Kind::Usage, format!("invalid folder `{}`", path.display())).because(e)
+    })
 }
 
 /// The data folder where none was named. Relative XDG paths are ignored, as the specification wants.
@@ -99,14 +109,22 @@ fn default_data(env: &Env, passwd_home: impl FnOnce() -> Option<PathBuf>) -> Opt
     if let Some(data_home) = env.data_home.as_ref().filter(|p| p.is_absolute()) {
         return Some(data_home.join("coracle"));
     }
-    let home = env.home.clone().filter(|p| p.is_absolute()).or_else(passwd_home)?;
+    let home = env
+        .home
+        .clone()
+        .filter(|p| p.is_absolute())
+        .or_else(passwd_home)?;
     Some(home.join(".local/share/coracle"))
 }
 
 /// The runtime folder where none was named: the first candidate whose parent is ours, else the one in /tmp.
 fn default_runtime(env: &Env, run_user: &Path, tmp: &Path, uid: u32) -> Result<PathBuf> {
     let session = run_user.join(uid.to_string());
-    let candidates = env.runtime_dir.iter().filter(|p| p.is_absolute()).chain([&session]);
+    let candidates = env
+        .runtime_dir
+        .iter()
+        .filter(|p| p.is_absolute())
+        .chain([&session]);
     for parent in candidates {
         // after `su` the variable still names the other user's folder
         if fs_err::metadata(parent).is_ok_and(|m| m.is_dir() && m.uid() == uid)
@@ -121,14 +139,20 @@ fn default_runtime(env: &Env, run_user: &Path, tmp: &Path, uid: u32) -> Result<P
 /// Makes `path` (0700) unless it is there, and returns it when it is a real folder of `uid` that is closed to others.
 fn private(path: &Path, uid: u32) -> Result<PathBuf> {
     let refuse = |cause: String| {
-        Error::new(Kind::Host, format!("cannot use `{}` as the runtime folder", path.display()))
-            .because(cause)
-            .hint("name a folder of yours with CORACLE_RUNROOT")
+        Error::new(
+            Kind::Host,
+            format!("cannot use `{}` as the runtime folder", path.display()),
+        )
+        .because(cause)
+        .hint("name a folder of yours with CORACLE_RUNROOT")
     };
     // lstat first: on the way of `run` the folder is there nearly always
     let meta = match fs_err::symlink_metadata(path) {
         Err(e) if e.kind() == ErrorKind::NotFound => {
-            let made = std::fs::DirBuilder::new().mode(0o700).recursive(true).create(path);
+            let made = std::fs::DirBuilder::new()
+                .mode(0o700)
+                .recursive(true)
+                .create(path);
             // two first commands at once: the other one made it
             if let Err(e) = made
                 && e.kind() != ErrorKind::AlreadyExists
@@ -146,14 +170,19 @@ fn private(path: &Path, uid: u32) -> Result<PathBuf> {
         return Err(refuse(format!("it belongs to user {}", meta.uid())));
     }
     if meta.mode() & 0o077 != 0 {
-        return Err(refuse(format!("mode {:o} lets others in", meta.mode() & 0o7777)));
+        return Err(refuse(format!(
+            "mode {:o} lets others in",
+            meta.mode() & 0o7777
+        )));
     }
     Ok(path.to_owned())
 }
 
 fn read_passwd() -> String {
     // without NSS: a static program cannot load its modules, and a folder named by HOME is the normal case
-    fs_err::read("/etc/passwd").map(|b| String::from_utf8_lossy(&b).into_owned()).unwrap_or_default()
+    fs_err::read("/etc/passwd")
+        .map(|b| String::from_utf8_lossy(&b).into_owned())
+        .unwrap_or_default()
 }
 
 /// Returns the home folder that the text of a passwd(5) file gives to `uid`.
@@ -173,7 +202,8 @@ mod tests {
     use super::*;
 
     fn scratch(name: &str) -> PathBuf {
-        let path = std::env::temp_dir().join(format!("coracle-paths-{}-{name}", std::process::id()));
+        let path =
+            std::env::temp_dir().join(format!("coracle-paths-{}-{name}", std::process::id()));
         let _ = std::fs::remove_dir_all(&path); // left by an earlier run of the same pid, or absent
         std::fs::create_dir_all(&path).unwrap();
         path
@@ -188,13 +218,25 @@ mod tests {
         let some = |s: &str| Some(PathBuf::from(s));
         let cases = [
             (some("/x"), some("/h"), some("/x/coracle")),
-            (some("relative"), some("/h"), some("/h/.local/share/coracle")),
+            (
+                some("relative"),
+                some("/h"),
+                some("/h/.local/share/coracle"),
+            ),
             (None, some("/h"), some("/h/.local/share/coracle")),
-            (None, some("not/absolute"), some("/passwd/.local/share/coracle")),
+            (
+                None,
+                some("not/absolute"),
+                some("/passwd/.local/share/coracle"),
+            ),
             (None, None, some("/passwd/.local/share/coracle")),
         ];
         for (data_home, home, want) in cases {
-            let env = Env { data_home, home, ..Env::default() };
+            let env = Env {
+                data_home,
+                home,
+                ..Env::default()
+            };
             assert_eq!(default_data(&env, || some("/passwd")), want, "{env:?}");
         }
         assert_eq!(default_data(&Env::default(), || None), None);
@@ -213,7 +255,10 @@ mod tests {
     fn the_runtime_folder_is_made_closed_and_kept() {
         let uid = nix::unistd::geteuid().as_raw();
         let base = scratch("kept");
-        let env = Env { runtime_dir: Some(base.clone()), ..Env::default() };
+        let env = Env {
+            runtime_dir: Some(base.clone()),
+            ..Env::default()
+        };
         for _ in 0..2 {
             let runtime = default_runtime(&env, Path::new("/nowhere"), &base, uid).unwrap();
             assert_eq!(runtime, base.join("coracle"));
@@ -241,7 +286,12 @@ mod tests {
 
         std::fs::create_dir(base.join(&name)).unwrap();
         chmod(&base.join(&name), 0o755);
-        assert!(from_tmp().unwrap_err().to_string().contains("mode 755 lets others in"));
+        assert!(
+            from_tmp()
+                .unwrap_err()
+                .to_string()
+                .contains("mode 755 lets others in")
+        );
         std::fs::remove_dir(base.join(&name)).unwrap();
 
         std::fs::create_dir(base.join("real")).unwrap();
@@ -251,13 +301,21 @@ mod tests {
 
         std::fs::create_dir(base.join("theirs")).unwrap();
         chmod(&base.join("theirs"), 0o700);
-        let error = private(&base.join("theirs"), uid + 1).unwrap_err().to_string();
+        let error = private(&base.join("theirs"), uid + 1)
+            .unwrap_err()
+            .to_string();
         assert!(error.contains(&format!("belongs to user {uid}")), "{error}");
 
         // XDG_RUNTIME_DIR of another user, as after `su`: the next candidate is taken
-        let env = Env { runtime_dir: Some(PathBuf::from("/proc/1")), ..Env::default() };
+        let env = Env {
+            runtime_dir: Some(PathBuf::from("/proc/1")),
+            ..Env::default()
+        };
         if uid != 0 {
-            assert_eq!(default_runtime(&env, Path::new("/nowhere"), &base, uid).unwrap(), base.join(&name));
+            assert_eq!(
+                default_runtime(&env, Path::new("/nowhere"), &base, uid).unwrap(),
+                base.join(&name)
+            );
         }
         std::fs::remove_dir_all(base).unwrap();
     }

@@ -89,7 +89,10 @@ pub struct ContainerConfig {
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub attach_stderr: bool,
     /// `80/tcp` -> {}.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "null_default")]
+    #[serde(
+        skip_serializing_if = "BTreeMap::is_empty",
+        deserialize_with = "null_default"
+    )]
     pub exposed_ports: BTreeMap<String, Empty>,
     /// A pseudo terminal is the program's stdio.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
@@ -101,7 +104,10 @@ pub struct ContainerConfig {
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub stdin_once: bool,
     /// `KEY=value`.
-    #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "null_default")]
+    #[serde(
+        skip_serializing_if = "Vec::is_empty",
+        deserialize_with = "null_default"
+    )]
     pub env: Vec<String>,
     /// Arguments of the entrypoint, or the command itself.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -116,16 +122,25 @@ pub struct ContainerConfig {
     #[serde(skip_serializing_if = "String::is_empty")]
     pub image: String,
     /// Paths that get an anonymous volume.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "null_default")]
+    #[serde(
+        skip_serializing_if = "BTreeMap::is_empty",
+        deserialize_with = "null_default"
+    )]
     pub volumes: BTreeMap<String, Empty>,
     /// Directory the program starts in; empty means `/`.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub working_dir: String,
     /// Build triggers.
-    #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "null_default")]
+    #[serde(
+        skip_serializing_if = "Vec::is_empty",
+        deserialize_with = "null_default"
+    )]
     pub on_build: Vec<String>,
     /// User's labels.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "null_default")]
+    #[serde(
+        skip_serializing_if = "BTreeMap::is_empty",
+        deserialize_with = "null_default"
+    )]
     pub labels: BTreeMap<String, String>,
     /// Signal that asks the program to end (`SIGTERM` when absent).
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -171,6 +186,8 @@ fn is_zero(n: &i64) -> bool {
 }
 
 /// Go writes `null` for an empty map or list.
-fn null_default<'de, D: serde::Deserializer<'de>, T: Default + Deserialize<'de>>(d: D) -> Result<T, D::Error> {
+fn null_default<'de, D: serde::Deserializer<'de>, T: Default + Deserialize<'de>>(
+    d: D,
+) -> Result<T, D::Error> {
     Ok(Option::<T>::deserialize(d)?.unwrap_or_default())
 }

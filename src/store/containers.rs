@@ -158,7 +158,10 @@ pub struct RestartPolicy {
 
 impl Default for RestartPolicy {
     fn default() -> RestartPolicy {
-        RestartPolicy { name: "no".to_owned(), maximum_retry_count: 0 }
+        RestartPolicy {
+            name: "no".to_owned(),
+            maximum_retry_count: 0,
+        }
     }
 }
 
@@ -199,7 +202,10 @@ pub struct LogConfig {
 
 impl Default for LogConfig {
     fn default() -> LogConfig {
-        LogConfig { driver: "json-file".to_owned(), config: BTreeMap::new() }
+        LogConfig {
+            driver: "json-file".to_owned(),
+            config: BTreeMap::new(),
+        }
     }
 }
 

@@ -14,7 +14,10 @@ pub struct SysError {
 impl SysError {
     /// Returns the error of `call`, written as in strace: `openat2("etc", O_PATH)`.
     pub fn new(call: impl Into<String>, errno: Errno) -> SysError {
-        SysError { call: call.into(), errno }
+        SysError {
+            call: call.into(),
+            errno,
+        }
     }
 
     /// Returns the error of `call` with the calling thread's errno.
@@ -30,7 +33,13 @@ impl SysError {
 
 impl fmt::Display for SysError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ({}: {:?})", sentence(self.errno), self.call, self.errno)
+        write!(
+            f,
+            "{} ({}: {:?})",
+            sentence(self.errno),
+            self.call,
+            self.errno
+        )
     }
 }
 
@@ -41,7 +50,9 @@ pub fn sentence(errno: Errno) -> String {
     let text = errno.desc();
     let mut chars = text.chars();
     match (chars.next(), chars.next()) {
-        (Some(a), Some(b)) if b.is_lowercase() => format!("{}{}", a.to_lowercase(), &text[a.len_utf8()..]),
+        (Some(a), Some(b)) if b.is_lowercase() => {
+            format!("{}{}", a.to_lowercase(), &text[a.len_utf8()..])
+        }
         _ => text.to_owned(),
     }
 }
