@@ -5,7 +5,7 @@
 
 mod error;
 
-pub use error::SysError;
+pub use error::{SysError, sentence};
 
 /// The result of every system call wrapper.
 pub type Result<T, E = SysError> = std::result::Result<T, E>;
