@@ -4,6 +4,7 @@
 //! leaves this room as `OwnedFd`, `BorrowedFd`, `CStr` and plain enums. A failed call carries its arguments.
 
 mod error;
+pub mod thread;
 
 pub use error::{SysError, sentence};
 

@@ -1,0 +1,68 @@
+//! The one way to start a thread: it marks the process, so that a fork can refuse.
+//!
+//! A fork of a process with threads copies one of them and the locks of all, which is why a process that has started a
+//! thread spawns `/proc/self/exe` with a role instead. The mark is never taken back: a thread that has ended may have
+//! left an allocator arena or a lock of the C library behind.
+
+use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{Builder, JoinHandle, Scope, ScopedJoinHandle};
+
+use nix::errno::Errno;
+
+use super::{Result, SysError};
+
+static THREADED: AtomicBool = AtomicBool::new(false);
+
+/// Returns whether this process has ever started a thread through this room.
+pub fn is_threaded() -> bool {
+    THREADED.load(Ordering::Relaxed)
+}
+
+/// Marks the process for a library that starts its threads itself (tokio's blocking pool); call it before the library.
+pub fn mark_threaded() {
+    THREADED.store(true, Ordering::Relaxed);
+}
+
+/// Starts a thread called `name` (at most 15 bytes are seen in /proc).
+pub fn spawn<T: Send + 'static>(
+    name: &str,
+    body: impl FnOnce() -> T + Send + 'static,
+) -> Result<JoinHandle<T>> {
+    mark_threaded();
+    Builder::new().name(name.to_owned()).spawn(body).map_err(|e| refused(name, &e))
+}
+
+/// Starts a thread that ends before `scope` does and may therefore borrow from outside.
+pub fn spawn_scoped<'scope, 'env, T: Send + 'scope>(
+    scope: &'scope Scope<'scope, 'env>,
+    name: &str,
+    body: impl FnOnce() -> T + Send + 'scope,
+) -> Result<ScopedJoinHandle<'scope, T>> {
+    mark_threaded();
+    Builder::new().name(name.to_owned()).spawn_scoped(scope, body).map_err(|e| refused(name, &e))
+}
+
+fn refused(name: &str, e: &io::Error) -> SysError {
+    SysError::new(format!("clone3(thread `{name}`)"), Errno::from_raw(e.raw_os_error().unwrap_or(0)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_thread_marks_the_process_before_it_runs() {
+        let marked_inside = spawn("mark", is_threaded).expect("a thread").join().expect("no panic");
+        assert!(marked_inside && is_threaded());
+    }
+
+    #[test]
+    fn a_scoped_thread_borrows_and_returns() {
+        let text = String::from("borrowed");
+        let length = std::thread::scope(|s| {
+            spawn_scoped(s, "scoped", || text.len()).expect("a thread").join().expect("no panic")
+        });
+        assert_eq!(length, 8);
+    }
+}
