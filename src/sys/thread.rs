@@ -30,7 +30,10 @@ pub fn spawn<T: Send + 'static>(
     body: impl FnOnce() -> T + Send + 'static,
 ) -> Result<JoinHandle<T>> {
     mark_threaded();
-    Builder::new().name(name.to_owned()).spawn(body).map_err(|e| refused(name, &e))
+    Builder::new()
+        .name(name.to_owned())
+        .spawn(body)
+        .map_err(|e| refused(name, &e))
 }
 
 /// Starts a thread that ends before `scope` does and may therefore borrow from outside.
@@ -40,11 +43,17 @@ pub fn spawn_scoped<'scope, 'env, T: Send + 'scope>(
     body: impl FnOnce() -> T + Send + 'scope,
 ) -> Result<ScopedJoinHandle<'scope, T>> {
     mark_threaded();
-    Builder::new().name(name.to_owned()).spawn_scoped(scope, body).map_err(|e| refused(name, &e))
+    Builder::new()
+        .name(name.to_owned())
+        .spawn_scoped(scope, body)
+        .map_err(|e| refused(name, &e))
 }
 
 fn refused(name: &str, e: &io::Error) -> SysError {
-    SysError::new(format!("clone3(thread `{name}`)"), Errno::from_raw(e.raw_os_error().unwrap_or(0)))
+    SysError::new(
+        format!("clone3(thread `{name}`)"),
+        Errno::from_raw(e.raw_os_error().unwrap_or(0)),
+    )
 }
 
 #[cfg(test)]
@@ -53,7 +62,10 @@ mod tests {
 
     #[test]
     fn a_thread_marks_the_process_before_it_runs() {
-        let marked_inside = spawn("mark", is_threaded).expect("a thread").join().expect("no panic");
+        let marked_inside = spawn("mark", is_threaded)
+            .expect("a thread")
+            .join()
+            .expect("no panic");
         assert!(marked_inside && is_threaded());
     }
 
@@ -61,7 +73,10 @@ mod tests {
     fn a_scoped_thread_borrows_and_returns() {
         let text = String::from("borrowed");
         let length = std::thread::scope(|s| {
-            spawn_scoped(s, "scoped", || text.len()).expect("a thread").join().expect("no panic")
+            spawn_scoped(s, "scoped", || text.len())
+                .expect("a thread")
+                .join()
+                .expect("no panic")
         });
         assert_eq!(length, 8);
     }
