@@ -3,8 +3,16 @@
 //! The only room where `unsafe` is allowed; every block has a SAFETY line that names its invariant, and everything
 //! leaves this room as `OwnedFd`, `BorrowedFd`, `CStr` and plain enums. A failed call carries its arguments.
 
+pub(crate) mod copy;
 mod error;
 pub mod thread;
+pub(crate) mod fd;
+pub(crate) mod mount;
+pub(crate) mod process;
+pub(crate) mod socket;
+pub(crate) mod spawn;
+mod stub;
+pub(crate) mod tty;
 
 pub use error::{SysError, sentence};
 

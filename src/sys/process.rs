@@ -1,0 +1,205 @@
+//! Processes: the one fork, pidfds, waiting, who is alive.
+
+#![allow(unsafe_code)]
+
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+use std::os::unix::process::CommandExt;
+
+use nix::errno::Errno;
+
+use super::fd::{number, owned};
+use super::{Result, SysError};
+
+/// Pid and pidfd of a child.
+#[derive(Debug)]
+pub(crate) struct Child {
+    /// Pid in our pid namespace.
+    pub(crate) pid: i32,
+    /// Its pidfd; polls readable when it has ended.
+    pub(crate) pidfd: OwnedFd,
+}
+
+/// How a process ended: 0..255, or 128 + signal.
+pub(crate) fn exit_code(status: &nix::sys::wait::WaitStatus) -> i32 {
+    use nix::sys::wait::WaitStatus::{Exited, Signaled};
+    match status {
+        Exited(_, code) => *code,
+        Signaled(_, signal, _) => 128 + *signal as i32,
+        _ => 255,
+    }
+}
+
+/// struct clone_args, clone3(2).
+#[repr(C)]
+#[derive(Default)]
+struct CloneArgs {
+    flags: u64,
+    pidfd: u64,
+    child_tid: u64,
+    parent_tid: u64,
+    exit_signal: u64,
+    stack: u64,
+    stack_size: u64,
+    tls: u64,
+    set_tid: u64,
+    set_tid_size: u64,
+    cgroup: u64,
+}
+
+/// Forks with new namespaces (CLONE_NEW* in `flags`); the child runs `body`, which must not return.
+///
+/// # Panics
+/// In a process that has started a thread: the child could then inherit a lock that nobody will ever release.
+pub(crate) fn fork(flags: u64, body: impl FnOnce() -> std::convert::Infallible) -> Result<Child> {
+    assert_single_threaded();
+    let mut pidfd: libc::c_int = -1;
+    let arguments = CloneArgs {
+        flags: flags | libc::CLONE_PIDFD as u64,
+        pidfd: &raw mut pidfd as u64,
+        exit_signal: libc::SIGCHLD as u64,
+        ..CloneArgs::default()
+    };
+    // SAFETY: a clone without CLONE_VM is a fork; the process has one thread, so that the child's copy is consistent.
+    let pid = unsafe {
+        libc::syscall(libc::SYS_clone3, &raw const arguments, std::mem::size_of::<CloneArgs>())
+    };
+    if pid == 0 {
+        match body() {}
+    }
+    let pid = number(pid, || format!("clone3({flags:#x})"))? as i32;
+    Ok(Child { pid, pidfd: owned(pidfd.into(), || "clone3(CLONE_PIDFD)".to_owned())? })
+}
+
+/// Forks a sibling (CLONE_PARENT): `None` in it. Used inside a child, to enter a pid namespace joined before.
+pub(crate) fn fork_sibling() -> Result<Option<Child>> {
+    let mut pidfd: libc::c_int = -1;
+    let arguments = CloneArgs {
+        flags: (libc::CLONE_PIDFD | libc::CLONE_PARENT) as u64,
+        pidfd: &raw mut pidfd as u64,
+        ..CloneArgs::default()
+    };
+    // SAFETY: as in `fork`: a child of a fork has one thread.
+    let pid = unsafe {
+        libc::syscall(libc::SYS_clone3, &raw const arguments, std::mem::size_of::<CloneArgs>())
+    };
+    match number(pid, || "clone3(CLONE_PARENT)".to_owned())? {
+        0 => Ok(None),
+        pid => {
+            let pidfd = owned(pidfd.into(), || "clone3(CLONE_PIDFD)".to_owned())?;
+            Ok(Some(Child { pid: pid as i32, pidfd }))
+        }
+    }
+}
+
+fn assert_single_threaded() {
+    #[cfg(debug_assertions)]
+    {
+        let threads = std::fs::read_dir("/proc/self/task").map_or(1, Iterator::count);
+        assert!(threads <= 1 || cfg!(test), "fork in a process with {threads} threads");
+    }
+}
+
+/// Leaves the caller's session and process tree: the parent returns to its caller's wait, the child goes on as nobody's
+/// child.
+pub(crate) fn detach() -> Result<()> {
+    nix::unistd::setsid().map_err(|e| SysError::new("setsid()", e))?;
+    assert_single_threaded();
+    // SAFETY: one thread, see `fork`.
+    match number(unsafe { libc::fork() }.into(), || "fork()".to_owned())? {
+        0 => Ok(()),
+        // SAFETY: the parent ends at once without running destructors.
+        _ => unsafe { libc::_exit(0) },
+    }
+}
+
+/// Starts our own program in another role (argv[1]), with `socket` as its stdin and no other descriptor. Works with any
+/// number of threads. Returns when the role has detached itself.
+pub(crate) fn spawn_role(role: &str, socket: OwnedFd) -> Result<()> {
+    // stderr stays: a panic of the role is then seen somewhere; the role replaces it as soon as it has its own.
+    #[expect(clippy::disallowed_methods, reason = "the one place that starts a role")]
+    let status = std::process::Command::new("/proc/self/exe")
+        .arg0("coracle")
+        .arg(role)
+        .stdin(socket)
+        .stdout(std::process::Stdio::null())
+        .current_dir("/")
+        .status()
+        .map_err(|e| SysError::new("posix_spawn(/proc/self/exe)", errno_of(&e)))?;
+    if status.success() { Ok(()) } else { Err(SysError::new("posix_spawn(/proc/self/exe)", Errno::ECHILD)) }
+}
+
+fn errno_of(e: &std::io::Error) -> Errno {
+    Errno::from_raw(e.raw_os_error().unwrap_or(libc::EIO))
+}
+
+/// Opens a pidfd of `pid` and checks that it is still the process that started at `start` (clock ticks since boot).
+/// `None`: that process is gone (or a zombie).
+pub(crate) fn open_pid(pid: i32, start: u64) -> Result<Option<OwnedFd>> {
+    // SAFETY: plain system call with numbers.
+    let fd = match owned(unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) }, || {
+        format!("pidfd_open({pid})")
+    }) {
+        Ok(fd) => fd,
+        Err(e) if e.errno() == Errno::ESRCH || e.errno() == Errno::EINVAL => return Ok(None),
+        Err(e) => return Err(e),
+    };
+    Ok((start_time(pid) == Some(start)).then_some(fd))
+}
+
+/// Sends a signal through a pidfd; a process that is gone is no error.
+pub(crate) fn signal(pidfd: BorrowedFd<'_>, signal: i32) -> Result<()> {
+    let null: *const libc::siginfo_t = std::ptr::null();
+    // SAFETY: a null siginfo means that the kernel fills it as kill(2) would.
+    let r = unsafe { libc::syscall(libc::SYS_pidfd_send_signal, pidfd.as_raw_fd(), signal, null, 0) };
+    match number(r, || format!("pidfd_send_signal({signal})")) {
+        Err(e) if e.errno() == Errno::ESRCH => Ok(()),
+        other => other.map(drop),
+    }
+}
+
+/// Start time of a process in clock ticks since boot (proc_pid_stat(5), field 22); `None` when there is no such process
+/// or it is a zombie: a zombie keeps its start time, so pid and start time alone do not say that it lives.
+pub(crate) fn start_time(pid: i32) -> Option<u64> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let mut fields = stat.rsplit_once(')')?.1.split_ascii_whitespace();
+    match fields.next()? {
+        "Z" | "X" => None,
+        _ => fields.nth(18)?.parse().ok(),
+    }
+}
+
+/// Waits for a child by pid; returns its exit code.
+pub(crate) fn wait(pid: i32) -> Result<i32> {
+    loop {
+        match nix::sys::wait::waitpid(nix::unistd::Pid::from_raw(pid), None) {
+            Ok(status) => return Ok(exit_code(&status)),
+            Err(Errno::EINTR) => {}
+            Err(e) => return Err(SysError::new(format!("waitpid({pid})"), e)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_is_known_by_pid_and_start_time() {
+        let pid = std::process::id() as i32;
+        let start = start_time(pid).expect("we live");
+        assert!(open_pid(pid, start).expect("pidfd").is_some());
+        assert!(open_pid(pid, start + 1).expect("pidfd").is_none());
+    }
+
+    #[test]
+    fn a_zombie_has_no_start_time() {
+        let child = fork(0, || std::process::exit(7)).expect("fork");
+        let mut fds = [nix::poll::PollFd::new(
+            std::os::fd::AsFd::as_fd(&child.pidfd),
+            nix::poll::PollFlags::POLLIN,
+        )];
+        nix::poll::poll(&mut fds, nix::poll::PollTimeout::NONE).expect("poll");
+        assert_eq!(start_time(child.pid), None);
+        assert_eq!(wait(child.pid).expect("wait"), 7);
+    }
+}
