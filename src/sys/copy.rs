@@ -89,8 +89,18 @@ fn copy_folder(from: BorrowedFd<'_>, to: BorrowedFd<'_>) -> nix::Result<()> {
     Ok(())
 }
 
-fn copy_file(from: BorrowedFd<'_>, to: BorrowedFd<'_>, name: &CStr, stat: &FileStat) -> nix::Result<()> {
-    let read = openat(from, name, OFlag::O_RDONLY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC, Mode::empty())?;
+fn copy_file(
+    from: BorrowedFd<'_>,
+    to: BorrowedFd<'_>,
+    name: &CStr,
+    stat: &FileStat,
+) -> nix::Result<()> {
+    let read = openat(
+        from,
+        name,
+        OFlag::O_RDONLY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC,
+        Mode::empty(),
+    )?;
     let write = openat(
         to,
         name,
@@ -102,7 +112,10 @@ fn copy_file(from: BorrowedFd<'_>, to: BorrowedFd<'_>, name: &CStr, stat: &FileS
     std::io::copy(&mut source, &mut target)
         .map_err(|e| Errno::from_raw(e.raw_os_error().unwrap_or(libc::EIO)))?;
     copy_attributes(source.as_fd(), target.as_fd());
-    fchmod(target.as_fd(), Mode::from_bits_truncate(stat.st_mode & 0o7777))?;
+    fchmod(
+        target.as_fd(),
+        Mode::from_bits_truncate(stat.st_mode & 0o7777),
+    )?;
     set_times(to, name, stat)
 }
 
@@ -115,12 +128,21 @@ fn finish_folder(from: BorrowedFd<'_>, to: BorrowedFd<'_>) -> nix::Result<()> {
 }
 
 fn times(stat: &FileStat) -> (TimeSpec, TimeSpec) {
-    (TimeSpec::new(stat.st_atime, stat.st_atime_nsec), TimeSpec::new(stat.st_mtime, stat.st_mtime_nsec))
+    (
+        TimeSpec::new(stat.st_atime, stat.st_atime_nsec),
+        TimeSpec::new(stat.st_mtime, stat.st_mtime_nsec),
+    )
 }
 
 fn set_times(at: BorrowedFd<'_>, name: &CStr, stat: &FileStat) -> nix::Result<()> {
     let (access, modification) = times(stat);
-    utimensat(at, name, &access, &modification, nix::sys::stat::UtimensatFlags::NoFollowSymlink)
+    utimensat(
+        at,
+        name,
+        &access,
+        &modification,
+        nix::sys::stat::UtimensatFlags::NoFollowSymlink,
+    )
 }
 
 /// Copies `user.coracle.*`: recorded owners and modes. Best effort: a file system without user attributes has none.
@@ -129,9 +151,20 @@ fn copy_attributes(from: BorrowedFd<'_>, to: BorrowedFd<'_>) {
     let name = c"user.coracle.ids";
     // SAFETY: live descriptors, a C string and a buffer with its length.
     unsafe {
-        let n = libc::fgetxattr(from.as_raw_fd(), name.as_ptr(), value.as_mut_ptr().cast(), value.len());
+        let n = libc::fgetxattr(
+            from.as_raw_fd(),
+            name.as_ptr(),
+            value.as_mut_ptr().cast(),
+            value.len(),
+        );
         if n > 0 {
-            libc::fsetxattr(to.as_raw_fd(), name.as_ptr(), value.as_ptr().cast(), n as usize, 0);
+            libc::fsetxattr(
+                to.as_raw_fd(),
+                name.as_ptr(),
+                value.as_ptr().cast(),
+                n as usize,
+                0,
+            );
         }
     }
 }

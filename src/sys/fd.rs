@@ -25,7 +25,11 @@ pub(crate) fn owned(result: libc::c_long, call: impl FnOnce() -> String) -> Resu
 
 /// Turns the result of a call that returns -1 or a number into that number.
 pub(crate) fn number(result: libc::c_long, call: impl FnOnce() -> String) -> Result<libc::c_long> {
-    if result < 0 { Err(SysError::last(call())) } else { Ok(result) }
+    if result < 0 {
+        Err(SysError::last(call()))
+    } else {
+        Ok(result)
+    }
 }
 
 /// Returns a memfd with `bytes` that nobody can change any more (memfd_create(2), F_ADD_SEALS).
@@ -38,7 +42,8 @@ pub(crate) fn sealed(name: &CStr, bytes: &[u8], executable: bool) -> Result<Owne
         fd = create(flags); // before 6.3 every memfd is executable
     }
     let mut file = File::from(owned(fd, || format!("memfd_create({name:?})"))?);
-    file.write_all(bytes).map_err(|e| io_error("write(memfd)", &e))?;
+    file.write_all(bytes)
+        .map_err(|e| io_error("write(memfd)", &e))?;
     let seals = libc::F_SEAL_SEAL | libc::F_SEAL_SHRINK | libc::F_SEAL_GROW | libc::F_SEAL_WRITE;
     // SAFETY: plain fcntl on our own descriptor.
     let sealed = unsafe { libc::fcntl(file.as_raw_fd(), libc::F_ADD_SEALS, seals) };
@@ -66,7 +71,11 @@ pub(crate) fn set_nonblocking(fd: BorrowedFd<'_>, on: bool) -> Result<()> {
     // SAFETY: plain fcntl calls on a live descriptor.
     let set = unsafe {
         let flags = libc::fcntl(fd.as_raw_fd(), libc::F_GETFL);
-        let flags = if on { flags | libc::O_NONBLOCK } else { flags & !libc::O_NONBLOCK };
+        let flags = if on {
+            flags | libc::O_NONBLOCK
+        } else {
+            flags & !libc::O_NONBLOCK
+        };
         libc::fcntl(fd.as_raw_fd(), libc::F_SETFL, flags)
     };
     number(set.into(), || "fcntl(F_SETFL)".to_owned()).map(drop)

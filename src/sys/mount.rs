@@ -33,7 +33,11 @@ struct MountAttr {
 }
 
 fn check(result: libc::c_long) -> Step<libc::c_long> {
-    if result < 0 { Err(Errno::last()) } else { Ok(result) }
+    if result < 0 {
+        Err(Errno::last())
+    } else {
+        Ok(result)
+    }
 }
 
 fn new_fd(result: libc::c_long) -> Step<OwnedFd> {
@@ -60,7 +64,9 @@ pub(crate) fn mount(source: &CStr, target: &CStr, fstype: &CStr, flags: u64, dat
 
 /// A detached copy of the mount at `path` (open_tree(2)).
 pub(crate) fn clone_tree(path: &CStr, recursive: bool) -> Step<OwnedFd> {
-    let flags = OPEN_TREE_CLONE | libc::O_CLOEXEC as libc::c_uint | if recursive { AT_RECURSIVE } else { 0 };
+    let flags = OPEN_TREE_CLONE
+        | libc::O_CLOEXEC as libc::c_uint
+        | if recursive { AT_RECURSIVE } else { 0 };
     // SAFETY: C string and numbers; the call returns a descriptor.
     new_fd(unsafe { libc::syscall(libc::SYS_open_tree, libc::AT_FDCWD, path.as_ptr(), flags) })
 }
@@ -70,9 +76,17 @@ pub(crate) fn new_tree(fstype: &CStr, options: &[(CString, CString)]) -> Step<Ow
     // SAFETY: C strings that outlive the calls; each call returns a descriptor or a status.
     unsafe {
         let fs = new_fd(libc::syscall(libc::SYS_fsopen, fstype.as_ptr(), 1))?;
-        let config = |command: libc::c_uint, key: *const libc::c_char, value: *const libc::c_char| {
-            check(libc::syscall(libc::SYS_fsconfig, fs.as_raw_fd(), command, key, value, 0))
-        };
+        let config =
+            |command: libc::c_uint, key: *const libc::c_char, value: *const libc::c_char| {
+                check(libc::syscall(
+                    libc::SYS_fsconfig,
+                    fs.as_raw_fd(),
+                    command,
+                    key,
+                    value,
+                    0,
+                ))
+            };
         for (key, value) in options {
             if value.is_empty() {
                 config(FSCONFIG_SET_FLAG, key.as_ptr(), std::ptr::null())?;
@@ -128,12 +142,26 @@ pub(crate) fn attach(
             MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH,
         )
     })?;
-    let propagation = if propagation == 0 { libc::MS_PRIVATE | libc::MS_REC } else { propagation };
-    set_attributes(tree, 0, propagation & !libc::MS_REC, propagation & libc::MS_REC != 0)
+    let propagation = if propagation == 0 {
+        libc::MS_PRIVATE | libc::MS_REC
+    } else {
+        propagation
+    };
+    set_attributes(
+        tree,
+        0,
+        propagation & !libc::MS_REC,
+        propagation & libc::MS_REC != 0,
+    )
 }
 
 fn set_attributes(tree: BorrowedFd<'_>, set: u64, propagation: u64, recursive: bool) -> Step {
-    let attributes = MountAttr { attr_set: set, attr_clr: 0, propagation, userns_fd: 0 };
+    let attributes = MountAttr {
+        attr_set: set,
+        attr_clr: 0,
+        propagation,
+        userns_fd: 0,
+    };
     let flags = libc::AT_EMPTY_PATH as libc::c_uint | if recursive { AT_RECURSIVE } else { 0 };
     // SAFETY: a live descriptor and a struct of the size given.
     check(unsafe {
@@ -161,7 +189,10 @@ fn make_place(target: &CStr, is_dir: bool) -> Step<OwnedFd> {
     }
     let text = target.to_bytes();
     let mut folder = open_inside(libc::AT_FDCWD, c"/")?;
-    let parts: Vec<&[u8]> = text.split(|b| *b == b'/').filter(|p| !p.is_empty()).collect();
+    let parts: Vec<&[u8]> = text
+        .split(|b| *b == b'/')
+        .filter(|p| !p.is_empty())
+        .collect();
     let mut done = Vec::with_capacity(text.len());
     for (i, part) in parts.iter().enumerate() {
         done.push(b'/');
@@ -233,7 +264,11 @@ pub(crate) fn is_real_dir(path: &CStr) -> Step {
 pub(crate) fn pivot() -> Step {
     // SAFETY: C strings.
     unsafe {
-        check(libc::syscall(libc::SYS_pivot_root, c".".as_ptr(), c".".as_ptr()))?;
+        check(libc::syscall(
+            libc::SYS_pivot_root,
+            c".".as_ptr(),
+            c".".as_ptr(),
+        ))?;
         check(libc::umount2(c".".as_ptr(), libc::MNT_DETACH).into())?;
         check(libc::chdir(c"/".as_ptr()).into()).map(drop)
     }
@@ -243,9 +278,13 @@ pub(crate) fn pivot() -> Step {
 pub(crate) fn read_only_root() -> Step {
     let root = open_inside(libc::AT_FDCWD, c"/")?;
     match set_attributes(root.as_fd(), ATTR_RDONLY, 0, false) {
-        Err(Errno::ENOSYS) => {
-            mount(c"", c"/", c"", libc::MS_BIND | libc::MS_REMOUNT | libc::MS_RDONLY, c"")
-        }
+        Err(Errno::ENOSYS) => mount(
+            c"",
+            c"/",
+            c"",
+            libc::MS_BIND | libc::MS_REMOUNT | libc::MS_RDONLY,
+            c"",
+        ),
         other => other,
     }
 }
@@ -268,7 +307,11 @@ pub(crate) fn work_dir(path: &CStr) -> Step {
     let mut buffer = [0u8; libc::PATH_MAX as usize];
     // SAFETY: the kernel writes at most the buffer's length.
     check(unsafe { libc::syscall(libc::SYS_getcwd, buffer.as_mut_ptr(), buffer.len()) })?;
-    if buffer[0] == b'/' { Ok(()) } else { Err(Errno::EXDEV) }
+    if buffer[0] == b'/' {
+        Ok(())
+    } else {
+        Err(Errno::EXDEV)
+    }
 }
 
 /// Says whether execve(2) has a chance: a regular file that we may execute. A folder is EISDIR.

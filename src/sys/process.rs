@@ -61,13 +61,20 @@ pub(crate) fn fork(flags: u64, body: impl FnOnce() -> std::convert::Infallible) 
     };
     // SAFETY: a clone without CLONE_VM is a fork; the process has one thread, so that the child's copy is consistent.
     let pid = unsafe {
-        libc::syscall(libc::SYS_clone3, &raw const arguments, std::mem::size_of::<CloneArgs>())
+        libc::syscall(
+            libc::SYS_clone3,
+            &raw const arguments,
+            std::mem::size_of::<CloneArgs>(),
+        )
     };
     if pid == 0 {
         match body() {}
     }
     let pid = number(pid, || format!("clone3({flags:#x})"))? as i32;
-    Ok(Child { pid, pidfd: owned(pidfd.into(), || "clone3(CLONE_PIDFD)".to_owned())? })
+    Ok(Child {
+        pid,
+        pidfd: owned(pidfd.into(), || "clone3(CLONE_PIDFD)".to_owned())?,
+    })
 }
 
 /// Forks a sibling (CLONE_PARENT): `None` in it. Used inside a child, to enter a pid namespace joined before.
@@ -80,13 +87,20 @@ pub(crate) fn fork_sibling() -> Result<Option<Child>> {
     };
     // SAFETY: as in `fork`: a child of a fork has one thread.
     let pid = unsafe {
-        libc::syscall(libc::SYS_clone3, &raw const arguments, std::mem::size_of::<CloneArgs>())
+        libc::syscall(
+            libc::SYS_clone3,
+            &raw const arguments,
+            std::mem::size_of::<CloneArgs>(),
+        )
     };
     match number(pid, || "clone3(CLONE_PARENT)".to_owned())? {
         0 => Ok(None),
         pid => {
             let pidfd = owned(pidfd.into(), || "clone3(CLONE_PIDFD)".to_owned())?;
-            Ok(Some(Child { pid: pid as i32, pidfd }))
+            Ok(Some(Child {
+                pid: pid as i32,
+                pidfd,
+            }))
         }
     }
 }
@@ -95,7 +109,10 @@ fn assert_single_threaded() {
     #[cfg(debug_assertions)]
     {
         let threads = std::fs::read_dir("/proc/self/task").map_or(1, Iterator::count);
-        assert!(threads <= 1 || cfg!(test), "fork in a process with {threads} threads");
+        assert!(
+            threads <= 1 || cfg!(test),
+            "fork in a process with {threads} threads"
+        );
     }
 }
 
@@ -116,7 +133,10 @@ pub(crate) fn detach() -> Result<()> {
 /// number of threads. Returns when the role has detached itself.
 pub(crate) fn spawn_role(role: &str, socket: OwnedFd) -> Result<()> {
     // stderr stays: a panic of the role is then seen somewhere; the role replaces it as soon as it has its own.
-    #[expect(clippy::disallowed_methods, reason = "the one place that starts a role")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one place that starts a role"
+    )]
     let status = std::process::Command::new("/proc/self/exe")
         .arg0("coracle")
         .arg(role)
@@ -125,7 +145,11 @@ pub(crate) fn spawn_role(role: &str, socket: OwnedFd) -> Result<()> {
         .current_dir("/")
         .status()
         .map_err(|e| SysError::new("posix_spawn(/proc/self/exe)", errno_of(&e)))?;
-    if status.success() { Ok(()) } else { Err(SysError::new("posix_spawn(/proc/self/exe)", Errno::ECHILD)) }
+    if status.success() {
+        Ok(())
+    } else {
+        Err(SysError::new("posix_spawn(/proc/self/exe)", Errno::ECHILD))
+    }
 }
 
 fn errno_of(e: &std::io::Error) -> Errno {
@@ -136,9 +160,10 @@ fn errno_of(e: &std::io::Error) -> Errno {
 /// `None`: that process is gone (or a zombie).
 pub(crate) fn open_pid(pid: i32, start: u64) -> Result<Option<OwnedFd>> {
     // SAFETY: plain system call with numbers.
-    let fd = match owned(unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) }, || {
-        format!("pidfd_open({pid})")
-    }) {
+    let fd = match owned(
+        unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) },
+        || format!("pidfd_open({pid})"),
+    ) {
         Ok(fd) => fd,
         Err(e) if e.errno() == Errno::ESRCH || e.errno() == Errno::EINVAL => return Ok(None),
         Err(e) => return Err(e),
@@ -150,7 +175,15 @@ pub(crate) fn open_pid(pid: i32, start: u64) -> Result<Option<OwnedFd>> {
 pub(crate) fn signal(pidfd: BorrowedFd<'_>, signal: i32) -> Result<()> {
     let null: *const libc::siginfo_t = std::ptr::null();
     // SAFETY: a null siginfo means that the kernel fills it as kill(2) would.
-    let r = unsafe { libc::syscall(libc::SYS_pidfd_send_signal, pidfd.as_raw_fd(), signal, null, 0) };
+    let r = unsafe {
+        libc::syscall(
+            libc::SYS_pidfd_send_signal,
+            pidfd.as_raw_fd(),
+            signal,
+            null,
+            0,
+        )
+    };
     match number(r, || format!("pidfd_send_signal({signal})")) {
         Err(e) if e.errno() == Errno::ESRCH => Ok(()),
         other => other.map(drop),

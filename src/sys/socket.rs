@@ -5,8 +5,9 @@ use std::path::Path;
 
 use nix::errno::Errno;
 use nix::sys::socket::{
-    AddressFamily, Backlog, ControlMessage, ControlMessageOwned, MsgFlags, SockFlag, SockType, UnixAddr,
-    accept4, bind, connect, getsockopt, listen, recvmsg, sendmsg, socket, socketpair, sockopt,
+    AddressFamily, Backlog, ControlMessage, ControlMessageOwned, MsgFlags, SockFlag, SockType,
+    UnixAddr, accept4, bind, connect, getsockopt, listen, recvmsg, sendmsg, socket, socketpair,
+    sockopt,
 };
 
 use super::{Result, SysError};
@@ -18,8 +19,13 @@ const FDS_MAX: usize = 8;
 
 /// Returns a connected pair.
 pub(crate) fn pair() -> Result<(OwnedFd, OwnedFd)> {
-    socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC)
-        .map_err(|e| SysError::new("socketpair()", e))
+    socketpair(
+        AddressFamily::Unix,
+        SockType::SeqPacket,
+        None,
+        SockFlag::SOCK_CLOEXEC,
+    )
+    .map_err(|e| SysError::new("socketpair()", e))
 }
 
 /// Listens at `path`, which must not exist. `path` may be longer than sun_path allows: its folder is then opened and
@@ -27,8 +33,10 @@ pub(crate) fn pair() -> Result<(OwnedFd, OwnedFd)> {
 pub(crate) fn listen_at(path: &Path) -> Result<OwnedFd> {
     let call = || format!("bind({path:?})");
     let fd = new_socket(SockFlag::SOCK_NONBLOCK)?;
-    with_address(path, |address| bind(fd.as_raw_fd(), address)).map_err(|e| SysError::new(call(), e))?;
-    listen(&fd, Backlog::new(128).expect("128 is a valid backlog")).map_err(|e| SysError::new("listen()", e))?;
+    with_address(path, |address| bind(fd.as_raw_fd(), address))
+        .map_err(|e| SysError::new(call(), e))?;
+    listen(&fd, Backlog::new(128).expect("128 is a valid backlog"))
+        .map_err(|e| SysError::new("listen()", e))?;
     Ok(fd)
 }
 
@@ -47,7 +55,8 @@ pub(crate) fn accept_own(listener: BorrowedFd<'_>) -> Result<Option<OwnedFd>> {
         Err(Errno::EAGAIN | Errno::ECONNABORTED | Errno::EINTR) => return Ok(None),
         Err(e) => return Err(SysError::new("accept4()", e)),
     };
-    let peer = getsockopt(&fd, sockopt::PeerCredentials).map_err(|e| SysError::new("getsockopt(SO_PEERCRED)", e))?;
+    let peer = getsockopt(&fd, sockopt::PeerCredentials)
+        .map_err(|e| SysError::new("getsockopt(SO_PEERCRED)", e))?;
     Ok((peer.uid() == nix::unistd::geteuid().as_raw()).then_some(fd))
 }
 
@@ -83,7 +92,12 @@ pub(crate) fn receive(fd: BorrowedFd<'_>) -> Result<Option<Message>> {
     let mut space = nix::cmsg_space!([RawFd; FDS_MAX]);
     let (count, fds) = loop {
         let mut iov = [std::io::IoSliceMut::new(&mut bytes)];
-        match recvmsg::<()>(fd.as_raw_fd(), &mut iov, Some(&mut space), MsgFlags::MSG_CMSG_CLOEXEC) {
+        match recvmsg::<()>(
+            fd.as_raw_fd(),
+            &mut iov,
+            Some(&mut space),
+            MsgFlags::MSG_CMSG_CLOEXEC,
+        ) {
             Ok(message) => {
                 let mut fds = Vec::new();
                 for control in message.cmsgs().map_err(|e| SysError::new("recvmsg()", e))? {
@@ -109,8 +123,13 @@ pub(crate) fn receive(fd: BorrowedFd<'_>) -> Result<Option<Message>> {
 }
 
 fn new_socket(flags: SockFlag) -> Result<OwnedFd> {
-    socket(AddressFamily::Unix, SockType::SeqPacket, SockFlag::SOCK_CLOEXEC | flags, None)
-        .map_err(|e| SysError::new("socket(AF_UNIX)", e))
+    socket(
+        AddressFamily::Unix,
+        SockType::SeqPacket,
+        SockFlag::SOCK_CLOEXEC | flags,
+        None,
+    )
+    .map_err(|e| SysError::new("socket(AF_UNIX)", e))
 }
 
 /// sun_path holds 107 bytes; a longer path goes through its folder's descriptor.
@@ -118,12 +137,16 @@ fn with_address<T>(path: &Path, call: impl Fn(&UnixAddr) -> nix::Result<T>) -> n
     if let Ok(address) = UnixAddr::new(path) {
         return call(&address);
     }
-    let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else { return Err(Errno::ENAMETOOLONG) };
+    let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else {
+        return Err(Errno::ENAMETOOLONG);
+    };
     let folder = nix::fcntl::open(
         folder,
         nix::fcntl::OFlag::O_PATH | nix::fcntl::OFlag::O_CLOEXEC,
         nix::sys::stat::Mode::empty(),
     )?;
-    let short = Path::new("/proc/self/fd").join(folder.as_raw_fd().to_string()).join(name);
+    let short = Path::new("/proc/self/fd")
+        .join(folder.as_raw_fd().to_string())
+        .join(name);
     call(&UnixAddr::new(&short)?)
 }

@@ -35,7 +35,11 @@ pub(crate) const SLOTS: usize = 512;
 #[derive(Debug, Clone)]
 pub(crate) enum Op {
     /// open(2) for writing, write, close: /proc files.
-    Write { path: CString, data: CString, when: When },
+    Write {
+        path: CString,
+        data: CString,
+        when: When,
+    },
     /// PR_SET_DUMPABLE.
     Dumpable(bool),
     /// PR_SET_PDEATHSIG, SIGKILL. Any change of credentials clears it.
@@ -60,7 +64,11 @@ pub(crate) enum Op {
         when: When,
     },
     /// fsopen(2) and fsconfig(2), for options longer than mount(2)'s page; mounted at `target`.
-    MountLong { fstype: CString, options: Vec<(CString, CString)>, target: CString },
+    MountLong {
+        fstype: CString,
+        options: Vec<(CString, CString)>,
+        target: CString,
+    },
     /// A folder that must be a real one: a symbolic link of the image's in its place is refused, since mounts follow it.
     RealDir { path: CString, mode: u32 },
     /// mkdir(2); an existing one is right.
@@ -72,12 +80,26 @@ pub(crate) enum Op {
     /// Copies the content of `from` (inside the root at the current directory) into the empty folder `to`.
     CopyUp { from: CString, to: CString },
     /// open_tree(2) with OPEN_TREE_CLONE.
-    OpenTree { path: CString, recursive: bool, slot: Slot },
+    OpenTree {
+        path: CString,
+        recursive: bool,
+        slot: Slot,
+    },
     /// A new detached file system: fsopen(2) .. fsmount(2).
-    NewTree { fstype: CString, options: Vec<(CString, CString)>, slot: Slot },
+    NewTree {
+        fstype: CString,
+        options: Vec<(CString, CString)>,
+        slot: Slot,
+    },
     /// Mounts the tree in `slot` at `target` inside the root at `/`; missing folders (or the file) are made, symbolic
     /// links are followed inside the root only.
-    Attach { slot: Slot, target: CString, attributes: u64, recursive: bool, propagation: u64 },
+    Attach {
+        slot: Slot,
+        target: CString,
+        attributes: u64,
+        recursive: bool,
+        propagation: u64,
+    },
     /// chdir(2).
     Chdir(CString),
     /// pivot_root(".", "."), umount2(".", MNT_DETACH), chdir("/").
@@ -91,7 +113,12 @@ pub(crate) enum Op {
     /// Brings `lo` up in a new network namespace.
     LoopbackUp,
     /// A new pty from /dev/ptmx, with rows and columns: slots of master and slave. `console`: bound on /dev/console.
-    Pty { window: (u16, u16), master: Slot, slave: Slot, console: bool },
+    Pty {
+        window: (u16, u16),
+        master: Slot,
+        slave: Slot,
+        console: bool,
+    },
     /// Sends the slot's descriptor over a socket, with one byte.
     Send { socket: RawFd, slot: Slot },
     /// Closes a slot.
@@ -104,7 +131,11 @@ pub(crate) enum Op {
     /// (a descriptor of it), and takes all capabilities of the namespace we leave.
     NativeUser { uid_map: CString, gid_map: CString },
     /// As `NativeUser`, by way of an already opened proc.
-    NativeUserAt { proc: RawFd, uid_map: CString, gid_map: CString },
+    NativeUserAt {
+        proc: RawFd,
+        uid_map: CString,
+        gid_map: CString,
+    },
     /// Goes on in a child (in the pid namespace joined before) whose parent is ours; the pid goes over `socket`.
     ForkInto { socket: RawFd },
     /// setrlimit(2).
@@ -122,7 +153,11 @@ pub(crate) enum Op {
     /// Everything from `first` on becomes close-on-exec.
     CloseOnExec,
     /// Executes the first of `candidates` that is an executable file, by way of the stub.
-    Exec { candidates: Vec<CString>, argv: Vec<CString>, env: Vec<CString> },
+    Exec {
+        candidates: Vec<CString>,
+        argv: Vec<CString>,
+        env: Vec<CString>,
+    },
 }
 
 /// A list of operations, ready to be walked in a child.
@@ -163,7 +198,12 @@ impl Op {
     pub(crate) fn error(&self, errno: Errno) -> SysError {
         let call = match self {
             Op::Write { path, data, .. } => format!("write({path:?}, {data:?})"),
-            Op::Mount { source, target, fstype, .. } => {
+            Op::Mount {
+                source,
+                target,
+                fstype,
+                ..
+            } => {
                 format!("mount({source:?}, {target:?}, {fstype:?})")
             }
             Op::MountLong { fstype, target, .. } => format!("fsmount({fstype:?}, {target:?})"),
@@ -186,7 +226,11 @@ impl Op {
 type Step = Result<(), Errno>;
 
 fn check(result: libc::c_long) -> Result<libc::c_long, Errno> {
-    if result < 0 { Err(Errno::last()) } else { Ok(result) }
+    if result < 0 {
+        Err(Errno::last())
+    } else {
+        Ok(result)
+    }
 }
 
 fn forgive(result: Step, when: When) -> Step {
@@ -208,7 +252,10 @@ fn keep(slots: &mut [RawFd; SLOTS], slot: Slot, fd: OwnedFd) {
     slots[slot] = std::os::fd::IntoRawFd::into_raw_fd(fd);
 }
 
-#[expect(clippy::too_many_lines, reason = "one arm an operation, most of them one line")]
+#[expect(
+    clippy::too_many_lines,
+    reason = "one arm an operation, most of them one line"
+)]
 fn step(op: &Op, slots: &mut [RawFd; SLOTS], report: BorrowedFd<'_>, index: u32) -> Step {
     // SAFETY: slots hold descriptors that this child opened and has not closed.
     let fd = |slot: Slot| unsafe { BorrowedFd::borrow_raw(slots[slot]) };
@@ -235,10 +282,19 @@ fn step(op: &Op, slots: &mut [RawFd; SLOTS], report: BorrowedFd<'_>, index: u32)
         Op::Join { pidfd, flags } => check(unsafe { libc::setns(*pidfd, *flags) }.into()).map(drop),
         // SAFETY: see above
         Op::Unshare(flags) => check(unsafe { libc::unshare(*flags) }.into()).map(drop),
-        Op::Mount { source, target, fstype, flags, data, when } => {
-            forgive(mount::mount(source, target, fstype, *flags, data), *when)
-        }
-        Op::MountLong { fstype, options, target } => {
+        Op::Mount {
+            source,
+            target,
+            fstype,
+            flags,
+            data,
+            when,
+        } => forgive(mount::mount(source, target, fstype, *flags, data), *when),
+        Op::MountLong {
+            fstype,
+            options,
+            target,
+        } => {
             let tree = mount::new_tree(fstype, options)?;
             mount::attach_at(&tree, target)
         }
@@ -258,17 +314,31 @@ fn step(op: &Op, slots: &mut [RawFd; SLOTS], report: BorrowedFd<'_>, index: u32)
             there(unsafe { libc::symlink(text.as_ptr(), path.as_ptr()) }.into())
         }
         Op::CopyUp { from, to } => super::copy::up(from, to).map_err(|e| e.errno()),
-        Op::OpenTree { path, recursive, slot } => {
+        Op::OpenTree {
+            path,
+            recursive,
+            slot,
+        } => {
             let tree = mount::clone_tree(path, *recursive)?;
             keep(slots, *slot, tree);
             Ok(())
         }
-        Op::NewTree { fstype, options, slot } => {
+        Op::NewTree {
+            fstype,
+            options,
+            slot,
+        } => {
             let tree = mount::new_tree(fstype, options)?;
             keep(slots, *slot, tree);
             Ok(())
         }
-        Op::Attach { slot, target, attributes, recursive, propagation } => {
+        Op::Attach {
+            slot,
+            target,
+            attributes,
+            recursive,
+            propagation,
+        } => {
             mount::attach(fd(*slot), target, *attributes, *recursive, *propagation)?;
             close(slots, *slot);
             Ok(())
@@ -279,14 +349,21 @@ fn step(op: &Op, slots: &mut [RawFd; SLOTS], report: BorrowedFd<'_>, index: u32)
         Op::ReadOnlyRoot => mount::read_only_root(),
         Op::Hostname(name) => {
             // SAFETY: see above
-            check(unsafe { libc::sethostname(name.as_ptr(), name.as_bytes().len()) }.into()).map(drop)
+            check(unsafe { libc::sethostname(name.as_ptr(), name.as_bytes().len()) }.into())
+                .map(drop)
         }
         Op::Domainname(name) => {
             // SAFETY: see above
-            check(unsafe { libc::setdomainname(name.as_ptr(), name.as_bytes().len()) }.into()).map(drop)
+            check(unsafe { libc::setdomainname(name.as_ptr(), name.as_bytes().len()) }.into())
+                .map(drop)
         }
         Op::LoopbackUp => loopback_up(),
-        Op::Pty { window, master, slave, console } => {
+        Op::Pty {
+            window,
+            master,
+            slave,
+            console,
+        } => {
             let (m, s) = open_pty(*window, *console)?;
             keep(slots, *master, m);
             keep(slots, *slave, s);
@@ -317,7 +394,11 @@ fn step(op: &Op, slots: &mut [RawFd; SLOTS], report: BorrowedFd<'_>, index: u32)
             write_file(libc::AT_FDCWD, c"/proc/self/gid_map", gid_map)?;
             prctl(libc::PR_SET_DUMPABLE, 0)
         }
-        Op::NativeUserAt { proc, uid_map, gid_map } => {
+        Op::NativeUserAt {
+            proc,
+            uid_map,
+            gid_map,
+        } => {
             // SAFETY: see above
             check(unsafe { libc::unshare(libc::CLONE_NEWUSER) }.into())?;
             prctl(libc::PR_SET_DUMPABLE, 1)?;
@@ -326,8 +407,15 @@ fn step(op: &Op, slots: &mut [RawFd; SLOTS], report: BorrowedFd<'_>, index: u32)
             prctl(libc::PR_SET_DUMPABLE, 0)
         }
         Op::ForkInto { socket } => fork_into(*socket),
-        Op::Limit { resource, soft, hard } => {
-            let limit = libc::rlimit { rlim_cur: *soft, rlim_max: *hard };
+        Op::Limit {
+            resource,
+            soft,
+            hard,
+        } => {
+            let limit = libc::rlimit {
+                rlim_cur: *soft,
+                rlim_max: *hard,
+            };
             // SAFETY: see above
             check(unsafe { libc::setrlimit(*resource, &raw const limit) }.into()).map(drop)
         }
@@ -340,7 +428,11 @@ fn step(op: &Op, slots: &mut [RawFd; SLOTS], report: BorrowedFd<'_>, index: u32)
         Op::Seccomp(program) => load_filter(program),
         Op::WorkDir(path) => mount::work_dir(path),
         Op::CloseOnExec => close_on_exec(),
-        Op::Exec { candidates, argv, env } => Err(exec(candidates, argv, env, report, index)),
+        Op::Exec {
+            candidates,
+            argv,
+            env,
+        } => Err(exec(candidates, argv, env, report, index)),
     }
 }
 
@@ -363,7 +455,11 @@ fn write_file(at: RawFd, path: &CStr, data: &CStr) -> Step {
         let written = libc::write(fd as RawFd, bytes.as_ptr().cast(), bytes.len());
         let errno = Errno::last();
         libc::close(fd as RawFd);
-        if written == bytes.len() as isize { Ok(()) } else { Err(errno) }
+        if written == bytes.len() as isize {
+            Ok(())
+        } else {
+            Err(errno)
+        }
     }
 }
 
@@ -390,7 +486,8 @@ fn dup_stdio(fds: [RawFd; 3]) -> Step {
 fn loopback_up() -> Step {
     // SAFETY: ifreq is zeroed plain data; the socket is closed here.
     unsafe {
-        let socket = check(libc::socket(libc::AF_INET, libc::SOCK_DGRAM | libc::SOCK_CLOEXEC, 0).into())?;
+        let socket =
+            check(libc::socket(libc::AF_INET, libc::SOCK_DGRAM | libc::SOCK_CLOEXEC, 0).into())?;
         let mut request: libc::ifreq = std::mem::zeroed();
         request.ifr_name[0] = b'l' as libc::c_char;
         request.ifr_name[1] = b'o' as libc::c_char;
@@ -404,15 +501,19 @@ fn loopback_up() -> Step {
 
 /// The pty comes from the container's own devpts, so that ttyname(3) and /dev/console are right inside.
 fn open_pty(window: (u16, u16), console: bool) -> Result<(OwnedFd, OwnedFd), Errno> {
-    let master = super::fd::open(c"/dev/pts/ptmx", libc::O_RDWR | libc::O_NOCTTY).map_err(|e| e.errno())?;
+    let master =
+        super::fd::open(c"/dev/pts/ptmx", libc::O_RDWR | libc::O_NOCTTY).map_err(|e| e.errno())?;
     let (mut unlock, mut number) = (0i32, 0i32);
     let flags = libc::O_RDWR | libc::O_NOCTTY | libc::O_CLOEXEC;
     // SAFETY: each ioctl reads or writes the one integer given, TIOCGPTPEER returns a new descriptor.
     let slave = unsafe {
         check(libc::ioctl(master.as_raw_fd(), libc::TIOCSPTLCK, &raw mut unlock).into())?;
         check(libc::ioctl(master.as_raw_fd(), libc::TIOCGPTN, &raw mut number).into())?;
-        super::fd::owned(libc::ioctl(master.as_raw_fd(), libc::TIOCGPTPEER, flags).into(), String::new)
-            .map_err(|e| e.errno())?
+        super::fd::owned(
+            libc::ioctl(master.as_raw_fd(), libc::TIOCGPTPEER, flags).into(),
+            String::new,
+        )
+        .map_err(|e| e.errno())?
     };
     if window != (0, 0) {
         super::tty::set_window(std::os::fd::AsFd::as_fd(&master), window).map_err(|e| e.errno())?;
@@ -432,7 +533,11 @@ fn fork_into(socket: RawFd) -> Step {
     let Some(child) = child else { return Ok(()) };
     // SAFETY: the socket was inherited from the parent.
     let socket = unsafe { BorrowedFd::borrow_raw(socket) };
-    let sent = super::socket::send(socket, &child.pid.to_ne_bytes(), &[std::os::fd::AsFd::as_fd(&child.pidfd)]);
+    let sent = super::socket::send(
+        socket,
+        &child.pid.to_ne_bytes(),
+        &[std::os::fd::AsFd::as_fd(&child.pidfd)],
+    );
     // SAFETY: ends this go-between without destructors.
     unsafe { libc::_exit(sent.is_err().into()) }
 }
@@ -465,7 +570,14 @@ fn load_filter(program: &[u8]) -> Step {
     const SECCOMP_SET_MODE_FILTER: libc::c_long = 1;
     // SAFETY: filter points into `program`, whose length is a multiple of 8; the kernel copies it and allows any
     // alignment.
-    let r = unsafe { libc::syscall(libc::SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &raw const filter) };
+    let r = unsafe {
+        libc::syscall(
+            libc::SYS_seccomp,
+            SECCOMP_SET_MODE_FILTER,
+            0,
+            &raw const filter,
+        )
+    };
     check(r).map(drop)
 }
 
@@ -485,7 +597,13 @@ fn close_on_exec() -> Step {
 }
 
 /// Returns the errno that the exec failed with: ENOENT when no candidate is there, EACCES when the best was not executable.
-fn exec(candidates: &[CString], argv: &[CString], env: &[CString], report: BorrowedFd<'_>, index: u32) -> Errno {
+fn exec(
+    candidates: &[CString],
+    argv: &[CString],
+    env: &[CString],
+    report: BorrowedFd<'_>,
+    index: u32,
+) -> Errno {
     let mut errno = Errno::ENOENT;
     for path in candidates {
         match mount::is_executable(path) {
@@ -497,14 +615,25 @@ fn exec(candidates: &[CString], argv: &[CString], env: &[CString], report: Borro
     errno
 }
 
-fn exec_by_stub(path: &CStr, argv: &[CString], env: &[CString], report: BorrowedFd<'_>, index: u32) -> Errno {
+fn exec_by_stub(
+    path: &CStr,
+    argv: &[CString],
+    env: &[CString],
+    report: BorrowedFd<'_>,
+    index: u32,
+) -> Errno {
     let stub = match stub::make(report.as_raw_fd(), index) {
         Ok(stub) => stub,
         Err(e) => return e.errno(),
     };
     let pointers = |first: Option<&CStr>, list: &[CString]| -> Vec<*const libc::c_char> {
         let list = list.iter().map(|s| s.as_ptr());
-        first.map(CStr::as_ptr).into_iter().chain(list).chain([std::ptr::null()]).collect()
+        first
+            .map(CStr::as_ptr)
+            .into_iter()
+            .chain(list)
+            .chain([std::ptr::null()])
+            .collect()
     };
     let (argv, env) = (pointers(Some(path), argv), pointers(None, env));
     // SAFETY: argv and env are null-terminated lists of C strings that live until the exec; the report pipe must survive

@@ -24,7 +24,10 @@ impl RawMode {
         let mut raw = before.clone();
         cfmakeraw(&mut raw);
         tcsetattr(fd, SetArg::TCSANOW, &raw).map_err(call)?;
-        Ok(RawMode { fd: super::fd::duplicate(fd)?, before })
+        Ok(RawMode {
+            fd: super::fd::duplicate(fd)?,
+            before,
+        })
     }
 }
 
@@ -42,15 +45,29 @@ pub(crate) fn is_terminal(fd: BorrowedFd<'_>) -> bool {
 
 /// Returns rows and columns; (0, 0) when it is no terminal.
 pub(crate) fn window(fd: BorrowedFd<'_>) -> (u16, u16) {
-    let mut size = libc::winsize { ws_row: 0, ws_col: 0, ws_xpixel: 0, ws_ypixel: 0 };
+    let mut size = libc::winsize {
+        ws_row: 0,
+        ws_col: 0,
+        ws_xpixel: 0,
+        ws_ypixel: 0,
+    };
     // SAFETY: TIOCGWINSZ writes one winsize.
     let r = unsafe { libc::ioctl(fd.as_raw_fd(), libc::TIOCGWINSZ, &raw mut size) };
-    if r < 0 { (0, 0) } else { (size.ws_row, size.ws_col) }
+    if r < 0 {
+        (0, 0)
+    } else {
+        (size.ws_row, size.ws_col)
+    }
 }
 
 /// Sets rows and columns of a terminal (through a pty's master).
 pub(crate) fn set_window(fd: BorrowedFd<'_>, (rows, columns): (u16, u16)) -> Result<()> {
-    let size = libc::winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
+    let size = libc::winsize {
+        ws_row: rows,
+        ws_col: columns,
+        ws_xpixel: 0,
+        ws_ypixel: 0,
+    };
     // SAFETY: TIOCSWINSZ reads one winsize.
     let r = unsafe { libc::ioctl(fd.as_raw_fd(), libc::TIOCSWINSZ, &raw const size) };
     number(r.into(), || "ioctl(TIOCSWINSZ)".to_owned()).map(drop)
