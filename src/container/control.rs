@@ -1,9 +1,14 @@
 //! Messages between a command and a monitor, on the launch socket and on the control socket alike (SOCK_SEQPACKET; a
 //! message is one JSON value of at most 64 KiB; descriptors travel with it by SCM_RIGHTS).
 
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::{Path, PathBuf};
+
 use serde::{Deserialize, Serialize};
 
-use crate::error::Error;
+use crate::error::{Context, Error, Kind, Result};
+use crate::store::paths::Paths;
+use crate::sys::socket;
 
 /// From a command to a monitor.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -70,4 +75,106 @@ pub enum Tell {
     Failed(Error),
     /// Done.
     Done,
+}
+
+/// A connection to a monitor, as its client.
+#[derive(Debug)]
+pub(crate) struct Client {
+    socket: OwnedFd,
+}
+
+impl Client {
+    /// Wraps the socket of a launch.
+    pub(crate) fn new(socket: OwnedFd) -> Client {
+        Client { socket }
+    }
+
+    /// Connects to the monitor of a running container; `None` when it has none.
+    pub(crate) fn connect(paths: &Paths, id: &str) -> Result<Option<Client>> {
+        Client::connect_at(&socket_path(paths, id))
+    }
+
+    /// As [`Client::connect`], by the socket's path.
+    pub(crate) fn connect_at(path: &Path) -> Result<Option<Client>> {
+        use nix::errno::Errno;
+        match socket::connect_to(path) {
+            Ok(socket) => Ok(Some(Client { socket })),
+            Err(e) if matches!(e.errno(), Errno::ENOENT | Errno::ECONNREFUSED | Errno::ENOTDIR) => Ok(None),
+            Err(e) => Err(e.into()),
+        }
+    }
+
+    /// Sends one message.
+    pub(crate) fn ask(&self, ask: &Ask, fds: &[BorrowedFd<'_>]) -> Result<()> {
+        let bytes = serde_json::to_vec(ask).context(Kind::System, || "cannot write a control message")?;
+        Ok(socket::send(self.socket.as_fd(), &bytes, fds)?)
+    }
+
+    /// Receives one message; `None` when the monitor is gone.
+    pub(crate) fn told(&self) -> Result<Option<(Tell, Vec<OwnedFd>)>> {
+        let Some(message) = socket::receive(self.socket.as_fd())? else { return Ok(None) };
+        let tell = serde_json::from_slice(&message.bytes)
+            .context(Kind::Corrupt, || "the container's monitor sent a message that is not understood")?;
+        Ok(Some((tell, message.fds)))
+    }
+
+    /// Sends a signal to the container's first process.
+    pub(crate) fn kill(&self, signal: i32) -> Result<()> {
+        self.ask(&Ask::Kill { signal }, &[])?;
+        self.done()
+    }
+
+    /// Stops the container: `signal`, then SIGKILL after `timeout` seconds (-1 never). Returns its exit code.
+    pub(crate) fn stop(&self, signal: i32, timeout: i64) -> Result<Option<i32>> {
+        self.ask(&Ask::Stop { signal, timeout }, &[])?;
+        self.exit()
+    }
+
+    /// Freezes or thaws the container.
+    pub(crate) fn pause(&self, on: bool) -> Result<()> {
+        self.ask(&Ask::Pause(on), &[])?;
+        self.done()
+    }
+
+    /// Waits for the container's exit; `None` when its monitor was killed.
+    pub(crate) fn wait(&self) -> Result<Option<i32>> {
+        self.ask(&Ask::Wait, &[])?;
+        self.exit()
+    }
+
+    /// Waits until the container is gone from the store or has exited.
+    pub(crate) fn wait_removed(&self) -> Result<()> {
+        self.ask(&Ask::WaitRemoved, &[])?;
+        while self.told()?.is_some() {}
+        Ok(())
+    }
+
+    fn done(&self) -> Result<()> {
+        match self.told()? {
+            Some((Tell::Failed(e), _)) => Err(e),
+            _ => Ok(()), // a monitor that ended meanwhile has nothing left to signal
+        }
+    }
+
+    fn exit(&self) -> Result<Option<i32>> {
+        loop {
+            match self.told()? {
+                Some((Tell::Exited { code }, _)) => return Ok(Some(code)),
+                Some((Tell::Failed(e), _)) => return Err(e),
+                Some(_) => {}
+                None => return Ok(None),
+            }
+        }
+    }
+}
+
+impl AsFd for Client {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}
+
+/// Path of a container's control socket.
+pub(crate) fn socket_path(paths: &Paths, id: &str) -> PathBuf {
+    paths.runtime.join("containers").join(id).join("ctl")
 }

@@ -1,5 +1,7 @@
 //! Containers: from what was meant (Request) to what the kernel is told (Plan), and talk to the living ones.
 
+pub(crate) mod attach;
 pub mod control;
+pub(crate) mod launch;
 pub mod plan;
 pub mod request;

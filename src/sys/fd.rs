@@ -114,6 +114,12 @@ pub(crate) fn standard(fd: RawFd) -> BorrowedFd<'static> {
     unsafe { BorrowedFd::borrow_raw(fd) }
 }
 
+/// Borrows a descriptor that the caller keeps open meanwhile, for poll(2) lists.
+pub(crate) fn borrow<'a>(fd: RawFd) -> BorrowedFd<'a> {
+    // SAFETY: a number that is not open makes poll say POLLNVAL and every other call fail with EBADF.
+    unsafe { BorrowedFd::borrow_raw(fd) }
+}
+
 /// read(2) once; `Ok(0)` is the end, `None` means that it would block.
 pub(crate) fn read_some(fd: BorrowedFd<'_>, buffer: &mut [u8]) -> Result<Option<usize>> {
     loop {

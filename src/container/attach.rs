@@ -1,0 +1,452 @@
+//! A command's side of a container's streams: waits for the start, copies between the terminal and the container, tells the
+//! end.
+//!
+//! The monitor hands over descriptors, not bytes: the write end of the container's stdin (or the pty's master) and the read
+//! ends of pipes that it fills with output. So input never passes through the monitor, and a command that is killed or
+//! stopped takes nothing along: its pipes close, or fill up and hold the container's output back.
+
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::{SigSet, Signal};
+use nix::sys::signalfd::{SfdFlags, SignalFd};
+
+use super::control::{Ask, Client, Tell};
+use crate::error::{Error, Kind, Result};
+use crate::store::paths::Paths;
+use crate::sys::SysError;
+use crate::sys::fd::{self, read_some, write_all, write_some};
+use crate::sys::tty::{self, RawMode};
+
+/// An attached command.
+#[derive(Debug)]
+pub(crate) struct Session {
+    client: Client,
+    streams: Streams,
+    /// What arrived while something else was waited for.
+    early_exit: Option<i32>,
+}
+
+/// What the monitor handed over.
+#[derive(Debug, Default)]
+struct Streams {
+    stdin: Option<OwnedFd>,
+    stdout: Option<OwnedFd>,
+    stderr: Option<OwnedFd>,
+}
+
+/// How a relay ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum End {
+    /// The process ended with this code.
+    Exited(i32),
+    /// The user typed the detach keys; the process goes on.
+    Detached,
+    /// The monitor was killed, and the container with it.
+    Lost,
+}
+
+/// How to relay.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct RelayOptions {
+    /// Typed bytes that detach; empty: none do. Only looked for on a terminal.
+    pub(crate) detach_keys: Vec<u8>,
+    /// Pass signals on to the process.
+    pub(crate) sig_proxy: bool,
+    /// The process has a pty.
+    pub(crate) tty: bool,
+}
+
+/// Attaches to a running container; `None` when it is not running.
+pub(crate) fn connect(paths: &Paths, id: &str, streams: [bool; 3]) -> Result<Option<Session>> {
+    let Some(client) = Client::connect(paths, id)? else { return Ok(None) };
+    client.ask(&Ask::Attach { streams }, &[])?;
+    let mut session = Session::new(client);
+    session.receive_until(|tell| matches!(tell, Tell::Streams { .. }))?;
+    Ok(Some(session))
+}
+
+impl Session {
+    pub(crate) fn new(client: Client) -> Session {
+        Session { client, streams: Streams::default(), early_exit: None }
+    }
+
+    /// Waits until the program was executed; returns its pid on the host.
+    ///
+    /// # Errors
+    /// Whatever kept it from starting.
+    pub(crate) fn wait_started(&mut self) -> Result<i32> {
+        match self.receive_until(|tell| matches!(tell, Tell::Started { .. }))? {
+            Tell::Started { pid } => Ok(pid),
+            _ => Err(lost()),
+        }
+    }
+
+    fn receive_until(&mut self, wanted: impl Fn(&Tell) -> bool) -> Result<Tell> {
+        loop {
+            let Some((tell, fds)) = self.client.told()? else { return Err(lost()) };
+            if let Tell::Streams { streams } = &tell {
+                self.streams.take(*streams, fds);
+            }
+            match tell {
+                Tell::Failed(e) => return Err(e),
+                Tell::Exited { code } => self.early_exit = Some(code),
+                _ => {}
+            }
+            if wanted(&tell) || matches!(tell, Tell::Exited { .. }) {
+                return Ok(tell);
+            }
+        }
+    }
+
+    /// Copies until the process ends or the user detaches.
+    pub(crate) fn relay(mut self, options: &RelayOptions) -> Result<End> {
+        let exited = self.early_exit.take();
+        let keyboard = fd::standard(0);
+        let interactive = options.tty && self.streams.stdin.is_some() && tty::is_terminal(keyboard);
+        let raw = if interactive { Some(RawMode::enter(keyboard)?) } else { None };
+        let signals = Signals::take(options.sig_proxy && !interactive, options.tty)?;
+        let mut relay = Relay {
+            client: self.client,
+            streams: self.streams,
+            options,
+            signals,
+            keys: Keys::new(if interactive { &options.detach_keys } else { &[] }),
+            exited,
+            detached: false,
+            lost: false,
+            buffer: vec![0; 64 * 1024],
+        };
+        relay.resize();
+        let end = relay.run();
+        drop(raw);
+        end
+    }
+}
+
+fn lost() -> Error {
+    Error::new(Kind::State, "the container's monitor ended without a word")
+        .hint("it was killed, or this host is out of memory; `coracle logs` shows what the container said")
+}
+
+impl Streams {
+    fn take(&mut self, which: [bool; 3], fds: Vec<OwnedFd>) {
+        let mut fds = fds.into_iter();
+        for (there, place) in which.into_iter().zip([&mut self.stdin, &mut self.stdout, &mut self.stderr]) {
+            if there {
+                *place = fds.next();
+            }
+        }
+    }
+}
+
+/// The copying loop.
+struct Relay<'a> {
+    client: Client,
+    streams: Streams,
+    options: &'a RelayOptions,
+    signals: Signals,
+    keys: Keys,
+    exited: Option<i32>,
+    detached: bool,
+    lost: bool,
+    buffer: Vec<u8>,
+}
+
+/// Whom a poll entry belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Who {
+    Monitor,
+    Signals,
+    Keyboard,
+    Stdout,
+    Stderr,
+}
+
+impl Relay<'_> {
+    fn run(&mut self) -> Result<End> {
+        loop {
+            if self.detached {
+                return Ok(End::Detached);
+            }
+            // the exit is told first, output may still lie in the pipes: they end when the monitor closes them
+            if self.streams.stdout.is_none() && self.streams.stderr.is_none() {
+                if let Some(code) = self.exited {
+                    return Ok(End::Exited(code));
+                }
+                if self.lost {
+                    return Ok(End::Lost);
+                }
+            }
+            for who in self.wait()? {
+                match who {
+                    Who::Monitor => self.monitor()?,
+                    Who::Signals => self.signal()?,
+                    Who::Keyboard => self.keyboard(),
+                    Who::Stdout => self.output(1),
+                    Who::Stderr => self.output(2),
+                }
+            }
+        }
+    }
+
+    fn wait(&self) -> Result<Vec<Who>> {
+        let mut who = Vec::with_capacity(5);
+        let mut fds = Vec::with_capacity(5);
+        let mut add = |name, fd: BorrowedFd<'_>| {
+            who.push(name);
+            fds.push(fd.as_raw_fd());
+        };
+        if self.exited.is_none() && !self.lost {
+            add(Who::Monitor, self.client.as_fd());
+        }
+        add(Who::Signals, self.signals.fd.as_fd());
+        if self.streams.stdin.is_some() && self.exited.is_none() {
+            add(Who::Keyboard, fd::standard(0));
+        }
+        if let Some(fd) = &self.streams.stdout {
+            add(Who::Stdout, fd.as_fd());
+        }
+        if let Some(fd) = &self.streams.stderr {
+            add(Who::Stderr, fd.as_fd());
+        }
+        let ready = poll_readable(&fds)?;
+        Ok(who.into_iter().zip(ready).filter_map(|(who, ready)| ready.then_some(who)).collect())
+    }
+
+    fn monitor(&mut self) -> Result<()> {
+        match self.client.told() {
+            Ok(Some((Tell::Exited { code }, _))) => self.exited = Some(code),
+            Ok(Some((Tell::Failed(e), _))) => return Err(e),
+            Ok(Some(_)) => {}
+            Ok(None) | Err(_) => self.lost = true,
+        }
+        Ok(())
+    }
+
+    fn signal(&mut self) -> Result<()> {
+        let Some(signal) = self.signals.next()? else { return Ok(()) };
+        if signal == Signal::SIGWINCH as i32 {
+            self.resize();
+        } else if self.exited.is_none() {
+            // a process that is gone meanwhile needs no signal
+            let _ = self.client.ask(&Ask::Kill { signal }, &[]);
+        }
+        Ok(())
+    }
+
+    /// The pty gets our terminal's size.
+    fn resize(&self) {
+        if let (true, Some(master)) = (self.options.tty, self.streams.stdin.as_ref().or(self.streams.stdout.as_ref())) {
+            let size = [0, 1, 2].into_iter().map(|n| tty::window(fd::standard(n))).find(|s| *s != (0, 0));
+            if let Some(size) = size {
+                // stdout is a pipe and no master when stdin was not asked for: nothing to resize then
+                let _ = tty::set_window(master.as_fd(), size);
+            }
+        }
+    }
+
+    fn keyboard(&mut self) {
+        let Some(target) = &self.streams.stdin else { return };
+        match read_some(fd::standard(0), &mut self.buffer) {
+            Ok(Some(0)) | Err(_) => {
+                if self.options.tty {
+                    // a pty has no end of file but the character; the process keeps its terminal
+                    let _ = write_all(target.as_fd(), b"\x04");
+                }
+                self.streams.stdin = None;
+            }
+            Ok(Some(n)) => {
+                let (pass, detach) = self.keys.filter(&self.buffer[..n]);
+                // a process that does not read any more: EPIPE, its stdin is over
+                if self.write_input(&pass).is_err() {
+                    self.streams.stdin = None;
+                }
+                self.detached = detach;
+            }
+            Ok(None) => {}
+        }
+    }
+
+    /// Writes to the container, but never waits for it without listening to its output and its end.
+    fn write_input(&mut self, mut bytes: &[u8]) -> Result<(), SysError> {
+        while !bytes.is_empty() {
+            let Some(target) = &self.streams.stdin else { return Ok(()) };
+            match write_some(target.as_fd(), bytes)? {
+                Some(n) => bytes = &bytes[n..],
+                None => {
+                    let waiting = {
+                        let mut fds = vec![PollFd::new(target.as_fd(), PollFlags::POLLOUT)];
+                        fds.push(PollFd::new(self.client.as_fd(), PollFlags::POLLIN));
+                        for stream in [&self.streams.stdout, &self.streams.stderr].into_iter().flatten() {
+                            fds.push(PollFd::new(stream.as_fd(), PollFlags::POLLIN));
+                        }
+                        match poll(&mut fds, PollTimeout::NONE) {
+                            Ok(_) | Err(Errno::EINTR) => {}
+                            Err(e) => return Err(SysError::new("poll()", e)),
+                        }
+                        fds.iter().map(|f| f.any().unwrap_or(false)).collect::<Vec<_>>()
+                    };
+                    if waiting[1] {
+                        // told() only fails when the monitor is gone, which ends the wait too
+                        let _ = self.monitor();
+                        if self.exited.is_some() || self.lost {
+                            return Ok(());
+                        }
+                    }
+                    if waiting[2..].contains(&true) {
+                        let kept = std::mem::take(&mut self.buffer);
+                        self.buffer = vec![0; 64 * 1024];
+                        self.drain_once();
+                        self.buffer = kept;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn drain_once(&mut self) {
+        for (number, stream) in [(1, self.streams.stdout.is_some()), (2, self.streams.stderr.is_some())] {
+            let raw = match number {
+                1 => self.streams.stdout.as_ref().map(|f| f.as_raw_fd()),
+                _ => self.streams.stderr.as_ref().map(|f| f.as_raw_fd()),
+            };
+            if stream && raw.is_some_and(|fd| poll_now(fd)) {
+                self.output(number);
+            }
+        }
+    }
+
+    fn output(&mut self, number: i32) {
+        let stream = if number == 1 { &mut self.streams.stdout } else { &mut self.streams.stderr };
+        let Some(source) = stream else { return };
+        match read_some(source.as_fd(), &mut self.buffer) {
+            Ok(Some(n)) if n > 0 => {
+                // our own stdout is closed: let the pipe go, the process then gets no more reader, as in a shell pipeline
+                if write_all(fd::standard(number), &self.buffer[..n]).is_err() {
+                    *stream = None;
+                }
+            }
+            Ok(None) => {}
+            _ => *stream = None,
+        }
+    }
+}
+
+fn poll_readable(raw: &[i32]) -> Result<Vec<bool>> {
+    loop {
+        let mut fds: Vec<PollFd<'_>> =
+            raw.iter().map(|fd| PollFd::new(fd::borrow(*fd), PollFlags::POLLIN)).collect();
+        match poll(&mut fds, PollTimeout::NONE) {
+            Ok(_) => return Ok(fds.iter().map(|f| f.any().unwrap_or(false)).collect()),
+            Err(Errno::EINTR) => {}
+            Err(e) => return Err(SysError::new("poll()", e).into()),
+        }
+    }
+}
+
+fn poll_now(raw: i32) -> bool {
+    let mut fds = [PollFd::new(fd::borrow(raw), PollFlags::POLLIN)];
+    poll(&mut fds, PollTimeout::ZERO).is_ok_and(|n| n > 0)
+}
+
+/// Signals of the command as bytes of a descriptor.
+struct Signals {
+    fd: SignalFd,
+}
+
+impl Signals {
+    /// `proxy`: everything but SIGCHLD, SIGPIPE, SIGURG is passed on (docker's list), and those by which a terminal stops a
+    /// job keep their meaning for us. `tty`: window changes matter.
+    fn take(proxy: bool, tty: bool) -> Result<Signals> {
+        let mut set = SigSet::empty();
+        if proxy {
+            set = SigSet::all();
+            for kept in [
+                Signal::SIGCHLD,
+                Signal::SIGPIPE,
+                Signal::SIGURG,
+                Signal::SIGTSTP,
+                Signal::SIGTTIN,
+                Signal::SIGTTOU,
+                Signal::SIGSEGV,
+                Signal::SIGBUS,
+                Signal::SIGFPE,
+                Signal::SIGILL,
+                Signal::SIGABRT,
+            ] {
+                set.remove(kept);
+            }
+        }
+        set.remove(Signal::SIGWINCH);
+        if tty {
+            set.add(Signal::SIGWINCH);
+        }
+        let call = |e| SysError::new("signalfd()", e);
+        set.thread_block().map_err(call)?;
+        let fd = SignalFd::with_flags(&set, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK).map_err(call)?;
+        Ok(Signals { fd })
+    }
+
+    fn next(&mut self) -> Result<Option<i32>> {
+        let info = self.fd.read_signal().map_err(|e| SysError::new("read(signalfd)", e))?;
+        Ok(info.map(|info| info.ssi_signo as i32))
+    }
+}
+
+/// Finds the detach keys in what is typed. A prefix of them is held back until the next key decides.
+struct Keys {
+    keys: Vec<u8>,
+    matched: usize,
+}
+
+impl Keys {
+    fn new(keys: &[u8]) -> Keys {
+        Keys { keys: keys.to_vec(), matched: 0 }
+    }
+
+    /// Returns the bytes to pass on, and whether the keys were complete.
+    fn filter(&mut self, typed: &[u8]) -> (Vec<u8>, bool) {
+        if self.keys.is_empty() {
+            return (typed.to_vec(), false);
+        }
+        let mut pass = Vec::with_capacity(typed.len());
+        for byte in typed {
+            if *byte == self.keys[self.matched] {
+                self.matched += 1;
+                if self.matched == self.keys.len() {
+                    self.matched = 0;
+                    return (pass, true);
+                }
+                continue;
+            }
+            pass.extend_from_slice(&self.keys[..self.matched]);
+            self.matched = usize::from(*byte == self.keys[0]);
+            if self.matched == 0 {
+                pass.push(*byte);
+            }
+        }
+        (pass, false)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn detach_keys_are_found_across_reads_and_a_broken_prefix_is_passed_on() {
+        let mut keys = Keys::new(&[16, 17]);
+        assert_eq!(keys.filter(b"ab\x10"), (b"ab".to_vec(), false));
+        assert_eq!(keys.filter(b"c"), (b"\x10c".to_vec(), false));
+        assert_eq!(keys.filter(b"\x10\x10"), (b"\x10".to_vec(), false));
+        assert_eq!(keys.filter(b"\x11x"), (Vec::new(), true));
+    }
+
+    #[test]
+    fn without_keys_everything_passes() {
+        assert_eq!(Keys::new(&[]).filter(b"\x10\x11"), (b"\x10\x11".to_vec(), false));
+    }
+}
