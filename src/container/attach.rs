@@ -60,7 +60,9 @@ pub(crate) struct RelayOptions {
 
 /// Attaches to a running container; `None` when it is not running.
 pub(crate) fn connect(paths: &Paths, id: &str, streams: [bool; 3]) -> Result<Option<Session>> {
-    let Some(client) = Client::connect(paths, id)? else { return Ok(None) };
+    let Some(client) = Client::connect(paths, id)? else {
+        return Ok(None);
+    };
     client.ask(&Ask::Attach { streams }, &[])?;
     let mut session = Session::new(client);
     session.receive_until(|tell| matches!(tell, Tell::Streams { .. }))?;
@@ -69,7 +71,11 @@ pub(crate) fn connect(paths: &Paths, id: &str, streams: [bool; 3]) -> Result<Opt
 
 impl Session {
     pub(crate) fn new(client: Client) -> Session {
-        Session { client, streams: Streams::default(), early_exit: None }
+        Session {
+            client,
+            streams: Streams::default(),
+            early_exit: None,
+        }
     }
 
     /// Waits until the program was executed; returns its pid on the host.
@@ -85,7 +91,9 @@ impl Session {
 
     fn receive_until(&mut self, wanted: impl Fn(&Tell) -> bool) -> Result<Tell> {
         loop {
-            let Some((tell, fds)) = self.client.told()? else { return Err(lost()) };
+            let Some((tell, fds)) = self.client.told()? else {
+                return Err(lost());
+            };
             if let Tell::Streams { streams } = &tell {
                 self.streams.take(*streams, fds);
             }
@@ -105,14 +113,22 @@ impl Session {
         let exited = self.early_exit.take();
         let keyboard = fd::standard(0);
         let interactive = options.tty && self.streams.stdin.is_some() && tty::is_terminal(keyboard);
-        let raw = if interactive { Some(RawMode::enter(keyboard)?) } else { None };
+        let raw = if interactive {
+            Some(RawMode::enter(keyboard)?)
+        } else {
+            None
+        };
         let signals = Signals::take(options.sig_proxy && !interactive, options.tty)?;
         let mut relay = Relay {
             client: self.client,
             streams: self.streams,
             options,
             signals,
-            keys: Keys::new(if interactive { &options.detach_keys } else { &[] }),
+            keys: Keys::new(if interactive {
+                &options.detach_keys
+            } else {
+                &[]
+            }),
             exited,
             detached: false,
             lost: false,
@@ -133,7 +149,11 @@ fn lost() -> Error {
 impl Streams {
     fn take(&mut self, which: [bool; 3], fds: Vec<OwnedFd>) {
         let mut fds = fds.into_iter();
-        for (there, place) in which.into_iter().zip([&mut self.stdin, &mut self.stdout, &mut self.stderr]) {
+        for (there, place) in
+            which
+                .into_iter()
+                .zip([&mut self.stdin, &mut self.stdout, &mut self.stderr])
+        {
             if there {
                 *place = fds.next();
             }
@@ -212,7 +232,11 @@ impl Relay<'_> {
             add(Who::Stderr, fd.as_fd());
         }
         let ready = poll_readable(&fds)?;
-        Ok(who.into_iter().zip(ready).filter_map(|(who, ready)| ready.then_some(who)).collect())
+        Ok(who
+            .into_iter()
+            .zip(ready)
+            .filter_map(|(who, ready)| ready.then_some(who))
+            .collect())
     }
 
     fn monitor(&mut self) -> Result<()> {
@@ -226,7 +250,9 @@ impl Relay<'_> {
     }
 
     fn signal(&mut self) -> Result<()> {
-        let Some(signal) = self.signals.next()? else { return Ok(()) };
+        let Some(signal) = self.signals.next()? else {
+            return Ok(());
+        };
         if signal == Signal::SIGWINCH as i32 {
             self.resize();
         } else if self.exited.is_none() {
@@ -238,8 +264,14 @@ impl Relay<'_> {
 
     /// The pty gets our terminal's size.
     fn resize(&self) {
-        if let (true, Some(master)) = (self.options.tty, self.streams.stdin.as_ref().or(self.streams.stdout.as_ref())) {
-            let size = [0, 1, 2].into_iter().map(|n| tty::window(fd::standard(n))).find(|s| *s != (0, 0));
+        if let (true, Some(master)) = (
+            self.options.tty,
+            self.streams.stdin.as_ref().or(self.streams.stdout.as_ref()),
+        ) {
+            let size = [0, 1, 2]
+                .into_iter()
+                .map(|n| tty::window(fd::standard(n)))
+                .find(|s| *s != (0, 0));
             if let Some(size) = size {
                 // stdout is a pipe and no master when stdin was not asked for: nothing to resize then
                 let _ = tty::set_window(master.as_fd(), size);
@@ -248,7 +280,9 @@ impl Relay<'_> {
     }
 
     fn keyboard(&mut self) {
-        let Some(target) = &self.streams.stdin else { return };
+        let Some(target) = &self.streams.stdin else {
+            return;
+        };
         match read_some(fd::standard(0), &mut self.buffer) {
             Ok(Some(0)) | Err(_) => {
                 if self.options.tty {
@@ -272,21 +306,28 @@ impl Relay<'_> {
     /// Writes to the container, but never waits for it without listening to its output and its end.
     fn write_input(&mut self, mut bytes: &[u8]) -> Result<(), SysError> {
         while !bytes.is_empty() {
-            let Some(target) = &self.streams.stdin else { return Ok(()) };
+            let Some(target) = &self.streams.stdin else {
+                return Ok(());
+            };
             match write_some(target.as_fd(), bytes)? {
                 Some(n) => bytes = &bytes[n..],
                 None => {
                     let waiting = {
                         let mut fds = vec![PollFd::new(target.as_fd(), PollFlags::POLLOUT)];
                         fds.push(PollFd::new(self.client.as_fd(), PollFlags::POLLIN));
-                        for stream in [&self.streams.stdout, &self.streams.stderr].into_iter().flatten() {
+                        for stream in [&self.streams.stdout, &self.streams.stderr]
+                            .into_iter()
+                            .flatten()
+                        {
                             fds.push(PollFd::new(stream.as_fd(), PollFlags::POLLIN));
                         }
                         match poll(&mut fds, PollTimeout::NONE) {
                             Ok(_) | Err(Errno::EINTR) => {}
                             Err(e) => return Err(SysError::new("poll()", e)),
                         }
-                        fds.iter().map(|f| f.any().unwrap_or(false)).collect::<Vec<_>>()
+                        fds.iter()
+                            .map(|f| f.any().unwrap_or(false))
+                            .collect::<Vec<_>>()
                     };
                     if waiting[1] {
                         // told() only fails when the monitor is gone, which ends the wait too
@@ -308,7 +349,10 @@ impl Relay<'_> {
     }
 
     fn drain_once(&mut self) {
-        for (number, stream) in [(1, self.streams.stdout.is_some()), (2, self.streams.stderr.is_some())] {
+        for (number, stream) in [
+            (1, self.streams.stdout.is_some()),
+            (2, self.streams.stderr.is_some()),
+        ] {
             let raw = match number {
                 1 => self.streams.stdout.as_ref().map(|f| f.as_raw_fd()),
                 _ => self.streams.stderr.as_ref().map(|f| f.as_raw_fd()),
@@ -320,7 +364,11 @@ impl Relay<'_> {
     }
 
     fn output(&mut self, number: i32) {
-        let stream = if number == 1 { &mut self.streams.stdout } else { &mut self.streams.stderr };
+        let stream = if number == 1 {
+            &mut self.streams.stdout
+        } else {
+            &mut self.streams.stderr
+        };
         let Some(source) = stream else { return };
         match read_some(source.as_fd(), &mut self.buffer) {
             Ok(Some(n)) if n > 0 => {
@@ -337,8 +385,10 @@ impl Relay<'_> {
 
 fn poll_readable(raw: &[i32]) -> Result<Vec<bool>> {
     loop {
-        let mut fds: Vec<PollFd<'_>> =
-            raw.iter().map(|fd| PollFd::new(fd::borrow(*fd), PollFlags::POLLIN)).collect();
+        let mut fds: Vec<PollFd<'_>> = raw
+            .iter()
+            .map(|fd| PollFd::new(fd::borrow(*fd), PollFlags::POLLIN))
+            .collect();
         match poll(&mut fds, PollTimeout::NONE) {
             Ok(_) => return Ok(fds.iter().map(|f| f.any().unwrap_or(false)).collect()),
             Err(Errno::EINTR) => {}
@@ -386,12 +436,16 @@ impl Signals {
         }
         let call = |e| SysError::new("signalfd()", e);
         set.thread_block().map_err(call)?;
-        let fd = SignalFd::with_flags(&set, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK).map_err(call)?;
+        let fd = SignalFd::with_flags(&set, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)
+            .map_err(call)?;
         Ok(Signals { fd })
     }
 
     fn next(&mut self) -> Result<Option<i32>> {
-        let info = self.fd.read_signal().map_err(|e| SysError::new("read(signalfd)", e))?;
+        let info = self
+            .fd
+            .read_signal()
+            .map_err(|e| SysError::new("read(signalfd)", e))?;
         Ok(info.map(|info| info.ssi_signo as i32))
     }
 }
@@ -404,7 +458,10 @@ struct Keys {
 
 impl Keys {
     fn new(keys: &[u8]) -> Keys {
-        Keys { keys: keys.to_vec(), matched: 0 }
+        Keys {
+            keys: keys.to_vec(),
+            matched: 0,
+        }
     }
 
     /// Returns the bytes to pass on, and whether the keys were complete.
@@ -447,6 +504,9 @@ mod tests {
 
     #[test]
     fn without_keys_everything_passes() {
-        assert_eq!(Keys::new(&[]).filter(b"\x10\x11"), (b"\x10\x11".to_vec(), false));
+        assert_eq!(
+            Keys::new(&[]).filter(b"\x10\x11"),
+            (b"\x10\x11".to_vec(), false)
+        );
     }
 }

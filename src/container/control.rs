@@ -99,22 +99,34 @@ impl Client {
         use nix::errno::Errno;
         match socket::connect_to(path) {
             Ok(socket) => Ok(Some(Client { socket })),
-            Err(e) if matches!(e.errno(), Errno::ENOENT | Errno::ECONNREFUSED | Errno::ENOTDIR) => Ok(None),
+            Err(e)
+                if matches!(
+                    e.errno(),
+                    Errno::ENOENT | Errno::ECONNREFUSED | Errno::ENOTDIR
+                ) =>
+            {
+                Ok(None)
+            }
             Err(e) => Err(e.into()),
         }
     }
 
     /// Sends one message.
     pub(crate) fn ask(&self, ask: &Ask, fds: &[BorrowedFd<'_>]) -> Result<()> {
-        let bytes = serde_json::to_vec(ask).context(Kind::System, || "cannot write a control message")?;
+        let bytes =
+            serde_json::to_vec(ask).context(Kind::System, || "cannot write a control message")?;
         Ok(socket::send(self.socket.as_fd(), &bytes, fds)?)
     }
 
     /// Receives one message; `None` when the monitor is gone.
     pub(crate) fn told(&self) -> Result<Option<(Tell, Vec<OwnedFd>)>> {
-        let Some(message) = socket::receive(self.socket.as_fd())? else { return Ok(None) };
-        let tell = serde_json::from_slice(&message.bytes)
-            .context(Kind::Corrupt, || "the container's monitor sent a message that is not understood")?;
+        let Some(message) = socket::receive(self.socket.as_fd())? else {
+            return Ok(None);
+        };
+        let tell = serde_json::from_slice(&message.bytes).context(
+            Kind::Corrupt,
+            || "the container's monitor sent a message that is not understood",
+        )?;
         Ok(Some((tell, message.fds)))
     }
 

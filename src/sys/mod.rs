@@ -5,13 +5,13 @@
 
 pub(crate) mod copy;
 mod error;
-pub mod thread;
 pub(crate) mod fd;
 pub(crate) mod mount;
 pub(crate) mod process;
 pub(crate) mod socket;
 pub(crate) mod spawn;
 mod stub;
+pub mod thread;
 pub(crate) mod tty;
 
 pub use error::{SysError, sentence};
