@@ -1,3 +1,7 @@
 //! Words: text or bytes to values and back. Pure: no files, no clock, no environment. Everything here is fuzzed.
 
+pub mod csv;
+pub mod env;
+pub mod mount;
 pub mod reference;
+pub mod units;
