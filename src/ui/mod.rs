@@ -1,1 +1,2 @@
 //! The only writer of the terminal.
+pub(crate) mod table;

@@ -1,1 +1,10 @@
-//! Docker's JSON, once: used by `inspect`, by `--format` and later by the API.
+//! Docker's JSON types and column views, one file per noun: what `inspect`, `--format` and the API print.
+
+pub(crate) mod columns;
+pub(crate) mod config;
+pub(crate) mod container;
+pub(crate) mod host_config;
+pub(crate) mod human;
+pub(crate) mod json;
+pub(crate) mod network;
+pub(crate) mod port;
