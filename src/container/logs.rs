@@ -135,9 +135,9 @@ impl Reader {
             self.files = open_all(&self.dir)?;
             return Ok(!self.files.is_empty());
         };
-        let (Ok(mine), Ok(named)) = (file.metadata(), std::fs::metadata(&path)) else { return Ok(false) };
-        if (mine.dev(), mine.ino()) == (named.dev(), named.ino()) {
-            let cut = mine.len() < file.stream_position().unwrap_or(0);
+        let Ok(named) = File::open(&path) else { return Ok(false) };
+        if same_file(file, &named) {
+            let cut = file.metadata().is_ok_and(|m| m.len() < file.stream_position().unwrap_or(0));
             if cut {
                 // rotation with one file only: it was emptied under us
                 file.rewind().context(Kind::System, || cannot_read(&self.dir))?;
@@ -146,7 +146,7 @@ impl Reader {
             return Ok(cut);
         }
         let mut all = open_all(&self.dir)?;
-        let place = all.iter().position(|f| f.metadata().is_ok_and(|m| (m.dev(), m.ino()) == (mine.dev(), mine.ino())));
+        let place = all.iter().position(|f| same_file(file, f));
         all.drain(..place.unwrap_or(0));
         match place {
             // the file at hand keeps its place; what is behind it is new
@@ -182,10 +182,12 @@ enum ReadError {
 
 /// Opens `log` and its rotated ones, the oldest first; none when nothing was ever logged.
 fn open_all(dir: &Path) -> Result<VecDeque<File>> {
-    let mut files = VecDeque::new();
+    let mut files: VecDeque<File> = VecDeque::new();
     for n in 0.. {
         let path = if n == 0 { dir.join("log") } else { dir.join(format!("log.{n}")) };
         match File::open(&path) {
+            // a rotation in this moment shows the same file a second time, one number higher
+            Ok(file) if files.front().is_some_and(|younger| same_file(younger, &file)) => {}
             Ok(file) => files.push_front(file),
             // in the middle of a rotation `log` is missing for a moment
             Err(e) if e.kind() == ErrorKind::NotFound && n == 0 => {}
@@ -194,6 +196,10 @@ fn open_all(dir: &Path) -> Result<VecDeque<File>> {
         }
     }
     Ok(files)
+}
+
+fn same_file(a: &File, b: &File) -> bool {
+    matches!((a.metadata(), b.metadata()), (Ok(a), Ok(b)) if (a.dev(), a.ino()) == (b.dev(), b.ino()))
 }
 
 /// Gives out the entries from the file's place to its end; `rest` keeps a last line without end.

@@ -3,5 +3,6 @@
 pub(crate) mod attach;
 pub mod control;
 pub(crate) mod launch;
+pub(crate) mod logs;
 pub mod plan;
 pub mod request;
