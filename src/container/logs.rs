@@ -68,7 +68,11 @@ pub(crate) fn read(
     mut each: impl FnMut(Event<'_>) -> Result<()>,
 ) -> Result<()> {
     // the watch stands before the first read, so that no change falls between
-    let watch = if options.follow { Watch::new(dir) } else { None };
+    let watch = if options.follow {
+        Watch::new(dir)
+    } else {
+        None
+    };
     let mut reader = Reader::open(dir, options.tail)?;
     loop {
         let ended = !options.follow || has_ended();
@@ -105,14 +109,24 @@ impl Reader {
         if let Some(lines) = tail {
             seek_to_tail(&mut files, lines).context(Kind::System, || cannot_read(dir))?;
         }
-        Ok(Reader { dir: dir.to_owned(), files, rest: Vec::new() })
+        Ok(Reader {
+            dir: dir.to_owned(),
+            files,
+            rest: Vec::new(),
+        })
     }
 
     /// Gives out all entries that are there now.
-    fn drain(&mut self, options: &Options, each: &mut impl FnMut(Event<'_>) -> Result<()>) -> Result<Drained> {
+    fn drain(
+        &mut self,
+        options: &Options,
+        each: &mut impl FnMut(Event<'_>) -> Result<()>,
+    ) -> Result<Drained> {
         loop {
             while let Some(file) = self.files.front_mut() {
-                if drain_file(file, &mut self.rest, options, each).or_else(|e| cannot(e, &self.dir))? == Drained::PastUntil
+                if drain_file(file, &mut self.rest, options, each)
+                    .or_else(|e| cannot(e, &self.dir))?
+                    == Drained::PastUntil
                 {
                     return Ok(Drained::PastUntil);
                 }
@@ -135,12 +149,17 @@ impl Reader {
             self.files = open_all(&self.dir)?;
             return Ok(!self.files.is_empty());
         };
-        let Ok(named) = File::open(&path) else { return Ok(false) };
+        let Ok(named) = File::open(&path) else {
+            return Ok(false);
+        };
         if same_file(file, &named) {
-            let cut = file.metadata().is_ok_and(|m| m.len() < file.stream_position().unwrap_or(0));
+            let cut = file
+                .metadata()
+                .is_ok_and(|m| m.len() < file.stream_position().unwrap_or(0));
             if cut {
                 // rotation with one file only: it was emptied under us
-                file.rewind().context(Kind::System, || cannot_read(&self.dir))?;
+                file.rewind()
+                    .context(Kind::System, || cannot_read(&self.dir))?;
                 self.rest.clear();
             }
             return Ok(cut);
@@ -184,15 +203,24 @@ enum ReadError {
 fn open_all(dir: &Path) -> Result<VecDeque<File>> {
     let mut files: VecDeque<File> = VecDeque::new();
     for n in 0.. {
-        let path = if n == 0 { dir.join("log") } else { dir.join(format!("log.{n}")) };
+        let path = if n == 0 {
+            dir.join("log")
+        } else {
+            dir.join(format!("log.{n}"))
+        };
         match File::open(&path) {
             // a rotation in this moment shows the same file a second time, one number higher
-            Ok(file) if files.front().is_some_and(|younger| same_file(younger, &file)) => {}
+            Ok(file)
+                if files
+                    .front()
+                    .is_some_and(|younger| same_file(younger, &file)) => {}
             Ok(file) => files.push_front(file),
             // in the middle of a rotation `log` is missing for a moment
             Err(e) if e.kind() == ErrorKind::NotFound && n == 0 => {}
             Err(e) if e.kind() == ErrorKind::NotFound => break,
-            Err(e) => return Err(e).context(Kind::System, || format!("cannot read `{}`", path.display())),
+            Err(e) => {
+                return Err(e).context(Kind::System, || format!("cannot read `{}`", path.display()));
+            }
         }
     }
     Ok(files)
@@ -224,7 +252,10 @@ fn drain_file(
         // only a line that lies across two blocks is copied
         let mut whole = &block[..=end];
         if !rest.is_empty() {
-            let first = whole.iter().position(|b| *b == b'\n').expect("`end` is the place of one");
+            let first = whole
+                .iter()
+                .position(|b| *b == b'\n')
+                .expect("`end` is the place of one");
             rest.extend_from_slice(&whole[..=first]);
             whole = &whole[first + 1..];
             if give(rest, options, each)? == Drained::PastUntil {
@@ -246,7 +277,9 @@ fn give(
     each: &mut impl FnMut(Event<'_>) -> Result<()>,
 ) -> Result<Drained, ReadError> {
     for line in lines.split(|b| *b == b'\n').filter(|l| !l.is_empty()) {
-        let Ok(entry) = serde_json::from_slice::<Entry>(line) else { continue };
+        let Ok(entry) = serde_json::from_slice::<Entry>(line) else {
+            continue;
+        };
         if options.since.is_some() || options.until.is_some() {
             let time: Option<Timestamp> = entry.time.parse().ok();
             if time.zip(options.until).is_some_and(|(t, until)| t > until) {
@@ -336,7 +369,9 @@ impl Watch {
 
 /// Returns `time` with nine digits of the second, as `logs -t` prints it.
 pub(crate) fn fixed_time(time: &str) -> String {
-    let Some(body) = time.strip_suffix('Z') else { return time.to_owned() };
+    let Some(body) = time.strip_suffix('Z') else {
+        return time.to_owned();
+    };
     let (seconds, fraction) = body.split_once('.').unwrap_or((body, ""));
     format!("{seconds}.{fraction:0<9}Z")
 }

@@ -14,11 +14,20 @@ pub(crate) struct Layout {
 
 impl Layout {
     /// `ps`, `images`, `history`, `network ls`, ...
-    pub(crate) const LIST: Layout = Layout { min_width: 10, padding: 3 };
+    pub(crate) const LIST: Layout = Layout {
+        min_width: 10,
+        padding: 3,
+    };
     /// `top`.
-    pub(crate) const TOP: Layout = Layout { min_width: 20, padding: 3 };
+    pub(crate) const TOP: Layout = Layout {
+        min_width: 20,
+        padding: 3,
+    };
     /// `version`.
-    pub(crate) const VERSION: Layout = Layout { min_width: 20, padding: 1 };
+    pub(crate) const VERSION: Layout = Layout {
+        min_width: 20,
+        padding: 1,
+    };
 }
 
 /// Returns `text` (lines of cells that end with tabs) with its columns aligned by blanks.
@@ -33,7 +42,10 @@ pub(crate) fn align(text: &str, layout: Layout) -> String {
     for (cells, widths) in lines.iter().zip(&widths) {
         for (cell, width) in cells.iter().zip(widths) {
             out.push_str(cell);
-            out.extend(std::iter::repeat_n(' ', width.saturating_sub(cell.chars().count())));
+            out.extend(std::iter::repeat_n(
+                ' ',
+                width.saturating_sub(cell.chars().count()),
+            ));
         }
         out.push_str(cells.last().copied().unwrap_or_default());
         out.push('\n');
@@ -49,7 +61,10 @@ fn set_widths(lines: &[Vec<&str>], widths: &mut [Vec<usize>], column: usize, lay
             start += 1;
             continue;
         }
-        let block = widths[start..].iter().take_while(|w| w.len() > column).count();
+        let block = widths[start..]
+            .iter()
+            .take_while(|w| w.len() > column)
+            .count();
         let widest = lines[start..start + block]
             .iter()
             .map(|l| l[column].chars().count() + layout.padding)
@@ -82,9 +97,15 @@ mod tests {
                  6df4460f0e0d   wr-rich   v         2 X ,/tmp/wr/b\n7aec50782dfd   pl1                 0 X \n",
             ),
             // widths count characters, not bytes
-            ("\"sh -c 'echo out; ec…\"\tx\nab\ty", "\"sh -c 'echo out; ec…\"   x\nab                       y\n"),
+            (
+                "\"sh -c 'echo out; ec…\"\tx\nab\ty",
+                "\"sh -c 'echo out; ec…\"   x\nab                       y\n",
+            ),
             // a line without tabs separates blocks
-            ("a\tb\nlonger line\nccccccccccc\td", "a         b\nlonger line\nccccccccccc   d\n"),
+            (
+                "a\tb\nlonger line\nccccccccccc\td",
+                "a         b\nlonger line\nccccccccccc   d\n",
+            ),
         ] {
             assert_eq!(align(text, Layout::LIST), want, "{text:?}");
         }
@@ -92,6 +113,9 @@ mod tests {
 
     #[test]
     fn top_uses_wider_columns() {
-        assert_eq!(align("PID\tCMD\n2401\tsleep 10000", Layout::TOP), "PID                 CMD\n2401                sleep 10000\n");
+        assert_eq!(
+            align("PID\tCMD\n2401\tsleep 10000", Layout::TOP),
+            "PID                 CMD\n2401                sleep 10000\n"
+        );
     }
 }

@@ -23,12 +23,20 @@ pub(crate) trait Row {
 /// Returns the row as the object that templates and `json` see: all its columns.
 pub(crate) fn object<R: Row>(row: &R, with_more: bool) -> Map<String, Value> {
     let more: &[(&str, &str)] = if with_more { R::MORE } else { &[] };
-    R::COLUMNS.iter().chain(more).map(|(name, _)| ((*name).to_owned(), Value::String(row.column(name)))).collect()
+    R::COLUMNS
+        .iter()
+        .chain(more)
+        .map(|(name, _)| ((*name).to_owned(), Value::String(row.column(name))))
+        .collect()
 }
 
 /// Returns the header of the column `name`.
 pub(crate) fn header<R: Row>(name: &str) -> Option<&'static str> {
-    R::COLUMNS.iter().chain(R::MORE).find(|(n, _)| *n == name).map(|(_, header)| *header)
+    R::COLUMNS
+        .iter()
+        .chain(R::MORE)
+        .find(|(n, _)| *n == name)
+        .map(|(_, header)| *header)
 }
 
 /// Whether texts are cut to docker's widths or whole (`--no-trunc`).
@@ -82,7 +90,9 @@ pub(crate) fn quote(text: &str) -> String {
             '\u{8}' => out.push_str("\\b"),
             '\u{b}' => out.push_str("\\v"),
             '\u{c}' => out.push_str("\\f"),
-            c if (c as u32) < 0x20 || c == '\u{7f}' => out.push_str(&format!("\\x{:02x}", c as u32)),
+            c if (c as u32) < 0x20 || c == '\u{7f}' => {
+                out.push_str(&format!("\\x{:02x}", c as u32))
+            }
             c if c.is_control() => out.push_str(&format!("\\u{:04x}", c as u32)),
             c => out.push(c),
         }
@@ -98,7 +108,10 @@ mod tests {
     #[test]
     fn commands_are_cut_before_they_are_quoted() {
         let cut = |t: &str| quote(&Width::Cut.ellipsis(t, 20));
-        assert_eq!(cut("sh -c 'echo out; echo err >&2'"), "\"sh -c 'echo out; ec…\"");
+        assert_eq!(
+            cut("sh -c 'echo out; echo err >&2'"),
+            "\"sh -c 'echo out; ec…\""
+        );
         assert_eq!(cut("sh -c 'a\nb'"), "\"sh -c 'a\\nb'\"");
         assert_eq!(quote("a\"b\\\u{1b}[0m"), "\"a\\\"b\\\\\\x1b[0m\"");
     }

@@ -70,7 +70,10 @@ impl<'a> Config<'a> {
 
     /// Returns a container's `Config`, where docker writes `{}` for no labels.
     pub(crate) fn of_container(c: &'a ContainerConfig) -> Config<'a> {
-        Config { labels: Some(&c.labels), ..Config::of_image(c) }
+        Config {
+            labels: Some(&c.labels),
+            ..Config::of_image(c)
+        }
     }
 }
 

@@ -133,7 +133,11 @@ impl<'a> Details<'a> {
             resolv_conf_path: file("etc/resolv.conf"),
             hostname_path: file("etc/hostname"),
             hosts_path: file("etc/hosts"),
-            log_path: if record.host.log_config.driver == "none" { String::new() } else { file("log") },
+            log_path: if record.host.log_config.driver == "none" {
+                String::new()
+            } else {
+                file("log")
+            },
             name: format!("/{}", record.name),
             restart_count: state.restart_count,
             driver: driver_name(&record.driver),
@@ -141,14 +145,18 @@ impl<'a> Details<'a> {
             mount_label: "",
             process_label: "",
             app_armor_profile: "",
-            exec_ids: Some(state.execs.keys().map(String::as_str).collect::<Vec<_>>()).filter(|l| !l.is_empty()),
+            exec_ids: Some(state.execs.keys().map(String::as_str).collect::<Vec<_>>())
+                .filter(|l| !l.is_empty()),
             host_config: HostConfig::from(&record.host),
             graph_driver: graph_driver(record, place),
             size_rw: place.size.map(|s| s.0),
             size_root_fs: place.size.map(|s| s.1),
             mounts: record.mounts.iter().map(Mount::from).collect(),
             config: Config::of_container(&record.config),
-            network_settings: NetworkSettings::new(record, if is_up(state) { state.pid } else { 0 }),
+            network_settings: NetworkSettings::new(
+                record,
+                if is_up(state) { state.pid } else { 0 },
+            ),
         }
     }
 }
@@ -156,7 +164,12 @@ impl<'a> Details<'a> {
 /// The words of the program as docker's `Path` and `Args`: entrypoint, then command.
 fn command(record: &Record) -> Vec<&str> {
     let words = [&record.config.entrypoint, &record.config.cmd];
-    words.into_iter().flatten().flatten().map(String::as_str).collect()
+    words
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(String::as_str)
+        .collect()
 }
 
 /// Docker's name of the storage driver where it has the same.
@@ -170,19 +183,29 @@ pub(super) fn driver_name(ours: &str) -> &str {
 fn graph_driver(record: &Record, place: Place<'_>) -> GraphDriver {
     let writable = record.writable.as_deref().unwrap_or(place.dir);
     let at = |name: &str| writable.join(name).display().to_string();
-    let lower: Vec<String> = place.lower.iter().map(|p| p.display().to_string()).collect();
+    let lower: Vec<String> = place
+        .lower
+        .iter()
+        .map(|p| p.display().to_string())
+        .collect();
     let data = GraphData {
         lower_dir: lower.join(":"),
         merged_dir: place.dir.join("root").display().to_string(),
         upper_dir: at("upper"),
         work_dir: at("work"),
     };
-    GraphDriver { data: Some(data), name: driver_name(&record.driver).to_owned() }
+    GraphDriver {
+        data: Some(data),
+        name: driver_name(&record.driver).to_owned(),
+    }
 }
 
 /// Whether docker calls it running: paused and restarting ones count.
 fn is_up(state: &State) -> bool {
-    matches!(state.status, Status::Running | Status::Paused | Status::Restarting)
+    matches!(
+        state.status,
+        Status::Running | Status::Paused | Status::Restarting
+    )
 }
 
 impl<'a> From<&'a State> for StateView<'a> {
@@ -255,14 +278,17 @@ impl columns::Row for Row<'_> {
         ("State", "STATE"),
         ("Status", "STATUS"),
     ];
-    const MORE: &'static [(&'static str, &'static str)] = &[("HealthStatus", "HEALTH STATUS"), ("Platform", "PLATFORM")];
+    const MORE: &'static [(&'static str, &'static str)] =
+        &[("HealthStatus", "HEALTH STATUS"), ("Platform", "PLATFORM")];
 
     fn column(&self, name: &str) -> String {
         match name {
             "ID" => self.width.id(&self.record.id),
             "Image" => self.image_text(),
             "Command" => columns::quote(&self.width.ellipsis(&command_line(self.record), 20)),
-            "CreatedAt" => human::parse_time(&self.record.created).map(human::local_time).unwrap_or_default(),
+            "CreatedAt" => human::parse_time(&self.record.created)
+                .map(human::local_time)
+                .unwrap_or_default(),
             "RunningFor" => self.running_for(),
             "Ports" if is_up(self.state) => port::summary(&port::published(self.record)),
             "State" => state_word(self.state).to_owned(),
@@ -271,9 +297,22 @@ impl columns::Row for Row<'_> {
             "Names" => self.record.name.clone(),
             "Labels" => columns::labels(&self.record.config.labels),
             "Mounts" => self.mounts(),
-            "LocalVolumes" => self.record.mounts.iter().filter(|m| m.driver == "local").count().to_string(),
-            "Networks" => network::network_name(&self.record.host.network_mode).unwrap_or_default().to_owned(),
-            "HealthStatus" => self.state.health.as_ref().map(|h| h.status.clone()).unwrap_or_default(),
+            "LocalVolumes" => self
+                .record
+                .mounts
+                .iter()
+                .filter(|m| m.driver == "local")
+                .count()
+                .to_string(),
+            "Networks" => network::network_name(&self.record.host.network_mode)
+                .unwrap_or_default()
+                .to_owned(),
+            "HealthStatus" => self
+                .state
+                .health
+                .as_ref()
+                .map(|h| h.status.clone())
+                .unwrap_or_default(),
             "Platform" => self.record.platform.clone(),
             _ => String::new(),
         }
@@ -307,7 +346,10 @@ impl Row<'_> {
     /// Docker's list has whole seconds for the time of creation.
     fn running_for(&self) -> String {
         let created = human::parse_time(&self.record.created).unwrap_or_default();
-        format!("{} ago", human::duration(self.now.as_second() - created.as_second()))
+        format!(
+            "{} ago",
+            human::duration(self.now.as_second() - created.as_second())
+        )
     }
 
     fn size_text(&self) -> String {
@@ -319,8 +361,19 @@ impl Row<'_> {
     }
 
     fn mounts(&self) -> String {
-        let name = |m: &MountPoint| if m.name.is_empty() { m.source.clone() } else { m.name.clone() };
-        let names: Vec<String> = self.record.mounts.iter().map(|m| self.width.ellipsis(&name(m), 15)).collect();
+        let name = |m: &MountPoint| {
+            if m.name.is_empty() {
+                m.source.clone()
+            } else {
+                m.name.clone()
+            }
+        };
+        let names: Vec<String> = self
+            .record
+            .mounts
+            .iter()
+            .map(|m| self.width.ellipsis(&name(m), 15))
+            .collect();
         names.join(",")
     }
 }
@@ -362,9 +415,17 @@ pub(crate) fn status_text(state: &State, now: Timestamp) -> String {
             Some(health) => format!("Up {} ({health})", since(&state.started_at)),
         },
         Status::Paused => format!("Up {} (Paused)", since(&state.started_at)),
-        Status::Restarting => format!("Restarting ({}) {} ago", state.exit_code, since(&state.finished_at)),
+        Status::Restarting => format!(
+            "Restarting ({}) {} ago",
+            state.exit_code,
+            since(&state.finished_at)
+        ),
         Status::Removing => "Removal In Progress".to_owned(),
-        Status::Exited => format!("Exited ({}) {} ago", state.exit_code, since(&state.finished_at)),
+        Status::Exited => format!(
+            "Exited ({}) {} ago",
+            state.exit_code,
+            since(&state.finished_at)
+        ),
         Status::Dead => "Dead".to_owned(),
     }
 }

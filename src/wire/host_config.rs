@@ -23,7 +23,13 @@ const MASKED_PATHS: &[&str] = &[
 ];
 
 /// Paths that docker makes read-only in a container that is not privileged.
-const READONLY_PATHS: &[&str] = &["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"];
+const READONLY_PATHS: &[&str] = &[
+    "/proc/bus",
+    "/proc/fs",
+    "/proc/irq",
+    "/proc/sys",
+    "/proc/sysrq-trigger",
+];
 
 type Nothing = Option<()>;
 
@@ -187,9 +193,17 @@ impl<'a> From<&'a store::HostConfig> for HostConfig<'a> {
 
 /// Docker adds `label=disable` for a privileged container, and tells `systempaths=unconfined` by the two path lists only.
 fn security_opt(h: &store::HostConfig) -> Option<Vec<&str>> {
-    let added = h.privileged.then_some("label=disable").filter(|o| !h.security_opt.iter().any(|s| s == o));
-    let shown: Vec<&str> =
-        h.security_opt.iter().map(String::as_str).filter(|o| *o != UNCONFINED_PATHS).chain(added).collect();
+    let added = h
+        .privileged
+        .then_some("label=disable")
+        .filter(|o| !h.security_opt.iter().any(|s| s == o));
+    let shown: Vec<&str> = h
+        .security_opt
+        .iter()
+        .map(String::as_str)
+        .filter(|o| *o != UNCONFINED_PATHS)
+        .chain(added)
+        .collect();
     (!shown.is_empty()).then_some(shown)
 }
 

@@ -14,7 +14,9 @@ pub(crate) fn parse_time(text: &str) -> Option<Timestamp> {
 ///
 /// The zone file is only read when the host says that it is not on UTC.
 pub(crate) fn local_time(at: Timestamp) -> String {
-    at.to_zoned(jiff::tz::TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S %z %Z").to_string()
+    at.to_zoned(jiff::tz::TimeZone::system())
+        .strftime("%Y-%m-%d %H:%M:%S %z %Z")
+        .to_string()
 }
 
 /// Returns how long `seconds` are in words: `Less than a second`, `About a minute`, `2 weeks`.
@@ -39,7 +41,11 @@ pub(crate) fn duration(seconds: i64) -> String {
 
 /// Returns `duration` of what lies between `from` and `now`.
 pub(crate) fn since(from: Timestamp, now: Timestamp) -> String {
-    duration(now.as_second() - from.as_second() - i64::from(now.subsec_nanosecond() < from.subsec_nanosecond()))
+    duration(
+        now.as_second()
+            - from.as_second()
+            - i64::from(now.subsec_nanosecond() < from.subsec_nanosecond()),
+    )
 }
 
 /// Returns a size in powers of 1000 with three digits: `173MB`, `1.5kB`, `0B`.
@@ -49,12 +55,22 @@ pub(crate) fn size(bytes: u64) -> String {
 
 /// Returns a size with at most `digits` significant digits, as Go's `%.*g` does.
 pub(crate) fn size_with(bytes: u64, digits: usize) -> String {
-    scaled(bytes, 1000.0, digits, &["B", "kB", "MB", "GB", "TB", "PB", "EB"])
+    scaled(
+        bytes,
+        1000.0,
+        digits,
+        &["B", "kB", "MB", "GB", "TB", "PB", "EB"],
+    )
 }
 
 /// Returns a size in powers of 1024: `23.54GiB`.
 pub(crate) fn binary_size(bytes: u64) -> String {
-    scaled(bytes, 1024.0, 4, &["B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"])
+    scaled(
+        bytes,
+        1024.0,
+        4,
+        &["B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"],
+    )
 }
 
 fn scaled(bytes: u64, base: f64, digits: usize, units: &[&str]) -> String {
@@ -72,7 +88,9 @@ fn significant(n: f64, digits: usize) -> String {
         return "0".to_owned();
     }
     let scientific = format!("{n:.*e}", digits - 1);
-    let (mantissa, exponent) = scientific.split_once('e').expect("{:e} always has an exponent");
+    let (mantissa, exponent) = scientific
+        .split_once('e')
+        .expect("{:e} always has an exponent");
     let exponent: i32 = exponent.parse().expect("{:e} writes a number");
     let trim = |s: &str| match s.contains('.') {
         true => s.trim_end_matches('0').trim_end_matches('.').to_owned(),
@@ -82,7 +100,10 @@ fn significant(n: f64, digits: usize) -> String {
         let sign = if exponent < 0 { '-' } else { '+' };
         return format!("{}e{sign}{:02}", trim(mantissa), exponent.abs());
     }
-    trim(&format!("{n:.*}", (digits as i32 - 1 - exponent).max(0) as usize))
+    trim(&format!(
+        "{n:.*}",
+        (digits as i32 - 1 - exponent).max(0) as usize
+    ))
 }
 
 #[cfg(test)]
@@ -147,6 +168,9 @@ mod tests {
     fn times_are_read_from_docker_texts() {
         assert_eq!(parse_time("0001-01-01T00:00:00Z"), None);
         assert_eq!(parse_time(""), None);
-        assert_eq!(parse_time("2026-11-24T18:12:10.069101037Z").map(|t| t.as_second()), Some(1_795_543_930));
+        assert_eq!(
+            parse_time("2026-11-24T18:12:10.069101037Z").map(|t| t.as_second()),
+            Some(1_795_543_930)
+        );
     }
 }

@@ -72,7 +72,11 @@ const NONE: &str = "cc1c7fc0365da1714d25b04ddea899cd93c7b540ddbc7743f9e1b24ca50c
 impl Network {
     /// Returns the networks that always exist, in docker's order.
     pub(crate) fn built_in() -> [Network; 3] {
-        [Network::new("bridge", BRIDGE, "bridge"), Network::new("host", HOST, "host"), Network::new("none", NONE, "null")]
+        [
+            Network::new("bridge", BRIDGE, "bridge"),
+            Network::new("host", HOST, "host"),
+            Network::new("none", NONE, "null"),
+        ]
     }
 
     /// Returns the network that `text` names: its name, or the start of its id.
@@ -89,7 +93,11 @@ impl Network {
             scope: "local",
             driver,
             enable_ipv6: false,
-            ipam: Ipam { driver: "default", options: None, config: None },
+            ipam: Ipam {
+                driver: "default",
+                options: None,
+                config: None,
+            },
             internal: false,
             attachable: false,
             ingress: false,
@@ -113,7 +121,13 @@ impl Network {
 
 impl Member {
     fn new(name: &str) -> Member {
-        Member { name: name.to_owned(), endpoint_id: "", mac_address: "", ipv4_address: "", ipv6_address: "" }
+        Member {
+            name: name.to_owned(),
+            endpoint_id: "",
+            mac_address: "",
+            ipv4_address: "",
+            ipv6_address: "",
+        }
     }
 }
 
@@ -195,14 +209,25 @@ impl<'a> NetworkSettings<'a> {
     pub(crate) fn new(record: &'a Record, pid: i32) -> NetworkSettings<'a> {
         let network = network_name(&record.host.network_mode);
         let endpoint = |name: &str| Endpoint {
-            network_id: Network::built_in().into_iter().find(|n| n.name == name).map_or("", |n| n.id),
+            network_id: Network::built_in()
+                .into_iter()
+                .find(|n| n.name == name)
+                .map_or("", |n| n.id),
             ..Endpoint::default()
         };
         NetworkSettings {
             bridge: "",
             sandbox_id: "",
-            sandbox_key: if pid == 0 { String::new() } else { format!("/proc/{pid}/ns/net") },
-            ports: if pid == 0 { BTreeMap::new() } else { super::port::published(record) },
+            sandbox_key: if pid == 0 {
+                String::new()
+            } else {
+                format!("/proc/{pid}/ns/net")
+            },
+            ports: if pid == 0 {
+                BTreeMap::new()
+            } else {
+                super::port::published(record)
+            },
             hairpin_mode: false,
             link_local_ipv6_address: "",
             link_local_ipv6_prefix_len: 0,

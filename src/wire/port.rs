@@ -14,13 +14,26 @@ pub(crate) fn published(record: &Record) -> Ports<'_> {
     if record.host.network_mode == "host" {
         return BTreeMap::new();
     }
-    let exposed = record.config.exposed_ports.keys().map(|p| (p.as_str(), None));
-    let bound = record.host.port_bindings.iter().filter(|(_, bindings)| !bindings.is_empty());
-    exposed.chain(bound.map(|(port, bindings)| (port.as_str(), Some(both_families(bindings))))).collect()
+    let exposed = record
+        .config
+        .exposed_ports
+        .keys()
+        .map(|p| (p.as_str(), None));
+    let bound = record
+        .host
+        .port_bindings
+        .iter()
+        .filter(|(_, bindings)| !bindings.is_empty());
+    exposed
+        .chain(bound.map(|(port, bindings)| (port.as_str(), Some(both_families(bindings)))))
+        .collect()
 }
 
 fn both_families(bindings: &[PortBinding]) -> Vec<PortBinding> {
-    let at = |ip: &str, port: &str| PortBinding { host_ip: ip.to_owned(), host_port: port.to_owned() };
+    let at = |ip: &str, port: &str| PortBinding {
+        host_ip: ip.to_owned(),
+        host_port: port.to_owned(),
+    };
     let each = |b: &PortBinding| match b.host_ip.as_str() {
         "" => vec![at("0.0.0.0", &b.host_port), at("::", &b.host_port)],
         ip => vec![at(ip, &b.host_port)],
@@ -44,7 +57,12 @@ pub(crate) fn summary(ports: &Ports) -> String {
         let (number, kind) = key.split_once('/').unwrap_or((key, "tcp"));
         let private = number.parse().unwrap_or(0);
         match bindings {
-            None => list.push(Port { private, kind, public: 0, ip: "" }),
+            None => list.push(Port {
+                private,
+                kind,
+                public: 0,
+                ip: "",
+            }),
             Some(bindings) => list.extend(bindings.iter().map(|b| Port {
                 private,
                 kind,
@@ -67,7 +85,10 @@ fn join(list: &[Port]) -> String {
         let mut key = port.kind.to_owned();
         if !port.ip.is_empty() {
             if port.public != port.private {
-                singles.push(format!("{}:{}->{}/{}", port.ip, port.public, port.private, port.kind));
+                singles.push(format!(
+                    "{}:{}->{}/{}",
+                    port.ip, port.public, port.private, port.kind
+                ));
                 continue;
             }
             key = format!("{}/{}", port.ip, port.kind);
@@ -90,7 +111,11 @@ fn join(list: &[Port]) -> String {
 }
 
 fn range(key: &str, (first, last): (u16, u16)) -> String {
-    let numbers = if first == last { first.to_string() } else { format!("{first}-{last}") };
+    let numbers = if first == last {
+        first.to_string()
+    } else {
+        format!("{first}-{last}")
+    };
     match key.rsplit_once('/') {
         Some((ip, kind)) => format!("{ip}:{numbers}->{numbers}/{kind}"),
         None => format!("{numbers}/{key}"),
@@ -104,7 +129,13 @@ pub(crate) fn lines(ports: &Ports) -> Vec<String> {
         let (number, kind) = k.split_once('/').unwrap_or((k, "tcp"));
         (number.parse::<u16>().unwrap_or(0), kind)
     });
-    keys.into_iter().flat_map(|k| addresses(ports, k).into_iter().map(move |a| format!("{k} -> {a}"))).collect()
+    keys.into_iter()
+        .flat_map(|k| {
+            addresses(ports, k)
+                .into_iter()
+                .map(move |a| format!("{k} -> {a}"))
+        })
+        .collect()
 }
 
 /// Returns the host addresses of one port (`80/tcp`), empty when it is not published.
@@ -124,10 +155,21 @@ mod tests {
     fn record(mode: &str, exposed: &[&str], bound: &[(&str, &str, &str)]) -> Record {
         let mut record = Record::default();
         record.host.network_mode = mode.to_owned();
-        record.config.exposed_ports = exposed.iter().map(|p| ((*p).to_owned(), Default::default())).collect();
+        record.config.exposed_ports = exposed
+            .iter()
+            .map(|p| ((*p).to_owned(), Default::default()))
+            .collect();
         for (port, ip, public) in bound {
-            let b = PortBinding { host_ip: (*ip).to_owned(), host_port: (*public).to_owned() };
-            record.host.port_bindings.entry((*port).to_owned()).or_default().push(b);
+            let b = PortBinding {
+                host_ip: (*ip).to_owned(),
+                host_port: (*public).to_owned(),
+            };
+            record
+                .host
+                .port_bindings
+                .entry((*port).to_owned())
+                .or_default()
+                .push(b);
         }
         record
     }
@@ -164,7 +206,21 @@ mod tests {
             ]
         );
         assert_eq!(addresses(&ports, "80/udp"), Vec::<String>::new());
-        assert_eq!(summary(&published(&record("bridge", &["1/tcp", "2/tcp", "4/tcp"], &[]))), "1-2/tcp, 4/tcp");
-        assert_eq!(summary(&published(&record("host", &["1/tcp"], &[("80/tcp", "", "80")]))), "");
+        assert_eq!(
+            summary(&published(&record(
+                "bridge",
+                &["1/tcp", "2/tcp", "4/tcp"],
+                &[]
+            ))),
+            "1-2/tcp, 4/tcp"
+        );
+        assert_eq!(
+            summary(&published(&record(
+                "host",
+                &["1/tcp"],
+                &[("80/tcp", "", "80")]
+            ))),
+            ""
+        );
     }
 }

@@ -20,7 +20,11 @@ impl Folder {
     }
 
     fn append(&self, lines: &[&str]) {
-        let mut file = std::fs::OpenOptions::new().append(true).create(true).open(self.0.join("log")).unwrap();
+        let mut file = std::fs::OpenOptions::new()
+            .append(true)
+            .create(true)
+            .open(self.0.join("log"))
+            .unwrap();
         std::io::Write::write_all(&mut file, text(lines).as_bytes()).unwrap();
     }
 
@@ -42,7 +46,11 @@ fn text(lines: &[&str]) -> String {
     let mut text = String::new();
     for line in lines {
         let second = line.parse::<u32>().unwrap_or(0);
-        writeln!(text, r#"{{"log":"{line}\n","stream":"stdout","time":"2026-01-01T00:00:{second:02}.5Z"}}"#).unwrap();
+        writeln!(
+            text,
+            r#"{{"log":"{line}\n","stream":"stdout","time":"2026-01-01T00:00:{second:02}.5Z"}}"#
+        )
+        .unwrap();
     }
     text
 }
@@ -64,7 +72,14 @@ fn at(second: &str) -> Option<Timestamp> {
 fn a_container_that_never_ran_has_an_empty_log() {
     let f = Folder::new();
     assert!(f.read(Options::default()).is_empty());
-    assert!(f.read(Options { tail: Some(3), follow: true, ..Options::default() }).is_empty());
+    assert!(
+        f.read(Options {
+            tail: Some(3),
+            follow: true,
+            ..Options::default()
+        })
+        .is_empty()
+    );
 }
 
 #[test]
@@ -86,7 +101,12 @@ fn tail_and_times_choose_lines_over_rotated_files() {
         (None, None, at("04.5"), "1 2 3 4"),
         (Some(3), at("06"), None, "6 7"),
     ] {
-        let got = f.read(Options { tail, since, until, follow: false });
+        let got = f.read(Options {
+            tail,
+            since,
+            until,
+            follow: false,
+        });
         assert_eq!(got.join(" "), want, "{tail:?} {since:?} {until:?}");
     }
 }
@@ -96,7 +116,15 @@ fn tail_looks_through_lines_longer_than_a_block() {
     let f = Folder::new();
     let long = "x".repeat(200_000);
     f.write("log", &["1", &long, "2"]);
-    let lengths = |tail| f.read(Options { tail, ..Options::default() }).iter().map(String::len).collect::<Vec<_>>();
+    let lengths = |tail| {
+        f.read(Options {
+            tail,
+            ..Options::default()
+        })
+        .iter()
+        .map(String::len)
+        .collect::<Vec<_>>()
+    };
     assert_eq!(lengths(Some(2)), [200_000, 1]);
     assert_eq!(lengths(None), [1, 200_000, 1]);
 }
@@ -104,7 +132,15 @@ fn tail_looks_through_lines_longer_than_a_block() {
 #[test]
 fn broken_lines_are_passed_over_and_half_lines_wait_for_their_end() {
     let f = Folder::new();
-    std::fs::write(f.0.join("log"), format!("{}{{\"log\":\"br\n{}{{\"log\":\"half", text(&["1"]), text(&["2"]))).unwrap();
+    std::fs::write(
+        f.0.join("log"),
+        format!(
+            "{}{{\"log\":\"br\n{}{{\"log\":\"half",
+            text(&["1"]),
+            text(&["2"])
+        ),
+    )
+    .unwrap();
     assert_eq!(f.read(Options::default()), ["1", "2"]);
 }
 
@@ -112,18 +148,27 @@ fn broken_lines_are_passed_over_and_half_lines_wait_for_their_end() {
 fn follow(f: &Folder, tail: Option<u64>, steps: &[&dyn Fn()]) -> Vec<String> {
     let (step, got) = (Cell::new(0), &mut Vec::new());
     let has_ended = || step.get() > steps.len();
-    read(&f.0, Options { follow: true, tail, ..Options::default() }, has_ended, |event| {
-        match event {
-            Event::Entry(e) => got.push(e.log.trim_end().to_owned()),
-            Event::Pause => {
-                if let Some(act) = steps.get(step.get()) {
-                    act();
+    read(
+        &f.0,
+        Options {
+            follow: true,
+            tail,
+            ..Options::default()
+        },
+        has_ended,
+        |event| {
+            match event {
+                Event::Entry(e) => got.push(e.log.trim_end().to_owned()),
+                Event::Pause => {
+                    if let Some(act) = steps.get(step.get()) {
+                        act();
+                    }
+                    step.set(step.get() + 1);
                 }
-                step.set(step.get() + 1);
             }
-        }
-        Ok(())
-    })
+            Ok(())
+        },
+    )
     .unwrap();
     std::mem::take(got)
 }
@@ -167,7 +212,11 @@ fn following_survives_a_file_cut_to_nothing_and_a_first_file() {
     let got = follow(
         &f,
         Some(1),
-        &[&|| f.append(&["1", "2"]), &|| std::fs::write(f.0.join("log"), text(&["3"])).unwrap(), &|| f.append(&["4"])],
+        &[
+            &|| f.append(&["1", "2"]),
+            &|| std::fs::write(f.0.join("log"), text(&["3"])).unwrap(),
+            &|| f.append(&["4"]),
+        ],
     );
     assert_eq!(got, ["1", "2", "3", "4"]);
 }
@@ -179,22 +228,35 @@ fn a_writer_wakes_the_reader_at_once() {
     let dir = f.0.clone();
     let writer = std::thread::spawn(move || {
         std::thread::sleep(std::time::Duration::from_millis(50));
-        let mut file = std::fs::OpenOptions::new().append(true).open(dir.join("log")).unwrap();
+        let mut file = std::fs::OpenOptions::new()
+            .append(true)
+            .open(dir.join("log"))
+            .unwrap();
         std::io::Write::write_all(&mut file, text(&["2"]).as_bytes()).unwrap();
         std::time::Instant::now()
     });
     let (ended, mut seen) = (Cell::new(false), None);
-    read(&f.0, Options { follow: true, ..Options::default() }, || ended.get(), |event| {
-        if let Event::Entry(Entry { log, .. }) = event
-            && log == "2\n"
-        {
-            seen = Some(std::time::Instant::now());
-            ended.set(true);
-        }
-        Ok(())
-    })
+    read(
+        &f.0,
+        Options {
+            follow: true,
+            ..Options::default()
+        },
+        || ended.get(),
+        |event| {
+            if let Event::Entry(Entry { log, .. }) = event
+                && log == "2\n"
+            {
+                seen = Some(std::time::Instant::now());
+                ended.set(true);
+            }
+            Ok(())
+        },
+    )
     .unwrap();
-    let late = seen.unwrap().saturating_duration_since(writer.join().unwrap());
+    let late = seen
+        .unwrap()
+        .saturating_duration_since(writer.join().unwrap());
     assert!(late < std::time::Duration::from_millis(200), "{late:?}");
 }
 
@@ -210,9 +272,15 @@ fn a_receiver_that_fails_ends_the_reading() {
 #[test]
 fn times_are_shown_with_nine_digits() {
     for (given, want) in [
-        ("2026-11-24T18:12:10.0685Z", "2026-11-24T18:12:10.068500000Z"),
+        (
+            "2026-11-24T18:12:10.0685Z",
+            "2026-11-24T18:12:10.068500000Z",
+        ),
         ("2026-11-24T18:12:10Z", "2026-11-24T18:12:10.000000000Z"),
-        ("2026-11-24T18:12:10.068499141Z", "2026-11-24T18:12:10.068499141Z"),
+        (
+            "2026-11-24T18:12:10.068499141Z",
+            "2026-11-24T18:12:10.068499141Z",
+        ),
     ] {
         assert_eq!(fixed_time(given), want);
     }
