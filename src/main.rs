@@ -5,5 +5,8 @@ fn main() -> std::process::ExitCode {
     if args.get(1).is_some_and(|a| a == coracle::monitor::ROLE) {
         coracle::monitor::main();
     }
+    if args.get(1).is_some_and(|a| a == coracle::host::probe::ROLE) {
+        return coracle::host::probe::main(&args[2..]);
+    }
     coracle::cli::main(args)
 }

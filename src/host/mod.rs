@@ -1,3 +1,12 @@
 //! Facts about this host, probed once, and what they mean.
 
+pub mod doctor;
+pub mod facts;
+pub mod filesystem;
 pub mod paths;
+pub mod probe;
+pub mod storage;
+mod userns;
+
+pub use facts::boot_id;
+pub use userns::explain_userns;

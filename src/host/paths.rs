@@ -82,6 +82,11 @@ pub fn forced_driver() -> Option<String> {
     variable("CORACLE_STORAGE_DRIVER").and_then(|v| v.into_os_string().into_string().ok())
 }
 
+/// Returns the kind of container that says in `container` that we are in it.
+pub(super) fn container_variable() -> Option<String> {
+    variable("container").map(|kind| kind.to_string_lossy().into_owned())
+}
+
 /// Returns the folders of `PATH`, in order, for looking up a helper program.
 pub fn program_folders() -> Vec<PathBuf> {
     let path =
@@ -137,7 +142,7 @@ fn default_runtime(env: &Env, run_user: &Path, tmp: &Path, uid: u32) -> Result<P
 }
 
 /// Makes `path` (0700) unless it is there, and returns it when it is a real folder of `uid` that is closed to others.
-fn private(path: &Path, uid: u32) -> Result<PathBuf> {
+pub(super) fn private(path: &Path, uid: u32) -> Result<PathBuf> {
     let refuse = |cause: String| {
         Error::new(
             Kind::Host,

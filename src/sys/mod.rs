@@ -6,6 +6,7 @@
 pub(crate) mod copy;
 mod error;
 pub(crate) mod fd;
+pub(crate) mod features;
 pub(crate) mod mount;
 pub(crate) mod process;
 pub(crate) mod socket;
