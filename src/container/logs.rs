@@ -219,7 +219,8 @@ fn open_all(dir: &Path) -> Result<VecDeque<File>> {
             Err(e) if e.kind() == ErrorKind::NotFound && n == 0 => {}
             Err(e) if e.kind() == ErrorKind::NotFound => break,
             Err(e) => {
-                return Err(e).context(Kind::System, || format!("cannot read `{}`", path.display()));
+                return Err(e)
+                    .context(Kind::System, || format!("cannot read `{}`", path.display()));
             }
         }
     }

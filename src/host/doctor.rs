@@ -51,7 +51,13 @@ pub struct Check {
 
 impl Check {
     fn new(name: &'static str, state: State, found: impl Into<String>) -> Check {
-        Check { name, state, found: found.into(), does: String::new(), fix: None }
+        Check {
+            name,
+            state,
+            found: found.into(),
+            does: String::new(),
+            fix: None,
+        }
     }
 
     fn does(mut self, does: impl Into<String>) -> Check {
@@ -90,12 +96,20 @@ pub fn examine(facts: &Facts) -> Vec<Check> {
 
 /// Returns the worst state.
 pub fn verdict(checks: &[Check]) -> State {
-    checks.iter().map(|check| check.state).max().unwrap_or(State::Ok)
+    checks
+        .iter()
+        .map(|check| check.state)
+        .max()
+        .unwrap_or(State::Ok)
 }
 
 fn isolation(facts: &Facts, probe: &Probe) -> Vec<Check> {
     let blocked = |check: Check, cause: &str| match facts.switches.blocker() {
-        Some(Blocker { cause: why, remedy }) => Check { found: format!("{cause}; {why}"), ..check }.fix(remedy),
+        Some(Blocker { cause: why, remedy }) => Check {
+            found: format!("{cause}; {why}"),
+            ..check
+        }
+        .fix(remedy),
         None => check,
     };
     let missing = |name, cause: &String| {
@@ -129,7 +143,11 @@ fn isolation(facts: &Facts, probe: &Probe) -> Vec<Check> {
 
 fn storage(facts: &Facts) -> Check {
     const NAME: &str = "storage driver";
-    let overlay = facts.probe.as_ref().ok().and_then(|probe| probe.overlay.as_ref().err());
+    let overlay = facts
+        .probe
+        .as_ref()
+        .ok()
+        .and_then(|probe| probe.overlay.as_ref().err());
     let why = overlay.map_or_else(String::new, |cause| format!(" ({cause})"));
     match &facts.rung {
         Err(e) => Check::new(NAME, State::Missing, e.to_string()).does("no container can be made"),
@@ -166,25 +184,51 @@ fn layers(facts: &Facts, probe: &Probe) -> Check {
         Err(e) => return Check::new(NAME, State::Missing, e.to_string()),
     };
     let lacks: Vec<String> = [
-        ("owners of files go to a list beside each layer", &probe.layer_attributes),
+        (
+            "owners of files go to a list beside each layer",
+            &probe.layer_attributes,
+        ),
         ("deleted files are marked in another way", &probe.whiteout),
         ("locks are files", &probe.flock),
     ]
     .into_iter()
-    .filter_map(|(does, tried)| tried.as_ref().err().map(|cause| format!("{does} ({cause})")))
+    .filter_map(|(does, tried)| {
+        tried
+            .as_ref()
+            .err()
+            .map(|cause| format!("{does} ({cause})"))
+    })
     .collect();
     let found = format!("{} on {name}", facts.paths.data.display());
-    let state = if lacks.is_empty() && !is_network { State::Ok } else { State::Degraded };
+    let state = if lacks.is_empty() && !is_network {
+        State::Ok
+    } else {
+        State::Degraded
+    };
     let check = Check::new(NAME, state, found).does(lacks.join("; "));
-    if is_network { check.fix("a folder on a local disk is faster: name it with CORACLE_ROOT") } else { check }
+    if is_network {
+        check.fix("a folder on a local disk is faster: name it with CORACLE_ROOT")
+    } else {
+        check
+    }
 }
 
 /// Reflinks matter where containers are copies; elsewhere they are only told.
 fn sharing(facts: &Facts, probe: &Probe) -> Check {
     const NAME: &str = "shared blocks";
-    let is_copy = matches!(&facts.rung, Ok(Rung { driver: Driver::Copy, .. }));
+    let is_copy = matches!(
+        &facts.rung,
+        Ok(Rung {
+            driver: Driver::Copy,
+            ..
+        })
+    );
     match &probe.reflink {
-        Ok(()) => Check::new(NAME, State::Ok, "copies of files share their blocks (reflink)"),
+        Ok(()) => Check::new(
+            NAME,
+            State::Ok,
+            "copies of files share their blocks (reflink)",
+        ),
         Err(_) if !is_copy => Check::new(NAME, State::Ok, "no reflink here, and none is needed"),
         Err(cause) => Check::new(NAME, State::Degraded, cause)
             .does("the copy of an image takes its full size")
@@ -195,7 +239,11 @@ fn sharing(facts: &Facts, probe: &Probe) -> Check {
 fn own_program(probe: &Probe) -> Check {
     const NAME: &str = "program in memory";
     match &probe.memfd_exec {
-        Ok(()) => Check::new(NAME, State::Ok, "Coracle's own file stays out of reach of containers"),
+        Ok(()) => Check::new(
+            NAME,
+            State::Ok,
+            "Coracle's own file stays out of reach of containers",
+        ),
         Err(cause) => Check::new(NAME, State::Missing, cause)
             .does("no container can run: it could reach Coracle's own file")
             .fix("an administrator can run: sysctl -w vm.memfd_noexec=1"),
@@ -210,17 +258,29 @@ fn room(store: &Result<FileSystem>, quota_bytes: Option<u64>) -> Check {
         Err(e) => return Check::new(NAME, State::Degraded, e.to_string()),
     };
     let left = quota_bytes.map_or(fs.free_bytes, |quota| quota.min(fs.free_bytes));
-    let quota = quota_bytes.map_or_else(String::new, |quota| format!(", {} within your quota", bytes(quota)));
-    let found = format!("{} of {} free{quota}", bytes(fs.free_bytes), bytes(fs.total_bytes));
+    let quota = quota_bytes.map_or_else(String::new, |quota| {
+        format!(", {} within your quota", bytes(quota))
+    });
+    let found = format!(
+        "{} of {} free{quota}",
+        bytes(fs.free_bytes),
+        bytes(fs.total_bytes)
+    );
     if left < LITTLE {
         return Check::new(NAME, State::Degraded, found)
             .does("a pull that does not fit ends with an error and leaves nothing")
-            .fix("`coracle system prune` frees what nothing uses; CORACLE_ROOT names another folder");
+            .fix(
+                "`coracle system prune` frees what nothing uses; CORACLE_ROOT names another folder",
+            );
     }
     if fs.total_files > 0 && fs.free_files < 20_000 {
-        return Check::new(NAME, State::Degraded, format!("{found}, but only {} files may be made", fs.free_files))
-            .does("a Debian image alone has 10,000 files")
-            .fix("`coracle system prune` frees what nothing uses; CORACLE_ROOT names another folder");
+        return Check::new(
+            NAME,
+            State::Degraded,
+            format!("{found}, but only {} files may be made", fs.free_files),
+        )
+        .does("a Debian image alone has 10,000 files")
+        .fix("`coracle system prune` frees what nothing uses; CORACLE_ROOT names another folder");
     }
     Check::new(NAME, State::Ok, found)
 }
@@ -230,16 +290,23 @@ fn runtime(facts: &Facts) -> Check {
     let path = facts.paths.runtime.display();
     match &facts.runtime {
         Err(e) => Check::new(NAME, State::Missing, e.to_string()),
-        Ok(fs) if fs.is_network() => Check::new(NAME, State::Degraded, format!("{path} on {}", fs.name()))
-            .does("sockets and locks of other machines lie in the same folder")
-            .fix("name a folder of this machine with CORACLE_RUNROOT"),
-        Ok(fs) => Check::new(NAME, State::Ok, format!("{path} on {}, yours alone", fs.name())),
+        Ok(fs) if fs.is_network() => {
+            Check::new(NAME, State::Degraded, format!("{path} on {}", fs.name()))
+                .does("sockets and locks of other machines lie in the same folder")
+                .fix("name a folder of this machine with CORACLE_RUNROOT")
+        }
+        Ok(fs) => Check::new(
+            NAME,
+            State::Ok,
+            format!("{path} on {}, yours alone", fs.name()),
+        ),
     }
 }
 
 fn cgroup(cgroup: &Cgroup) -> Check {
     const NAME: &str = "control groups";
-    let does = "limits of memory, CPU and processes are not set by the kernel; everything else works";
+    let does =
+        "limits of memory, CPU and processes are not set by the kernel; everything else works";
     match (cgroup.version, &cgroup.delegated) {
         (2, None) => {
             let list = cgroup.controllers.join(" ");
@@ -259,15 +326,27 @@ fn cgroup(cgroup: &Cgroup) -> Check {
 fn supervisor(has_notify: bool, ptrace_scope: Option<u64>) -> Check {
     const NAME: &str = "seccomp supervisor";
     if !has_notify {
-        return Check::new(NAME, State::Degraded, "this kernel cannot ask a supervisor about a system call (Linux 5.0)")
-            .does("programs in containers see one user only");
+        return Check::new(
+            NAME,
+            State::Degraded,
+            "this kernel cannot ask a supervisor about a system call (Linux 5.0)",
+        )
+        .does("programs in containers see one user only");
     }
     if ptrace_scope == Some(3) {
-        return Check::new(NAME, State::Degraded, "kernel.yama.ptrace_scope is 3: nobody may look into a process")
-            .does("programs in containers see one user only")
-            .fix("an administrator can boot with kernel.yama.ptrace_scope=2 in /etc/sysctl.d");
+        return Check::new(
+            NAME,
+            State::Degraded,
+            "kernel.yama.ptrace_scope is 3: nobody may look into a process",
+        )
+        .does("programs in containers see one user only")
+        .fix("an administrator can boot with kernel.yama.ptrace_scope=2 in /etc/sysctl.d");
     }
-    Check::new(NAME, State::Ok, "the kernel can ask a supervisor about system calls")
+    Check::new(
+        NAME,
+        State::Ok,
+        "the kernel can ask a supervisor about system calls",
+    )
 }
 
 fn ports(first: Option<u64>) -> Check {
@@ -276,9 +355,13 @@ fn ports(first: Option<u64>) -> Check {
         Some(0) => Check::new(NAME, State::Ok, "every port can be bound"),
         first => {
             let first = first.unwrap_or(1024);
-            Check::new(NAME, State::Degraded, format!("ports below {first} are for root"))
-                .does(format!("publish ports from {first} on"))
-                .fix("an administrator can run: sysctl -w net.ipv4.ip_unprivileged_port_start=0")
+            Check::new(
+                NAME,
+                State::Degraded,
+                format!("ports below {first} are for root"),
+            )
+            .does(format!("publish ports from {first} on"))
+            .fix("an administrator can run: sysctl -w net.ipv4.ip_unprivileged_port_start=0")
         }
     }
 }
@@ -287,10 +370,16 @@ fn ping(groups: Option<(u64, u64)>) -> Check {
     const NAME: &str = "ping";
     let gid = u64::from(nix::unistd::getegid().as_raw());
     match groups {
-        Some((low, high)) if (low..=high).contains(&gid) => Check::new(NAME, State::Ok, "ICMP echo sockets are allowed"),
-        _ => Check::new(NAME, State::Degraded, "ICMP echo sockets are not for your group (net.ipv4.ping_group_range)")
-            .does("`ping` in a container with `--network host` needs them; all else works")
-            .fix("an administrator can run: sysctl -w net.ipv4.ping_group_range='0 2147483647'"),
+        Some((low, high)) if (low..=high).contains(&gid) => {
+            Check::new(NAME, State::Ok, "ICMP echo sockets are allowed")
+        }
+        _ => Check::new(
+            NAME,
+            State::Degraded,
+            "ICMP echo sockets are not for your group (net.ipv4.ping_group_range)",
+        )
+        .does("`ping` in a container with `--network host` needs them; all else works")
+        .fix("an administrator can run: sysctl -w net.ipv4.ping_group_range='0 2147483647'"),
     }
 }
 
@@ -301,7 +390,10 @@ fn bytes(n: u64) -> String {
     if power == 0 {
         return format!("{n} B");
     }
-    #[expect(clippy::cast_precision_loss, reason = "one digit after the point is shown")]
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "one digit after the point is shown"
+    )]
     let value = n as f64 / (1u64 << (10 * power)) as f64;
     format!("{value:.1} {}", units[power as usize])
 }

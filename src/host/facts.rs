@@ -91,24 +91,33 @@ pub fn gather(paths: &Paths, forced_driver: Option<&str>) -> Facts {
 pub fn boot_id() -> Result<String> {
     let id = text("/proc/sys/kernel/random/boot_id");
     if id.is_empty() {
-        return Err(Error::new(Kind::Host, "cannot read /proc/sys/kernel/random/boot_id").hint("mount /proc"));
+        return Err(
+            Error::new(Kind::Host, "cannot read /proc/sys/kernel/random/boot_id")
+                .hint("mount /proc"),
+        );
     }
     Ok(id)
 }
 
 fn system() -> (String, String) {
     match nix::sys::utsname::uname() {
-        Ok(name) => {
-            (name.release().to_string_lossy().into_owned(), name.machine().to_string_lossy().into_owned())
-        }
+        Ok(name) => (
+            name.release().to_string_lossy().into_owned(),
+            name.machine().to_string_lossy().into_owned(),
+        ),
         Err(_) => Default::default(),
     }
 }
 
 /// `PRETTY_NAME` in the text of os-release(5).
 fn pretty_name(os_release: &str) -> String {
-    let value = os_release.lines().find_map(|line| line.strip_prefix("PRETTY_NAME="));
-    value.map_or_else(|| "Linux".to_owned(), |value| value.trim_matches(['"', '\'']).to_owned())
+    let value = os_release
+        .lines()
+        .find_map(|line| line.strip_prefix("PRETTY_NAME="));
+    value.map_or_else(
+        || "Linux".to_owned(),
+        |value| value.trim_matches(['"', '\'']).to_owned(),
+    )
 }
 
 /// Two numbers with white space between.
@@ -124,7 +133,10 @@ fn quota(folder: &Path) -> Option<u64> {
     let uid = i32::try_from(nix::unistd::geteuid().as_raw()).ok()?;
     let quota = quotactl_get(QuotaType::USRQUOTA, &device, uid).ok()?;
     // limits are in units of 1024 bytes; 0 is none
-    let limit = quota.blocks_hard_limit().filter(|limit| *limit > 0)?.saturating_mul(1024);
+    let limit = quota
+        .blocks_hard_limit()
+        .filter(|limit| *limit > 0)?
+        .saturating_mul(1024);
     Some(limit.saturating_sub(quota.occupied_space().unwrap_or(0)))
 }
 
@@ -133,7 +145,9 @@ fn device_of(mountinfo: &str, folder: &Path) -> Option<PathBuf> {
     let mounts = mountinfo.lines().filter_map(|line| {
         let (before, after) = line.split_once(" - ")?;
         let point = PathBuf::from(before.split(' ').nth(4)?);
-        folder.starts_with(&point).then(|| (point, after.split(' ').nth(1).map(PathBuf::from)))
+        folder
+            .starts_with(&point)
+            .then(|| (point, after.split(' ').nth(1).map(PathBuf::from)))
     });
     // of two mounts at one point the later hides the earlier, and max_by_key returns the last of equals
     let (_, device) = mounts.max_by_key(|(point, _)| point.as_os_str().len())?;
@@ -142,9 +156,12 @@ fn device_of(mountinfo: &str, folder: &Path) -> Option<PathBuf> {
 
 impl Cgroup {
     fn read() -> Cgroup {
-        let unified = [Path::new("/sys/fs/cgroup"), Path::new("/sys/fs/cgroup/unified")]
-            .into_iter()
-            .find(|root| root.join("cgroup.controllers").exists());
+        let unified = [
+            Path::new("/sys/fs/cgroup"),
+            Path::new("/sys/fs/cgroup/unified"),
+        ]
+        .into_iter()
+        .find(|root| root.join("cgroup.controllers").exists());
         let own = text("/proc/self/cgroup");
         let version = match unified {
             Some(root) if root == Path::new("/sys/fs/cgroup") => 2,
@@ -154,7 +171,12 @@ impl Cgroup {
         let path = own_group(&own).unwrap_or("/").to_owned();
         let Some(root) = unified else {
             let none = Some("control groups version 2 are not mounted".to_owned());
-            return Cgroup { version, path, delegated: none, controllers: Vec::new() };
+            return Cgroup {
+                version,
+                path,
+                delegated: none,
+                controllers: Vec::new(),
+            };
         };
         let folder = root.join(path.trim_start_matches('/'));
         let controllers = text(&folder.join("cgroup.controllers").to_string_lossy());
@@ -175,8 +197,13 @@ fn own_group(cgroups: &str) -> Option<&str> {
 /// Makes a group and removes it again.
 fn make_group(folder: &Path) -> Try {
     let group = folder.join(format!("coracle-probe-{}", std::process::id()));
-    nix::unistd::mkdir(&group, nix::sys::stat::Mode::S_IRWXU)
-        .map_err(|errno| format!("mkdir in {}: {}", folder.display(), crate::sys::sentence(errno)))?;
+    nix::unistd::mkdir(&group, nix::sys::stat::Mode::S_IRWXU).map_err(|errno| {
+        format!(
+            "mkdir in {}: {}",
+            folder.display(),
+            crate::sys::sentence(errno)
+        )
+    })?;
     let _ = fs_err::remove_dir(&group); // an empty group that stays is harmless
     Ok(())
 }
@@ -199,7 +226,10 @@ mod tests {
 
     #[test]
     fn words_of_the_system() {
-        assert_eq!(pretty_name("NAME=x\nPRETTY_NAME=\"Debian GNU/Linux 13\"\n"), "Debian GNU/Linux 13");
+        assert_eq!(
+            pretty_name("NAME=x\nPRETTY_NAME=\"Debian GNU/Linux 13\"\n"),
+            "Debian GNU/Linux 13"
+        );
         assert_eq!(pretty_name(""), "Linux");
         assert_eq!(range("1\t0"), Some((1, 0)));
         assert_eq!(range("0 2147483647\n"), Some((0, 2_147_483_647)));

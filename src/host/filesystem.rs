@@ -74,7 +74,9 @@ impl FileSystem {
     pub fn of(path: &Path) -> Result<FileSystem> {
         let fs = nix::sys::statfs::statfs(path)
             .map_err(|errno| SysError::new("statfs()", errno))
-            .context(Kind::System, || format!("cannot look at the file system of `{}`", path.display()))?;
+            .context(Kind::System, || {
+                format!("cannot look at the file system of `{}`", path.display())
+            })?;
         let block = u64::try_from(fs.block_size()).unwrap_or(0);
         Ok(FileSystem {
             // a 32-bit number that some architectures sign-extend
@@ -89,7 +91,13 @@ impl FileSystem {
     /// One for tests of other rooms.
     #[cfg(test)]
     pub(super) fn sample(magic: u32, free_bytes: u64) -> FileSystem {
-        FileSystem { magic, free_bytes, total_bytes: free_bytes * 2, free_files: 1 << 20, total_files: 1 << 21 }
+        FileSystem {
+            magic,
+            free_bytes,
+            total_bytes: free_bytes * 2,
+            free_files: 1 << 20,
+            total_files: 1 << 21,
+        }
     }
 
     fn known(self) -> Option<&'static (u32, &'static str, Place)> {
@@ -98,7 +106,8 @@ impl FileSystem {
 
     /// Returns its name, or the magic number in hex.
     pub fn name(self) -> String {
-        self.known().map_or_else(|| format!("{:#x}", self.magic), |known| known.1.to_owned())
+        self.known()
+            .map_or_else(|| format!("{:#x}", self.magic), |known| known.1.to_owned())
     }
 
     /// Returns whether other machines see it too: locks, sockets and device nodes are then doubtful.
@@ -129,7 +138,10 @@ mod tests {
             (0x1234, "0x1234", false, false),
         ] {
             let fs = FileSystem::sample(magic, 0);
-            assert_eq!((fs.name().as_str(), fs.is_network(), fs.is_memory()), (name, network, memory));
+            assert_eq!(
+                (fs.name().as_str(), fs.is_network(), fs.is_memory()),
+                (name, network, memory)
+            );
         }
     }
 

@@ -60,7 +60,10 @@ pub struct Probe {
 pub(crate) fn ask(layers: &Path, writable: &Path) -> Result<Probe> {
     let failed = || "cannot probe this host";
     let (lower, upper) = (Scratch::new(layers)?, Scratch::new(writable)?);
-    #[expect(clippy::disallowed_methods, reason = "a process that enters namespaces must not be this one")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a process that enters namespaces must not be this one"
+    )]
     let output = Command::new("/proc/self/exe")
         .arg(ROLE)
         .args([&lower.0, &upper.0])
@@ -77,7 +80,10 @@ struct Scratch(PathBuf);
 impl Scratch {
     fn new(parent: &Path) -> Result<Scratch> {
         let path = parent.join(format!(".probe-{}", std::process::id()));
-        let made = std::fs::DirBuilder::new().mode(0o700).recursive(true).create(&path);
+        let made = std::fs::DirBuilder::new()
+            .mode(0o700)
+            .recursive(true)
+            .create(&path);
         made.context(Kind::System, || format!("cannot make `{}`", path.display()))?;
         Ok(Scratch(path))
     }
@@ -101,8 +107,13 @@ pub fn main(args: &[OsString]) -> ExitCode {
 }
 
 fn tell(probe: &Probe) -> ExitCode {
-    let told = serde_json::to_vec(probe).is_ok_and(|text| std::io::stdout().write_all(&text).is_ok());
-    if told { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    let told =
+        serde_json::to_vec(probe).is_ok_and(|text| std::io::stdout().write_all(&text).is_ok());
+    if told {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
 }
 
 fn run(layers: &Path, writable: &Path) -> Probe {
@@ -116,9 +127,17 @@ fn run(layers: &Path, writable: &Path) -> Probe {
     let userns = user_namespace();
     let deeper = |step: fn() -> Try| if userns.is_ok() { step() } else { not_tried() };
     let mount = deeper(mount_namespace);
-    let overlay = if mount.is_ok() { overlay(layers, writable) } else { not_tried() };
+    let overlay = if mount.is_ok() {
+        overlay(layers, writable)
+    } else {
+        not_tried()
+    };
     let netns = deeper(|| unshared(CloneFlags::CLONE_NEWNET, "unshare(CLONE_NEWNET)"));
-    let proc = if mount.is_ok() { pid_namespace() } else { not_tried() };
+    let proc = if mount.is_ok() {
+        pid_namespace()
+    } else {
+        not_tried()
+    };
     let nested_userns = deeper(user_namespace);
     Probe {
         userns,
@@ -167,17 +186,30 @@ fn mount_namespace() -> Try {
         | CloneFlags::CLONE_NEWIPC
         | CloneFlags::CLONE_NEWUTS
         | CloneFlags::CLONE_NEWCGROUP;
-    unshared(flags, "unshare(CLONE_NEWNS|CLONE_NEWIPC|CLONE_NEWUTS|CLONE_NEWCGROUP)")?;
+    unshared(
+        flags,
+        "unshare(CLONE_NEWNS|CLONE_NEWIPC|CLONE_NEWUTS|CLONE_NEWCGROUP)",
+    )?;
     let none = None::<&str>;
-    told("mount(/, MS_PRIVATE)", mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_PRIVATE, none))?;
+    told(
+        "mount(/, MS_PRIVATE)",
+        mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_PRIVATE, none),
+    )?;
     // on /sys: it is there everywhere, and nothing later needs it
-    told("mount(tmpfs)", mount(Some("tmpfs"), "/sys", Some("tmpfs"), MsFlags::empty(), none))
+    told(
+        "mount(tmpfs)",
+        mount(Some("tmpfs"), "/sys", Some("tmpfs"), MsFlags::empty(), none),
+    )
 }
 
 /// One lower and one upper folder; a lower file is hidden and a new one written through the mount.
 fn overlay(layers: &Path, writable: &Path) -> Try {
-    let (lower, upper, work, merged) =
-        (layers.join("lower"), writable.join("upper"), writable.join("work"), writable.join("merged"));
+    let (lower, upper, work, merged) = (
+        layers.join("lower"),
+        writable.join("upper"),
+        writable.join("work"),
+        writable.join("merged"),
+    );
     for folder in [&lower, &upper, &work, &merged] {
         fs_err::create_dir_all(folder).map_err(said)?;
     }
@@ -189,7 +221,16 @@ fn overlay(layers: &Path, writable: &Path) -> Try {
         escape(&work)
     );
     let call = "mount(overlay, userxattr)";
-    told(call, mount(Some("overlay"), &merged, Some("overlay"), MsFlags::empty(), Some(options.as_str())))?;
+    told(
+        call,
+        mount(
+            Some("overlay"),
+            &merged,
+            Some("overlay"),
+            MsFlags::empty(),
+            Some(options.as_str()),
+        ),
+    )?;
     fs_err::remove_file(merged.join("hidden")).map_err(said)?;
     fs_err::write(merged.join("new"), "").map_err(said)?;
     if merged.join("hidden").exists() || !upper.join("new").exists() {
@@ -212,8 +253,14 @@ fn escape(path: &Path) -> String {
 
 fn pid_namespace() -> Try {
     unshared(CloneFlags::CLONE_NEWPID, "unshare(CLONE_NEWPID)")?;
-    #[expect(clippy::disallowed_methods, reason = "the first process of a pid namespace is a child")]
-    let status = Command::new("/proc/self/exe").args([ROLE, PROC]).status().map_err(said)?;
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the first process of a pid namespace is a child"
+    )]
+    let status = Command::new("/proc/self/exe")
+        .args([ROLE, PROC])
+        .status()
+        .map_err(said)?;
     match status.code() {
         Some(0) => Ok(()),
         Some(errno) => told("mount(proc)", Err(nix::errno::Errno::from_raw(errno))),
@@ -223,8 +270,15 @@ fn pid_namespace() -> Try {
 
 /// Exits with the error number of mounting /proc, in a mount namespace of its own: the asker still needs the old /proc.
 fn mount_proc() -> ExitCode {
-    let mounted = unshare(CloneFlags::CLONE_NEWNS)
-        .and_then(|()| mount(Some("proc"), "/proc", Some("proc"), MsFlags::empty(), None::<&str>));
+    let mounted = unshare(CloneFlags::CLONE_NEWNS).and_then(|()| {
+        mount(
+            Some("proc"),
+            "/proc",
+            Some("proc"),
+            MsFlags::empty(),
+            None::<&str>,
+        )
+    });
     match mounted {
         Ok(()) => ExitCode::SUCCESS,
         Err(errno) => ExitCode::from(u8::try_from(errno as i32).unwrap_or(1)),
@@ -235,7 +289,10 @@ fn create(path: &Path) -> std::result::Result<std::fs::File, String> {
     let mut options = fs_err::OpenOptions::new();
     options.read(true).write(true).create(true).truncate(true);
     options.options_mut().mode(0o600);
-    options.open(path).map(fs_err::File::into_file).map_err(said)
+    options
+        .open(path)
+        .map(fs_err::File::into_file)
+        .map_err(said)
 }
 
 fn attributes(folder: &Path) -> Try {
@@ -251,7 +308,15 @@ fn flock(folder: &Path) -> Try {
 
 fn whiteout(folder: &Path) -> Try {
     use nix::sys::stat::{Mode, SFlag, makedev, mknod};
-    told("mknod(c 0 0)", mknod(&folder.join("whiteout"), SFlag::S_IFCHR, Mode::empty(), makedev(0, 0)))
+    told(
+        "mknod(c 0 0)",
+        mknod(
+            &folder.join("whiteout"),
+            SFlag::S_IFCHR,
+            Mode::empty(),
+            makedev(0, 0),
+        ),
+    )
 }
 
 fn reflink(layers: &Path, writable: &Path) -> Try {
@@ -267,7 +332,11 @@ fn memfd_exec() -> Try {
     match memfd_create("probe", MFdFlags::MFD_CLOEXEC | exec) {
         Ok(_) => Ok(()),
         // kernels before 6.3 do not know the flag and allow what it asks for
-        Err(nix::errno::Errno::EINVAL) => told("memfd_create()", memfd_create("probe", MFdFlags::MFD_CLOEXEC)).map(drop),
+        Err(nix::errno::Errno::EINVAL) => told(
+            "memfd_create()",
+            memfd_create("probe", MFdFlags::MFD_CLOEXEC),
+        )
+        .map(drop),
         Err(errno) => told("memfd_create(MFD_EXEC)", Err(errno)),
     }
 }
@@ -284,7 +353,9 @@ impl Probe {
         let steps = [&self.userns, &self.mount, &self.proc, &self.nested_userns];
         match steps.into_iter().find_map(|step| step.as_ref().err()) {
             None => Ok(()),
-            Some(cause) => Err(Error::new(Kind::Host, "cannot make a container on this host").because(cause)),
+            Some(cause) => {
+                Err(Error::new(Kind::Host, "cannot make a container on this host").because(cause))
+            }
         }
     }
 }

@@ -74,11 +74,17 @@ pub fn rung(paths: &Paths, forced: Option<&str>) -> Result<Rung> {
     let named = forced.map(str::to_owned).or_else(paths::forced_driver);
     let forced = named.as_deref().map(parse).transpose()?;
     if forced == Some(Forced::Copy) {
-        return Ok(Rung { driver: Driver::Copy, writable: None });
+        return Ok(Rung {
+            driver: Driver::Copy,
+            writable: None,
+        });
     }
     if forced == Some(Forced::Fuse) {
         let program = fuse_program().map_err(|cause| cannot("fuse-overlayfs", cause))?;
-        return Ok(Rung { driver: Driver::Fuse(program), writable: writable_for_fuse(paths)? });
+        return Ok(Rung {
+            driver: Driver::Fuse(program),
+            writable: writable_for_fuse(paths)?,
+        });
     }
     let file = paths.runtime.join("host");
     let key = |rung| -> Result<Remembered> { remembered(paths, rung) };
@@ -100,8 +106,10 @@ fn parse(name: &str) -> Result<Forced> {
         "overlay" | "overlay2" => Ok(Forced::Overlay),
         "fuse-overlayfs" => Ok(Forced::Fuse),
         "copy" | "vfs" => Ok(Forced::Copy),
-        _ => Err(Error::new(Kind::Usage, format!("unknown storage driver `{name}`"))
-            .hint("the drivers are overlay, fuse-overlayfs and copy")),
+        _ => Err(
+            Error::new(Kind::Usage, format!("unknown storage driver `{name}`"))
+                .hint("the drivers are overlay, fuse-overlayfs and copy"),
+        ),
     }
 }
 
@@ -112,33 +120,50 @@ fn climb(paths: &Paths, forced: Option<Forced>) -> Result<Rung> {
     if forced.is_none() {
         // no rung helps then, and the reason is better told here than by the first unshare of a container
         on_store.userns.as_ref().map_err(|cause| {
-            Error::new(Kind::Host, "cannot make a container on this host").because(cause).hint(explain_userns())
+            Error::new(Kind::Host, "cannot make a container on this host")
+                .because(cause)
+                .hint(explain_userns())
         })?;
     }
     let network = FileSystem::of(&paths.data)?.is_network();
     if on_store.overlay.is_ok() && !network {
-        return Ok(Rung { driver: Driver::Overlay, writable: None });
+        return Ok(Rung {
+            driver: Driver::Overlay,
+            writable: None,
+        });
     }
     if on_store.mount.is_ok()
         && let Some(writable) = local_writable(paths)
     {
-        return Ok(Rung { driver: Driver::Overlay, writable: Some(writable) });
+        return Ok(Rung {
+            driver: Driver::Overlay,
+            writable: Some(writable),
+        });
     }
     if on_store.overlay.is_ok() {
-        return Ok(Rung { driver: Driver::Overlay, writable: None });
+        return Ok(Rung {
+            driver: Driver::Overlay,
+            writable: None,
+        });
     }
     if forced == Some(Forced::Overlay) {
         let cause = on_store.overlay.err().unwrap_or_default();
         return Err(cannot("overlay", cause));
     }
     let driver = fuse_program().map_or(Driver::Copy, Driver::Fuse);
-    Ok(Rung { driver, writable: None })
+    Ok(Rung {
+        driver,
+        writable: None,
+    })
 }
 
 fn cannot(driver: &str, cause: String) -> Error {
-    Error::new(Kind::Host, format!("cannot use the storage driver `{driver}`"))
-        .because(cause)
-        .hint("`coracle doctor` tells what this host allows")
+    Error::new(
+        Kind::Host,
+        format!("cannot use the storage driver `{driver}`"),
+    )
+    .because(cause)
+    .hint("`coracle doctor` tells what this host allows")
 }
 
 pub(super) fn make_data(paths: &Paths) -> Result<()> {
@@ -147,7 +172,9 @@ pub(super) fn make_data(paths: &Paths) -> Result<()> {
         .mode(0o700)
         .recursive(true)
         .create(&paths.data)
-        .context(Kind::System, || format!("cannot make the store `{}`", paths.data.display()))
+        .context(Kind::System, || {
+            format!("cannot make the store `{}`", paths.data.display())
+        })
 }
 
 /// Returns a folder on this machine's own disk where overlay works over the store's layers, the first of three.
@@ -165,15 +192,23 @@ fn writable_for_fuse(paths: &Paths) -> Result<Option<PathBuf>> {
     if !FileSystem::of(&paths.data)?.is_network() {
         return Ok(None);
     }
-    Ok(local_candidates(paths).into_iter().find(|f| FileSystem::of(f).is_ok_and(|fs| !fs.is_network())))
+    Ok(local_candidates(paths)
+        .into_iter()
+        .find(|f| FileSystem::of(f).is_ok_and(|fs| !fs.is_network())))
 }
 
 /// The folders for writable parts beside the store, made where possible: private ones in /var/tmp and /tmp.
 fn local_candidates(paths: &Paths) -> Vec<PathBuf> {
     let uid = nix::unistd::geteuid().as_raw();
     let tmp = ["/var/tmp", "/tmp"].map(|tmp| PathBuf::from(tmp).join(format!("coracle-{uid}")));
-    let private = tmp.into_iter().filter_map(|folder| paths::private(&folder, uid).ok());
-    private.chain([paths.runtime.clone()]).map(|folder| folder.join("writable")).filter(|f| make(f)).collect()
+    let private = tmp
+        .into_iter()
+        .filter_map(|folder| paths::private(&folder, uid).ok());
+    private
+        .chain([paths.runtime.clone()])
+        .map(|folder| folder.join("writable"))
+        .filter(|f| make(f))
+        .collect()
 }
 
 fn make(folder: &Path) -> bool {
@@ -210,7 +245,8 @@ fn recall(file: &Path) -> Option<Remembered> {
 
 fn remember(file: &Path, what: &Remembered) -> Result<()> {
     let beside = file.with_extension(std::process::id().to_string());
-    let text = serde_json::to_vec(what).context(Kind::System, || "cannot remember the storage driver")?;
+    let text =
+        serde_json::to_vec(what).context(Kind::System, || "cannot remember the storage driver")?;
     fs_err::write(&beside, text)?;
     Ok(fs_err::rename(&beside, file)?)
 }
@@ -220,9 +256,13 @@ mod tests {
     use super::*;
 
     fn scratch(name: &str) -> Paths {
-        let base = std::env::temp_dir().join(format!("coracle-storage-{}-{name}", std::process::id()));
+        let base =
+            std::env::temp_dir().join(format!("coracle-storage-{}-{name}", std::process::id()));
         fs_err::create_dir_all(base.join("run")).unwrap();
-        Paths { data: base.join("data"), runtime: base.join("run") }
+        Paths {
+            data: base.join("data"),
+            runtime: base.join("run"),
+        }
     }
 
     fn clean(paths: &Paths) {
@@ -248,7 +288,13 @@ mod tests {
     fn a_forced_copy_is_not_probed() {
         let paths = scratch("forced");
         let rung = rung(&paths, Some("copy")).unwrap();
-        assert_eq!(rung, Rung { driver: Driver::Copy, writable: None });
+        assert_eq!(
+            rung,
+            Rung {
+                driver: Driver::Copy,
+                writable: None
+            }
+        );
         assert!(!paths.data.exists());
         clean(&paths);
     }
@@ -259,7 +305,10 @@ mod tests {
         make_data(&paths).unwrap();
         let file = paths.runtime.join("host");
         // a rung that no probe of this machine would give, so that an answer shows where it came from
-        let odd = Rung { driver: Driver::Overlay, writable: Some(PathBuf::from("/odd")) };
+        let odd = Rung {
+            driver: Driver::Overlay,
+            writable: Some(PathBuf::from("/odd")),
+        };
         let mut known = remembered(&paths, odd.clone()).unwrap();
         remember(&file, &known).unwrap();
         assert_eq!(rung(&paths, None).unwrap(), odd);

@@ -87,7 +87,8 @@ impl Switches {
         if self.is_filtered {
             return blocker(
                 "a seccomp filter is on this process and may forbid it".to_owned(),
-                "start from a session without it (for a systemd unit: RestrictNamespaces=no)".to_owned(),
+                "start from a session without it (for a systemd unit: RestrictNamespaces=no)"
+                    .to_owned(),
             );
         }
         if self.is_selinux_enforcing {
@@ -113,7 +114,9 @@ pub fn explain_userns() -> String {
 }
 
 fn sysctl(setting: &str) -> String {
-    format!("an administrator can run: echo {setting} >/etc/sysctl.d/60-coracle.conf && sysctl -w {setting}")
+    format!(
+        "an administrator can run: echo {setting} >/etc/sysctl.d/60-coracle.conf && sysctl -w {setting}"
+    )
 }
 
 /// One line that installs a profile which changes nothing but to allow user namespaces.
@@ -131,25 +134,46 @@ fn container_kind() -> Option<String> {
     if let Some(kind) = super::paths::container_variable() {
         return Some(kind);
     }
-    let marks = [("/run/.containerenv", "podman"), ("/.dockerenv", "docker"), ("/.singularity.d", "apptainer")];
+    let marks = [
+        ("/run/.containerenv", "podman"),
+        ("/.dockerenv", "docker"),
+        ("/.singularity.d", "apptainer"),
+    ];
     let marked = marks.into_iter().find(|(path, _)| Path::new(path).exists());
-    marked.map(|(_, kind)| kind.to_owned()).or_else(|| cgroup_kind(&text("/proc/1/cgroup")))
+    marked
+        .map(|(_, kind)| kind.to_owned())
+        .or_else(|| cgroup_kind(&text("/proc/1/cgroup")))
 }
 
 /// Kind of container by the cgroup of the first process (proc_pid_cgroup(5)).
 fn cgroup_kind(cgroups: &str) -> Option<String> {
-    let words = [("docker", "docker"), ("kubepods", "kubernetes"), ("lxc", "lxc"), ("libpod", "podman")];
-    words.into_iter().find(|(word, _)| cgroups.contains(word)).map(|(_, kind)| kind.to_owned())
+    let words = [
+        ("docker", "docker"),
+        ("kubepods", "kubernetes"),
+        ("lxc", "lxc"),
+        ("libpod", "podman"),
+    ];
+    words
+        .into_iter()
+        .find(|(word, _)| cgroups.contains(word))
+        .map(|(_, kind)| kind.to_owned())
 }
 
 /// The seccomp mode in the text of proc_pid_status(5).
 fn seccomp_mode(status: &str) -> Option<u8> {
-    status.lines().find_map(|line| line.strip_prefix("Seccomp:"))?.trim().parse().ok()
+    status
+        .lines()
+        .find_map(|line| line.strip_prefix("Seccomp:"))?
+        .trim()
+        .parse()
+        .ok()
 }
 
 /// The text of a small file of the kernel's; empty when it cannot be read.
 pub(super) fn text(path: &str) -> String {
-    fs_err::read(path).map(|bytes| String::from_utf8_lossy(&bytes).trim().to_owned()).unwrap_or_default()
+    fs_err::read(path)
+        .map(|bytes| String::from_utf8_lossy(&bytes).trim().to_owned())
+        .unwrap_or_default()
 }
 
 /// The number in a file of the kernel's.
@@ -162,35 +186,73 @@ mod tests {
     use super::*;
 
     fn open() -> Switches {
-        Switches { is_built_in: true, max_user_namespaces: Some(10_000), ..Switches::default() }
+        Switches {
+            is_built_in: true,
+            max_user_namespaces: Some(10_000),
+            ..Switches::default()
+        }
     }
 
     #[test]
     fn each_switch_has_its_reason_and_its_line() {
         let cases = [
-            (Switches { is_built_in: false, ..open() }, "CONFIG_USER_NS", "boot a kernel"),
             (
-                Switches { max_user_namespaces: Some(0), ..open() },
+                Switches {
+                    is_built_in: false,
+                    ..open()
+                },
+                "CONFIG_USER_NS",
+                "boot a kernel",
+            ),
+            (
+                Switches {
+                    max_user_namespaces: Some(0),
+                    ..open()
+                },
                 "user.max_user_namespaces is 0",
                 "sysctl -w user.max_user_namespaces=15000",
             ),
             (
-                Switches { unprivileged_userns_clone: Some(0), ..open() },
+                Switches {
+                    unprivileged_userns_clone: Some(0),
+                    ..open()
+                },
                 "kernel.unprivileged_userns_clone is 0",
                 "sysctl -w kernel.unprivileged_userns_clone=1",
             ),
             (
-                Switches { apparmor_restrict: Some(1), ..open() },
+                Switches {
+                    apparmor_restrict: Some(1),
+                    ..open()
+                },
                 "apparmor_restrict_unprivileged_userns is 1",
                 "apparmor_parser -r /etc/apparmor.d/coracle",
             ),
             (
-                Switches { within: Some("docker".to_owned()), is_filtered: true, ..open() },
+                Switches {
+                    within: Some("docker".to_owned()),
+                    is_filtered: true,
+                    ..open()
+                },
                 "inside a container (docker)",
                 "seccomp=unconfined",
             ),
-            (Switches { is_filtered: true, ..open() }, "seccomp filter", "RestrictNamespaces"),
-            (Switches { is_selinux_enforcing: true, ..open() }, "SELinux", "ausearch"),
+            (
+                Switches {
+                    is_filtered: true,
+                    ..open()
+                },
+                "seccomp filter",
+                "RestrictNamespaces",
+            ),
+            (
+                Switches {
+                    is_selinux_enforcing: true,
+                    ..open()
+                },
+                "SELinux",
+                "ausearch",
+            ),
         ];
         for (switches, cause, remedy) in cases {
             let found = switches.blocker().unwrap();
@@ -198,14 +260,27 @@ mod tests {
             assert!(found.remedy.contains(remedy), "{found:?}");
         }
         assert_eq!(open().blocker(), None);
-        assert_eq!(Switches { apparmor_restrict: Some(0), ..open() }.blocker(), None);
+        assert_eq!(
+            Switches {
+                apparmor_restrict: Some(0),
+                ..open()
+            }
+            .blocker(),
+            None
+        );
     }
 
     #[test]
     fn words_of_the_kernel() {
-        assert_eq!(seccomp_mode("Name:\tsh\nSeccomp:\t2\nSeccomp_filters:\t1\n"), Some(2));
+        assert_eq!(
+            seccomp_mode("Name:\tsh\nSeccomp:\t2\nSeccomp_filters:\t1\n"),
+            Some(2)
+        );
         assert_eq!(seccomp_mode("Name:\tsh\n"), None);
-        assert_eq!(cgroup_kind("0::/kubepods/besteffort/pod1"), Some("kubernetes".to_owned()));
+        assert_eq!(
+            cgroup_kind("0::/kubepods/besteffort/pod1"),
+            Some("kubernetes".to_owned())
+        );
         assert_eq!(cgroup_kind("0::/init.scope"), None);
     }
 }

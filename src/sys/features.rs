@@ -11,12 +11,14 @@ pub(crate) fn user_attributes(file: BorrowedFd<'_>) -> Result<()> {
     let (name, value) = (c"user.coracle.probe", b"1");
     let mut read = [0u8; 1];
     // SAFETY: a live descriptor, a C string, and a buffer with its length.
-    let set = unsafe { libc::fsetxattr(file.as_raw_fd(), name.as_ptr(), value.as_ptr().cast(), 1, 0) };
+    let set =
+        unsafe { libc::fsetxattr(file.as_raw_fd(), name.as_ptr(), value.as_ptr().cast(), 1, 0) };
     if set != 0 {
         return Err(SysError::last("fsetxattr(user.coracle.probe)"));
     }
     // SAFETY: as above; the kernel writes at most one byte.
-    let got = unsafe { libc::fgetxattr(file.as_raw_fd(), name.as_ptr(), read.as_mut_ptr().cast(), 1) };
+    let got =
+        unsafe { libc::fgetxattr(file.as_raw_fd(), name.as_ptr(), read.as_mut_ptr().cast(), 1) };
     if got != 1 || &read != value {
         return Err(SysError::last("fgetxattr(user.coracle.probe)"));
     }
@@ -27,5 +29,9 @@ pub(crate) fn user_attributes(file: BorrowedFd<'_>) -> Result<()> {
 pub(crate) fn reflink(to: BorrowedFd<'_>, from: BorrowedFd<'_>) -> Result<()> {
     // SAFETY: both descriptors are live; the ioctl takes the second by value and touches no memory of ours.
     let done = unsafe { libc::ioctl(to.as_raw_fd(), libc::FICLONE, from.as_raw_fd()) };
-    if done != 0 { Err(SysError::last("ioctl(FICLONE)")) } else { Ok(()) }
+    if done != 0 {
+        Err(SysError::last("ioctl(FICLONE)"))
+    } else {
+        Ok(())
+    }
 }

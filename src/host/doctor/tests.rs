@@ -26,9 +26,15 @@ fn good() -> Facts {
         kernel: "6.18.1".to_owned(),
         distribution: "Debian".to_owned(),
         machine: "x86_64".to_owned(),
-        paths: Paths { data: PathBuf::from("/home/u/store"), runtime: PathBuf::from("/run/user/7/coracle") },
+        paths: Paths {
+            data: PathBuf::from("/home/u/store"),
+            runtime: PathBuf::from("/run/user/7/coracle"),
+        },
         probe: Ok(fine),
-        rung: Ok(Rung { driver: Driver::Overlay, writable: None }),
+        rung: Ok(Rung {
+            driver: Driver::Overlay,
+            writable: None,
+        }),
         store: Ok(fs),
         quota_bytes: None,
         runtime: Ok(FileSystem::sample(0x0102_1994, 1 << 30)),
@@ -43,7 +49,11 @@ fn good() -> Facts {
         ping_groups: Some((0, 2_147_483_647)),
         first_port: Some(0),
         ptrace_scope: None,
-        switches: Switches { is_built_in: true, max_user_namespaces: Some(15_000), ..Switches::default() },
+        switches: Switches {
+            is_built_in: true,
+            max_user_namespaces: Some(15_000),
+            ..Switches::default()
+        },
     }
 }
 
@@ -54,7 +64,10 @@ fn probe(change: impl FnOnce(&mut Probe)) -> Facts {
 }
 
 fn check(facts: &Facts, name: &str) -> Check {
-    examine(facts).into_iter().find(|check| check.name == name).unwrap_or_else(|| panic!("no check {name}"))
+    examine(facts)
+        .into_iter()
+        .find(|check| check.name == name)
+        .unwrap_or_else(|| panic!("no check {name}"))
 }
 
 #[test]
@@ -68,42 +81,145 @@ fn a_good_host_is_ok_throughout() {
 fn what_is_not_ok_says_what_is_done_or_what_to_do() {
     let denied = || Err("refused (EPERM)".to_owned());
     let cases: Vec<(&str, State, Facts)> = vec![
-        ("user namespace", State::Missing, probe(|p| p.userns = denied())),
-        ("nested namespace", State::Missing, probe(|p| p.nested_userns = denied())),
+        (
+            "user namespace",
+            State::Missing,
+            probe(|p| p.userns = denied()),
+        ),
+        (
+            "nested namespace",
+            State::Missing,
+            probe(|p| p.nested_userns = denied()),
+        ),
         ("mounts", State::Missing, probe(|p| p.mount = denied())),
         ("processes", State::Missing, probe(|p| p.proc = denied())),
-        ("network namespace", State::Degraded, probe(|p| p.netns = denied())),
+        (
+            "network namespace",
+            State::Degraded,
+            probe(|p| p.netns = denied()),
+        ),
         ("layers", State::Degraded, probe(|p| p.whiteout = denied())),
-        ("program in memory", State::Missing, probe(|p| p.memfd_exec = denied())),
+        (
+            "program in memory",
+            State::Missing,
+            probe(|p| p.memfd_exec = denied()),
+        ),
         (
             "storage driver",
             State::Missing,
-            Facts { rung: Err(Error::new(Kind::Host, "no")), ..probe(|p| p.overlay = denied()) },
+            Facts {
+                rung: Err(Error::new(Kind::Host, "no")),
+                ..probe(|p| p.overlay = denied())
+            },
         ),
         (
             "storage driver",
             State::Degraded,
-            Facts { rung: Ok(Rung { driver: Driver::Copy, writable: None }), ..probe(|p| p.overlay = denied()) },
+            Facts {
+                rung: Ok(Rung {
+                    driver: Driver::Copy,
+                    writable: None,
+                }),
+                ..probe(|p| p.overlay = denied())
+            },
         ),
         (
             "shared blocks",
             State::Degraded,
-            Facts { rung: Ok(Rung { driver: Driver::Copy, writable: None }), ..probe(|p| p.reflink = denied()) },
+            Facts {
+                rung: Ok(Rung {
+                    driver: Driver::Copy,
+                    writable: None,
+                }),
+                ..probe(|p| p.reflink = denied())
+            },
         ),
         (
             "storage driver",
             State::Degraded,
-            Facts { rung: Ok(Rung { driver: Driver::Overlay, writable: Some("/var/tmp/x".into()) }), ..good() },
+            Facts {
+                rung: Ok(Rung {
+                    driver: Driver::Overlay,
+                    writable: Some("/var/tmp/x".into()),
+                }),
+                ..good()
+            },
         ),
-        ("layers", State::Degraded, Facts { store: Ok(FileSystem::sample(0x6969, 50 << 30)), ..good() }),
-        ("room", State::Degraded, Facts { store: Ok(FileSystem::sample(0xEF53, 1 << 20)), ..good() }),
-        ("room", State::Degraded, Facts { quota_bytes: Some(5), ..good() }),
-        ("runtime folder", State::Degraded, Facts { runtime: Ok(FileSystem::sample(0x6969, 1 << 30)), ..good() }),
-        ("control groups", State::Degraded, Facts { cgroup: Cgroup { version: 1, ..Cgroup::default() }, ..good() }),
-        ("seccomp supervisor", State::Degraded, Facts { has_seccomp_notify: false, ..good() }),
-        ("seccomp supervisor", State::Degraded, Facts { ptrace_scope: Some(3), ..good() }),
-        ("low ports", State::Degraded, Facts { first_port: Some(1024), ..good() }),
-        ("ping", State::Degraded, Facts { ping_groups: Some((1, 0)), ..good() }),
+        (
+            "layers",
+            State::Degraded,
+            Facts {
+                store: Ok(FileSystem::sample(0x6969, 50 << 30)),
+                ..good()
+            },
+        ),
+        (
+            "room",
+            State::Degraded,
+            Facts {
+                store: Ok(FileSystem::sample(0xEF53, 1 << 20)),
+                ..good()
+            },
+        ),
+        (
+            "room",
+            State::Degraded,
+            Facts {
+                quota_bytes: Some(5),
+                ..good()
+            },
+        ),
+        (
+            "runtime folder",
+            State::Degraded,
+            Facts {
+                runtime: Ok(FileSystem::sample(0x6969, 1 << 30)),
+                ..good()
+            },
+        ),
+        (
+            "control groups",
+            State::Degraded,
+            Facts {
+                cgroup: Cgroup {
+                    version: 1,
+                    ..Cgroup::default()
+                },
+                ..good()
+            },
+        ),
+        (
+            "seccomp supervisor",
+            State::Degraded,
+            Facts {
+                has_seccomp_notify: false,
+                ..good()
+            },
+        ),
+        (
+            "seccomp supervisor",
+            State::Degraded,
+            Facts {
+                ptrace_scope: Some(3),
+                ..good()
+            },
+        ),
+        (
+            "low ports",
+            State::Degraded,
+            Facts {
+                first_port: Some(1024),
+                ..good()
+            },
+        ),
+        (
+            "ping",
+            State::Degraded,
+            Facts {
+                ping_groups: Some((1, 0)),
+                ..good()
+            },
+        ),
     ];
     for (name, state, facts) in cases {
         let check = check(&facts, name);
@@ -114,21 +230,32 @@ fn what_is_not_ok_says_what_is_done_or_what_to_do() {
 
 #[test]
 fn the_blocking_switch_is_named_with_its_line() {
-    let mut facts = probe(|p| p.userns = Err("operation not permitted (unshare(CLONE_NEWUSER): EPERM)".to_owned()));
+    let mut facts = probe(|p| {
+        p.userns = Err("operation not permitted (unshare(CLONE_NEWUSER): EPERM)".to_owned())
+    });
     facts.switches.unprivileged_userns_clone = Some(0);
     let check = check(&facts, "user namespace");
     assert_eq!(
         check.found,
         "operation not permitted (unshare(CLONE_NEWUSER): EPERM); kernel.unprivileged_userns_clone is 0"
     );
-    assert!(check.fix.unwrap().ends_with("sysctl -w kernel.unprivileged_userns_clone=1"));
+    assert!(
+        check
+            .fix
+            .unwrap()
+            .ends_with("sysctl -w kernel.unprivileged_userns_clone=1")
+    );
 }
 
 #[test]
 fn sizes_for_people() {
-    for (n, want) in
-        [(0, "0 B"), (1023, "1023 B"), (1024, "1.0 KiB"), (1536, "1.5 KiB"), (53_687_091_200, "50.0 GiB")]
-    {
+    for (n, want) in [
+        (0, "0 B"),
+        (1023, "1023 B"),
+        (1024, "1.0 KiB"),
+        (1536, "1.5 KiB"),
+        (53_687_091_200, "50.0 GiB"),
+    ] {
         assert_eq!(bytes(n), want);
     }
 }
