@@ -1,0 +1,134 @@
+//! The kinds of arguments that docker's commands have (spf13/pflag's, which its users know), made of clap's.
+//!
+//! Every value may begin with `-`, a boolean may be written `--rm=false`, and of two occurrences the last one wins.
+
+use clap::builder::ValueRange;
+use clap::{Arg, ArgAction, ArgMatches};
+
+/// A boolean: `--name`, `--name=true`, `-n`.
+pub(crate) fn flag(name: &'static str, short: impl Into<Option<char>>, help: &'static str) -> Arg {
+    short_of(Arg::new(name).long(name), short.into())
+        .num_args(0..=1)
+        .require_equals(true)
+        .default_missing_value("true")
+        .value_parser(boolean)
+        .action(ArgAction::Set)
+        .hide_possible_values(true)
+        .help(help)
+}
+
+/// One value: `--name value`, `--name=value`, `-n value`. `kind` is docker's word for its type in the help.
+pub(crate) fn opt(
+    name: &'static str,
+    short: impl Into<Option<char>>,
+    kind: &'static str,
+    help: &'static str,
+) -> Arg {
+    short_of(Arg::new(name).long(name), short.into())
+        .value_name(kind)
+        .allow_hyphen_values(true)
+        .action(ArgAction::Set)
+        .help(help)
+}
+
+/// A value that may be given several times.
+pub(crate) fn list(
+    name: &'static str,
+    short: impl Into<Option<char>>,
+    kind: &'static str,
+    help: &'static str,
+) -> Arg {
+    opt(name, short, kind, help).action(ArgAction::Append)
+}
+
+/// A whole number.
+pub(crate) fn int(name: &'static str, short: impl Into<Option<char>>, help: &'static str) -> Arg {
+    opt(name, short, "int", help).value_parser(integer)
+}
+
+/// The words after the flags, `count` of them. Flags may stand between them.
+pub(crate) fn operands(name: &'static str, count: impl Into<ValueRange>) -> Arg {
+    let count = count.into();
+    let required = count.min_values() > 0;
+    Arg::new(name)
+        .num_args(count)
+        .required(required)
+        .action(ArgAction::Append)
+}
+
+/// The words of a command line in a command line: nothing after the first one is a flag of ours. `shown` is how the help
+/// writes them (`IMAGE [COMMAND] [ARG...]`).
+pub(crate) fn command_line(
+    name: &'static str,
+    count: impl Into<ValueRange>,
+    shown: &'static str,
+) -> Arg {
+    operands(name, count)
+        .trailing_var_arg(true)
+        .value_name(shown)
+}
+
+/// Says whether a [`flag`] was given and not `=false`.
+pub(crate) fn is_set(matches: &ArgMatches, name: &str) -> bool {
+    matches.get_one::<bool>(name).copied().unwrap_or(false)
+}
+
+/// Returns the value of an [`opt`].
+pub(crate) fn value<'a>(matches: &'a ArgMatches, name: &str) -> Option<&'a str> {
+    matches.get_one::<String>(name).map(String::as_str)
+}
+
+/// Returns the values of a [`list`] or of [`operands`] in the order given.
+pub(crate) fn values<'a>(
+    matches: &'a ArgMatches,
+    name: &str,
+) -> impl Iterator<Item = &'a String> + use<'a> {
+    matches.get_many::<String>(name).unwrap_or_default()
+}
+
+fn short_of(arg: Arg, short: Option<char>) -> Arg {
+    match short {
+        Some(c) => arg.short(c),
+        None => arg,
+    }
+}
+
+/// Go's strconv.ParseBool, in its words.
+fn boolean(text: &str) -> Result<bool, String> {
+    match text {
+        "1" | "t" | "T" | "true" | "TRUE" | "True" => Ok(true),
+        "0" | "f" | "F" | "false" | "FALSE" | "False" => Ok(false),
+        _ => Err(format!(
+            "strconv.ParseBool: parsing {text:?}: invalid syntax"
+        )),
+    }
+}
+
+/// Go's strconv.ParseInt, in its words.
+fn integer(text: &str) -> Result<i64, String> {
+    text.parse()
+        .map_err(|_| format!("strconv.ParseInt: parsing {text:?}: invalid syntax"))
+}
+
+/// Says in docker's words how many operands a range wants: `requires exactly 1 argument`.
+pub(crate) fn wants(count: ValueRange) -> String {
+    let (min, max) = (count.min_values(), count.max_values());
+    let arguments = |n: usize| if n == 1 { "argument" } else { "arguments" };
+    match (min, max) {
+        (0, 0) => "accepts no arguments".to_owned(),
+        (n, m) if n == m => format!("requires exactly {n} {}", arguments(n)),
+        (n, usize::MAX) => format!("requires at least {n} {}", arguments(n)),
+        (0, m) => format!("requires at most {m} {}", arguments(m)),
+        (n, m) => format!("requires at least {n} and at most {m} arguments"),
+    }
+}
+
+/// The help flag: `-h` too, unless the verb has another use for it.
+pub(super) fn help(is_short_taken: bool) -> Arg {
+    short_of(
+        Arg::new("help").long("help"),
+        (!is_short_taken).then_some('h'),
+    )
+    .action(ArgAction::Help)
+    .hide(true)
+}

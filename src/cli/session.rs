@@ -1,0 +1,109 @@
+//! What one invocation knows beside its verb's arguments: global flags, where the store is, and the way to the terminal.
+
+use std::cell::OnceCell;
+use std::path::PathBuf;
+
+use crate::error::{Error, Kind, Result};
+use crate::host::paths;
+use crate::store::paths::Paths;
+use crate::ui::out;
+
+/// One invocation.
+#[derive(Debug, Default)]
+pub(crate) struct Session {
+    /// The name that the user called: `coracle`, or `docker` or `podman` through a link of that name.
+    pub(crate) program: &'static str,
+    /// `-D`, `--debug`, `--log-level debug`.
+    pub(crate) debug: bool,
+    /// `--root`, `--runroot`.
+    pub(crate) options: paths::Options,
+    /// `--storage-driver`.
+    pub(crate) storage_driver: Option<String>,
+    /// `--config`: folder of the client's `config.json`.
+    pub(crate) config_dir: Option<PathBuf>,
+    paths: OnceCell<Paths>,
+}
+
+impl Session {
+    pub(super) fn new(program: &'static str) -> Session {
+        Session {
+            program,
+            ..Session::default()
+        }
+    }
+
+    /// Returns the folders of the calling user.
+    pub(crate) fn paths(&self) -> Result<&Paths> {
+        if let Some(paths) = self.paths.get() {
+            return Ok(paths);
+        }
+        let found = paths::paths(&self.options)?;
+        Ok(self.paths.get_or_init(|| found))
+    }
+
+    /// Tells the user of a decision, with `--debug` only.
+    pub(crate) fn debug(&self, text: impl FnOnce() -> String) {
+        if self.debug {
+            out::talk(format_args!("DEBUG: {}", text()));
+        }
+    }
+
+    /// Does `act` for each of `names`; prints each failure and goes on. Returns the exit status: 1 when any failed.
+    pub(crate) fn each<'a>(
+        &mut self,
+        names: impl IntoIterator<Item = &'a String>,
+        mut act: impl FnMut(&mut Session, &str) -> Result<()>,
+    ) -> Result<u8> {
+        let mut status = 0;
+        for name in names {
+            if let Err(e) = act(self, name) {
+                self.complain(&e);
+                status = 1;
+            }
+        }
+        Ok(status)
+    }
+
+    /// Prints an error as docker does: what its daemon would have refused is said to come from there.
+    pub(crate) fn complain(&self, error: &Error) {
+        out::talk(sentence(error, self.program));
+    }
+}
+
+/// Returns the error's line. Scripts search for docker's prefix; where docker has no word for a failure, we speak.
+pub(crate) fn sentence(error: &Error, program: &str) -> String {
+    match error.kind() {
+        Kind::Usage => error.to_string(),
+        Kind::Invalid
+        | Kind::NotFound
+        | Kind::Conflict
+        | Kind::State
+        | Kind::CannotInvoke
+        | Kind::CommandNotFound
+        | Kind::Denied => format!("Error response from daemon: {error}"),
+        Kind::Network | Kind::Host | Kind::Corrupt | Kind::System => {
+            format!("{program}: {error}")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_of_the_engine_has_dockers_prefix() {
+        let cases = [
+            (
+                Kind::NotFound,
+                "Error response from daemon: No such container: x",
+            ),
+            (Kind::Usage, "No such container: x"),
+            (Kind::Host, "docker: No such container: x"),
+        ];
+        for (kind, want) in cases {
+            let error = Error::new(kind, "No such container: x");
+            assert_eq!(sentence(&error, "docker"), want);
+        }
+    }
+}
