@@ -1,2 +1,4 @@
 //! The only writer of the terminal.
+
+pub(crate) mod out;
 pub(crate) mod table;
