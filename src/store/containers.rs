@@ -2,24 +2,38 @@
 //!
 //! ```text
 //! <data>/containers/<id>/          64 hex digits, 0700
-//!     config                       Record, JSON; written once by the creator (temp + rename); absent or empty: no container
+//!     config                       Record, JSON; written once by the creator, before the name; absent or empty: no container
 //!     state                        State, JSON; written only by the container's monitor
 //!     log                          json-file log, made by the monitor
 //!     upper/ work/                 writable layer of the overlay (or under the node-local folder named in Record::writable)
 //!     etc/{hosts,hostname,resolv.conf}
 //! <data>/containers/names/<name>   symbolic link whose text is the id; made with O_EXCL semantics, so names are unique without a lock
-//! <runtime>/containers/<id>/lock   flock held by the living monitor
+//! <runtime>/containers/<id>/lock   held by the living monitor (sys::lock)
 //! <runtime>/containers/<id>/ctl    its SOCK_SEQPACKET control socket
 //! ```
 //! Liveness is the monitor's lock. A state that says running without a living monitor means that the monitor was killed
 //! or the host rebooted: the container is then "exited", with code 137 or 255 (docker's for an unclean daemon restart).
+
+mod life;
+mod names;
+mod shelf;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::error::{Error, Kind};
 use crate::image::config::{ContainerConfig, Empty};
+
+pub use life::{Orphan, boot_id};
+pub(crate) use names::{is_id, is_name};
+pub use shelf::{Containers, Found};
+
+/// Docker's words for a container that is not there.
+pub(crate) fn no_such(word: &str) -> Error {
+    Error::new(Kind::NotFound, format!("No such container: {word}"))
+}
 
 /// What a container is: written once by its creator.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]

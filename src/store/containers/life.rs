@@ -1,0 +1,149 @@
+//! Is a container's monitor alive, and what is true when it is not.
+//!
+//! ```text
+//! <runtime>/containers/<id>/lock   held by the living monitor; nobody else ever takes it for longer than a removal
+//! ```
+
+use std::path::PathBuf;
+
+use crate::error::{Error, Kind, Result};
+use crate::store::containers::{Containers, State, Status, names};
+use crate::store::{folder, record, short_id};
+use crate::sys::lock::Lock;
+
+/// Exit code of a container whose monitor was killed: as if its program had been.
+const KILLED: i32 = 137;
+/// Exit code of a container that a reboot ended (docker's for an unclean restart of its daemon).
+const REBOOTED: i32 = 255;
+
+/// A program that outlived its monitor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Orphan {
+    /// Process id of the container's first process, as the state says; check `pid_start` before you signal it.
+    pub pid: i32,
+    /// Its start time in clock ticks since boot.
+    pub pid_start: u64,
+}
+
+impl Containers<'_> {
+    /// Takes the lock of the container's monitor, and makes its runtime folder. The container lives as long as the lock.
+    ///
+    /// `Kind::State` when a monitor lives, `Kind::NotFound` when the container was removed meanwhile.
+    pub fn hold(&self, id: &str) -> Result<Lock> {
+        folder(&self.runtime(id))?;
+        let Some(lock) = Lock::attempt(&self.lock_path(id))? else {
+            return Err(Error::new(Kind::State, format!("container {} is running", short_id(id)))
+                .because("its monitor lives"));
+        };
+        // whoever removes a container holds this lock, so from now on it stays
+        if !names::Names::new(self.store).is_whole(id)? {
+            lock.remove().ok();
+            std::fs::remove_dir(self.runtime(id)).ok();
+            return Err(super::no_such(id));
+        }
+        Ok(lock)
+    }
+
+    /// Says whether the container's monitor lives.
+    pub fn is_held(&self, id: &str) -> Result<bool> {
+        Ok(Lock::is_held(&self.lock_path(id))?)
+    }
+
+    /// Returns `<runtime>/containers/<id>`: the folder of the lock and the control socket.
+    pub fn runtime(&self, id: &str) -> PathBuf {
+        self.store.paths().runtime.join("containers").join(id)
+    }
+
+    /// Returns what is true of a container whose monitor wrote `written`, and the program that outlived it, if any.
+    pub fn truth(&self, id: &str, written: State) -> Result<(State, Option<Orphan>)> {
+        if !claims_life(written.status) || self.is_held(id)? {
+            return Ok((written, None));
+        }
+        let last_sign = self.last_sign_of_life(id);
+        Ok(correct(written, &boot_id(), last_sign))
+    }
+
+    /// Returns the time at which the container last wrote anything: it ended no earlier.
+    fn last_sign_of_life(&self, id: &str) -> Option<String> {
+        let dir = self.path(id);
+        ["state", "log"]
+            .iter()
+            .filter_map(|name| std::fs::metadata(dir.join(name)).ok()?.modified().ok())
+            .max()
+            .and_then(|time| jiff::Timestamp::try_from(time).ok())
+            .map(crate::store::time_text)
+    }
+
+    pub(super) fn lock_path(&self, id: &str) -> PathBuf {
+        self.runtime(id).join("lock")
+    }
+}
+
+/// Says whether a state claims that a monitor lives.
+fn claims_life(status: Status) -> bool {
+    matches!(status, Status::Running | Status::Paused | Status::Restarting | Status::Removing)
+}
+
+/// Returns the state of a container whose monitor is dead.
+fn correct(written: State, boot_id: &str, last_sign: Option<String>) -> (State, Option<Orphan>) {
+    let same_boot = written.boot_id == boot_id;
+    let orphan = (same_boot && written.pid > 0)
+        .then_some(Orphan { pid: written.pid, pid_start: written.pid_start });
+    let state = State {
+        status: Status::Exited,
+        pid: 0,
+        pid_start: 0,
+        monitor: 0,
+        exit_code: if same_boot { KILLED } else { REBOOTED },
+        finished_at: last_sign.unwrap_or_else(|| written.started_at.clone()),
+        execs: Default::default(),
+        ..written
+    };
+    (state, orphan)
+}
+
+/// Returns the id of this boot of this host; empty when the kernel does not tell.
+pub fn boot_id() -> String {
+    record::read_bytes("/proc/sys/kernel/random/boot_id".as_ref())
+        .ok()
+        .flatten()
+        .map(|bytes| String::from_utf8_lossy(&bytes).trim().to_owned())
+        .unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn state(status: Status, boot_id: &str, pid: i32) -> State {
+        State {
+            status,
+            pid,
+            pid_start: 7,
+            boot_id: boot_id.to_owned(),
+            started_at: "2026-01-01T00:00:00.000000000Z".to_owned(),
+            ..State::default()
+        }
+    }
+
+    #[test]
+    fn a_dead_monitor_means_exited() {
+        for (status, boot, pid, code, orphan) in [
+            (Status::Running, "now", 9, 137, Some(Orphan { pid: 9, pid_start: 7 })),
+            (Status::Paused, "now", 9, 137, Some(Orphan { pid: 9, pid_start: 7 })),
+            (Status::Restarting, "now", 0, 137, None),
+            (Status::Running, "before", 9, 255, None),
+        ] {
+            let (truth, left) = correct(state(status, boot, pid), "now", Some("t".to_owned()));
+            assert_eq!((truth.status, truth.exit_code, truth.pid), (Status::Exited, code, 0), "{status:?}");
+            assert_eq!(truth.finished_at, "t");
+            assert_eq!(left, orphan, "{status:?} {boot}");
+        }
+    }
+
+    #[test]
+    fn a_container_that_died_without_a_sign_ended_when_it_started() {
+        let (truth, _) = correct(state(Status::Running, "now", 9), "now", None);
+        assert_eq!(truth.finished_at, "2026-01-01T00:00:00.000000000Z");
+    }
+}

@@ -1,0 +1,258 @@
+//! Make, find, list, change and remove containers.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::ErrorKind;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::PathBuf;
+
+use crate::error::{Context, Error, Kind, Result};
+use crate::store::containers::names::{self, Names, is_id};
+use crate::store::containers::{Orphan, Record, State, Status};
+use crate::store::{Store, record};
+use crate::sys::lock::Lock;
+
+/// The door to the containers.
+#[derive(Debug)]
+pub struct Containers<'a> {
+    pub(super) store: &'a Store,
+}
+
+/// A container as it is now.
+#[derive(Debug, Clone)]
+pub struct Found {
+    /// What it is; `name` is its name of now.
+    pub record: Record,
+    /// What it does: the truth, also when its monitor was killed.
+    pub state: State,
+    /// Its program runs, or is paused, or its monitor waits to start it again.
+    pub is_running: bool,
+    /// Its monitor was killed and may have left this program behind.
+    pub orphan: Option<Orphan>,
+}
+
+impl Found {
+    /// Returns the id.
+    pub fn id(&self) -> &str {
+        &self.record.id
+    }
+
+    /// Returns the name.
+    pub fn name(&self) -> &str {
+        &self.record.name
+    }
+}
+
+impl<'a> Containers<'a> {
+    pub(crate) fn new(store: &'a Store) -> Containers<'a> {
+        Containers { store }
+    }
+
+    /// Returns `<data>/containers/<id>`.
+    pub fn path(&self, id: &str) -> PathBuf {
+        self.store.data("containers").join(id)
+    }
+
+    /// Makes a container: its folder, its record, and last its name, which makes it exist.
+    ///
+    /// `Kind::Conflict` with docker's text when the name is taken, `Kind::NotFound` when a layer was removed meanwhile.
+    pub fn create(&self, record: &Record) -> Result<()> {
+        names::check(&record.name)?;
+        let dir = self.path(&record.id);
+        std::fs::DirBuilder::new()
+            .mode(0o700)
+            .create(&dir)
+            .context(Kind::System, || format!("cannot make the container's folder `{}`", dir.display()))?;
+        let made = record::write_new(&dir.join("config"), record)
+            .and_then(|()| self.names().claim(&record.name, &record.id))
+            .and_then(|()| self.check_layers(record));
+        if made.is_err() {
+            // whole or not: it is nobody's yet, and the sweep would find what stays
+            self.store.trash().put(&dir).ok();
+            self.names().release(&record.id, &record.name).ok();
+        }
+        made
+    }
+
+    /// Waits until the container's record and name are on the disk, so that it outlives a power cut.
+    ///
+    /// Not on the way of `run`: its price is the disk's, milliseconds. The monitor calls it once its program runs.
+    pub fn sync(&self, id: &str) -> Result<()> {
+        for path in [self.path(id).join("config"), self.path(id), self.store.data("containers/names")] {
+            File::open(&path)
+                .and_then(|file| file.sync_all())
+                .context(Kind::System, || format!("cannot sync `{}`", path.display()))?;
+        }
+        Ok(())
+    }
+
+    /// Returns the container that `word` means: a whole id, a name (a leading `/` is docker's own habit), or the unique
+    /// beginning of an id. `Kind::NotFound` or `Kind::Invalid` with docker's text.
+    pub fn find(&self, word: &str) -> Result<Found> {
+        let id = self.id_of(word)?;
+        self.get(&id)?.ok_or_else(|| super::no_such(word))
+    }
+
+    /// Returns the id of the container that `word` means, as [`Containers::find`] does.
+    pub fn id_of(&self, word: &str) -> Result<String> {
+        if is_id(word) && self.name_of(word)?.is_some() {
+            return Ok(word.to_owned());
+        }
+        let name = word.strip_prefix('/').unwrap_or(word);
+        if let Some(id) = self.names().owner(name)?
+            && self.names().is_whole(&id)?
+        {
+            return Ok(id);
+        }
+        self.by_prefix(word)
+    }
+
+    /// Returns the container of that whole id; `None` when there is none.
+    pub fn get(&self, id: &str) -> Result<Option<Found>> {
+        let Some(mut record) = self.read_record(id)? else { return Ok(None) };
+        let Some(name) = self.names().of(id, &record.name)? else { return Ok(None) };
+        record.name = name;
+        self.with_state(record).map(Some)
+    }
+
+    /// Returns all containers, the newest first. One whose record cannot be read is left out: `system check` tells of it.
+    pub fn list(&self) -> Result<Vec<Found>> {
+        let mut all = Vec::new();
+        let mut seen = HashMap::new();
+        for (name, id) in self.names().all()? {
+            // two names of one container: a killed rename on a file system without RENAME_NOREPLACE
+            if !is_id(&id) || seen.insert(id.clone(), ()).is_some() {
+                continue;
+            }
+            let Ok(Some(mut record)) = self.read_record(&id) else { continue };
+            record.name = name;
+            // it may be removed at this moment
+            if let Ok(found) = self.with_state(record) {
+                all.push(found);
+            }
+        }
+        all.sort_by(|a, b| b.record.created.cmp(&a.record.created).then_with(|| a.record.id.cmp(&b.record.id)));
+        Ok(all)
+    }
+
+    /// Returns what a container is.
+    pub fn record(&self, id: &str) -> Result<Record> {
+        let mut record = self.read_record(id)?.ok_or_else(|| super::no_such(id))?;
+        record.name = self.name_of(id)?.ok_or_else(|| super::no_such(id))?;
+        Ok(record)
+    }
+
+    /// Returns what a container does: the truth, also when its monitor was killed.
+    pub fn state(&self, id: &str) -> Result<State> {
+        Ok(self.truth(id, self.written_state(id)?)?.0)
+    }
+
+    /// Returns the state as its monitor last wrote it; a container that was never started has the default.
+    pub fn written_state(&self, id: &str) -> Result<State> {
+        Ok(record::read(&self.path(id).join("state"))?.unwrap_or_default())
+    }
+
+    /// Writes what a container does. Only the holder of its lock may.
+    pub fn write_state(&self, id: &str, state: &State) -> Result<()> {
+        record::write(&self.path(id).join("state"), state)
+    }
+
+    /// Gives a container another name. `Kind::Conflict` when it is taken, docker's texts.
+    pub fn rename(&self, id: &str, new: &str) -> Result<()> {
+        let old = self.name_of(id)?.ok_or_else(|| super::no_such(id))?;
+        let new = new.strip_prefix('/').unwrap_or(new);
+        if old == new {
+            return Err(Error::new(Kind::Invalid, "Renaming a container with the same name as its current name"));
+        }
+        let cannot = |e: Error| Error::new(e.kind(), "Error when allocating new name").because(e);
+        // docker shows the name with its slash here, and without it at `create`
+        names::check(new).map_err(|_| {
+            cannot(Error::new(
+                Kind::Invalid,
+                format!("Invalid container name (/{new}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed"),
+            ))
+        })?;
+        self.names().rename(id, &old, new).map_err(cannot)
+    }
+
+    /// Removes a container that does not run. `Kind::State` when its monitor lives.
+    pub fn remove(&self, id: &str) -> Result<()> {
+        if !self.path(id).join("config").exists() {
+            return Err(super::no_such(id));
+        }
+        let lock = self.hold(id)?;
+        self.remove_held(id, &lock)
+    }
+
+    /// Removes a container whose lock the caller holds: its monitor does so for `--rm`.
+    pub fn remove_held(&self, id: &str, _lock: &Lock) -> Result<()> {
+        let hint = self.read_record(id).ok().flatten().map(|record| record.name).unwrap_or_default();
+        if !self.store.trash().put(&self.path(id))? {
+            return Err(super::no_such(id));
+        }
+        let released = self.names().release(id, &hint);
+        self.remove_runtime(id);
+        released
+    }
+
+    /// Removes the runtime folder of a container that is gone. What cannot be removed vanishes with the next boot.
+    pub(crate) fn remove_runtime(&self, id: &str) {
+        let runtime = self.runtime(id);
+        for name in ["ctl", "lock"] {
+            std::fs::remove_file(runtime.join(name)).ok();
+        }
+        if std::fs::remove_dir(&runtime).is_err_and(|e| e.kind() == ErrorKind::DirectoryNotEmpty) {
+            crate::store::trash::remove_tree(&runtime).ok();
+        }
+    }
+
+    pub(crate) fn names(&self) -> Names<'a> {
+        Names::new(self.store)
+    }
+
+    fn name_of(&self, id: &str) -> Result<Option<String>> {
+        match self.read_record(id)? {
+            Some(record) => self.names().of(id, &record.name),
+            None => Ok(None),
+        }
+    }
+
+    fn read_record(&self, id: &str) -> Result<Option<Record>> {
+        record::read(&self.path(id).join("config"))
+    }
+
+    fn with_state(&self, record: Record) -> Result<Found> {
+        let (state, orphan) = self.truth(&record.id, self.written_state(&record.id)?)?;
+        let is_running = matches!(state.status, Status::Running | Status::Paused | Status::Restarting);
+        Ok(Found { record, state, is_running, orphan })
+    }
+
+    fn by_prefix(&self, word: &str) -> Result<String> {
+        if word.is_empty() || word.len() > 64 || !word.bytes().all(|b| b.is_ascii_hexdigit()) {
+            return Err(super::no_such(word));
+        }
+        let mut found = None;
+        for (_, id) in self.names().all()? {
+            if !id.starts_with(word) || !self.names().is_whole(&id)? || found.as_ref() == Some(&id) {
+                continue;
+            }
+            if found.replace(id).is_some() {
+                return Err(Error::new(
+                    Kind::Invalid,
+                    format!("multiple IDs found with provided prefix: {word}"),
+                ));
+            }
+        }
+        found.ok_or_else(|| super::no_such(word))
+    }
+
+    /// The other half of the handshake with `rmi`, which removes a layer first and then looks once more for containers
+    /// that use it: either it sees this container's name, or this sees that the layer is gone.
+    fn check_layers(&self, record: &Record) -> Result<()> {
+        match record.layers.iter().find(|layer| !self.store.layer_path(layer).exists()) {
+            None => Ok(()),
+            Some(_) => Err(Error::new(Kind::NotFound, format!("No such image: {}", record.config.image))
+                .because("it was removed a moment ago")),
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! Small files: JSON records written beside their place and renamed into it.
+//!
+//! A record has one writer (its creator, its monitor, the holder of its lock), so the temporary name is fixed, and what
+//! a killed writer left there is overwritten by the next. Nothing is synced: after a power cut a record may be empty, and
+//! an empty one counts as absent.
+
+use std::fs::OpenOptions;
+use std::io::{ErrorKind, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::error::{Context, Error, Kind, Result};
+
+/// Returns the record at `path`; `None` when it is missing or empty (also: only NUL bytes, as XFS leaves after a crash).
+pub(crate) fn read<T: DeserializeOwned>(path: &Path) -> Result<Option<T>> {
+    match read_bytes(path)? {
+        None => Ok(None),
+        Some(bytes) => parse(path, &bytes).map(Some),
+    }
+}
+
+/// Returns the bytes of the file at `path`; `None` when there are none.
+pub(crate) fn read_bytes(path: &Path) -> Result<Option<Vec<u8>>> {
+    match std::fs::read(path) {
+        Ok(bytes) if bytes.iter().all(|b| *b == 0) => Ok(None),
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(None),
+        Err(e) => Err(e).context(Kind::System, || format!("cannot read `{}`", path.display())),
+    }
+}
+
+/// Returns what the bytes of the record at `path` say.
+pub(crate) fn parse<T: DeserializeOwned>(path: &Path, bytes: &[u8]) -> Result<T> {
+    serde_json::from_slice(bytes).map_err(|e| {
+        Error::new(Kind::Corrupt, format!("cannot understand `{}`", path.display()))
+            .because(e)
+            .hint("`coracle system check --repair` removes what cannot be used")
+    })
+}
+
+/// Writes a record: temporary file beside `path`, then rename.
+pub(crate) fn write<T: Serialize>(path: &Path, value: &T) -> Result<()> {
+    write_text(path, &json(path, value)?)
+}
+
+/// Writes a record to a new file at `path` without a rename, for folders that nobody looks into yet.
+pub(crate) fn write_new<T: Serialize>(path: &Path, value: &T) -> Result<()> {
+    put(path, json(path, value)?.as_bytes(), true)
+}
+
+/// Writes a text: temporary file beside `path`, then rename.
+pub(crate) fn write_text(path: &Path, text: &str) -> Result<()> {
+    let temporary = temporary(path);
+    put(&temporary, text.as_bytes(), false)?;
+    std::fs::rename(&temporary, path)
+        .context(Kind::System, || format!("cannot write `{}`", path.display()))
+}
+
+fn json<T: Serialize>(path: &Path, value: &T) -> Result<String> {
+    serde_json::to_string(value).context(Kind::System, || format!("cannot write `{}`", path.display()))
+}
+
+fn put(path: &Path, bytes: &[u8], new: bool) -> Result<()> {
+    let mut how = OpenOptions::new();
+    how.write(true).mode(0o600).create(true).truncate(!new).create_new(new);
+    let written = how.open(path).and_then(|mut file| file.write_all(bytes));
+    if written.is_err() && !new {
+        // a full disk: the half written temporary file would only stand in the way
+        std::fs::remove_file(path).ok();
+    }
+    written.context(Kind::System, || format!("cannot write `{}`", path.display()))
+}
+
+/// Returns the name that a record is written under before it is renamed: `state` -> `state.tmp`.
+pub(crate) fn temporary(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".tmp");
+    PathBuf::from(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::scratch::Scratch;
+    use std::os::unix::fs::PermissionsExt;
+
+    #[test]
+    fn empty_and_missing_and_nul_records_are_absent() {
+        let s = Scratch::new();
+        let path = s.store.data("r");
+        assert_eq!(read::<Vec<i32>>(&path).unwrap(), None);
+        for absent in ["", "\0\0\0\0"] {
+            std::fs::write(&path, absent).unwrap();
+            assert_eq!(read::<Vec<i32>>(&path).unwrap(), None);
+        }
+        assert_eq!(read::<Vec<i32>>(&path.join("below-a-file")).unwrap(), None);
+    }
+
+    #[test]
+    fn a_broken_record_names_its_file() {
+        let s = Scratch::new();
+        let path = s.store.data("r");
+        std::fs::write(&path, "{").unwrap();
+        let e = read::<Vec<i32>>(&path).unwrap_err();
+        assert_eq!(e.kind(), Kind::Corrupt);
+        assert!(e.to_string().starts_with(&format!("cannot understand `{}`", path.display())), "{e}");
+    }
+
+    #[test]
+    fn a_record_is_private_and_replaces_a_leftover() {
+        let s = Scratch::new();
+        let path = s.store.data("r");
+        std::fs::write(temporary(&path), "left by a killed writer, and longer than the new text").unwrap();
+        std::fs::set_permissions(temporary(&path), PermissionsExt::from_mode(0o600)).unwrap();
+        write(&path, &vec![1, 2]).unwrap();
+        assert_eq!(read::<Vec<i32>>(&path).unwrap(), Some(vec![1, 2]));
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o7777, 0o600);
+        assert!(!temporary(&path).exists());
+    }
+}

@@ -1,0 +1,198 @@
+//! Whole-file locks that the kernel drops when their holder dies.
+//!
+//! They are open file description locks (fcntl(2), `F_OFD_SETLK`, Linux 3.15): like flock(2) they live as long as the
+//! description and pass through fork and exec, and unlike flock they can be asked about without being taken, so that a
+//! `ps` that looks at a monitor's lock never makes the monitor's own try fail.
+//!
+//! A lock file may be unlinked by its holder ([`Lock::remove`]). Whoever waited then holds a lock on a file that has no
+//! name any more; so after each success the inode of the descriptor is compared with that of the name, and the work
+//! starts again when they differ.
+
+use std::fs::{File, OpenOptions};
+use std::io::{ErrorKind, Write};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, fcntl};
+
+use super::{Result, SysError};
+
+/// A held lock; dropped with the last copy of its descriptor.
+#[derive(Debug)]
+pub struct Lock {
+    file: File,
+    path: PathBuf,
+}
+
+impl Lock {
+    /// Takes the lock of the file `path`, which is made (0600) when missing; sleeps until it is free.
+    pub fn wait(path: &Path) -> Result<Lock> {
+        loop {
+            let file = open(path)?;
+            match set(&file, FcntlArg::F_OFD_SETLKW(&exclusive())) {
+                Err(Errno::EINTR) => continue,
+                Err(e) => return Err(failed("F_OFD_SETLKW", path, e)),
+                Ok(()) if is_named(&file, path) => return Ok(Lock { file, path: path.to_owned() }),
+                Ok(()) => continue,
+            }
+        }
+    }
+
+    /// Takes the lock as [`Lock::wait`] does, or returns `None` at once when another holds it.
+    pub fn attempt(path: &Path) -> Result<Option<Lock>> {
+        loop {
+            let file = open(path)?;
+            match set(&file, FcntlArg::F_OFD_SETLK(&exclusive())) {
+                Err(Errno::EAGAIN | Errno::EACCES) => return Ok(None),
+                Err(Errno::EINTR) => continue,
+                Err(e) => return Err(failed("F_OFD_SETLK", path, e)),
+                Ok(()) if is_named(&file, path) => return Ok(Some(Lock { file, path: path.to_owned() })),
+                Ok(()) => continue,
+            }
+        }
+    }
+
+    /// Says whether another open description holds the lock of `path`; a missing file is not locked. Takes nothing.
+    pub fn is_held(path: &Path) -> Result<bool> {
+        let file = match OpenOptions::new().read(true).write(true).open(path) {
+            Ok(file) => file,
+            Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => return Ok(false),
+            Err(e) => return Err(io("open", path, &e)),
+        };
+        let mut query = exclusive();
+        fcntl(&file, FcntlArg::F_OFD_GETLK(&mut query)).map_err(|e| failed("F_OFD_GETLK", path, e))?;
+        Ok(query.l_type != libc::F_UNLCK as libc::c_short)
+    }
+
+    /// Replaces the text in the lock file: who holds it, for people ([`owner`] reads it).
+    pub fn note(&mut self, text: &str) -> Result<()> {
+        self.file.set_len(0).map_err(|e| io("ftruncate", &self.path, &e))?;
+        self.file.write_all(text.as_bytes()).map_err(|e| io("write", &self.path, &e))
+    }
+
+    /// Removes the lock file's name, then lets the lock go.
+    pub fn remove(self) -> Result<()> {
+        nix::unistd::unlink(&self.path).map_err(|e| failed("unlink", &self.path, e))
+    }
+
+    /// Returns the path of the lock file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Gives the descriptor away, to be kept through an exec.
+    pub fn into_fd(self) -> OwnedFd {
+        self.file.into()
+    }
+
+    /// Takes back a lock that came through an exec as `fd`; it is still held, by the same description.
+    pub fn from_fd(fd: OwnedFd, path: PathBuf) -> Lock {
+        Lock { file: fd.into(), path }
+    }
+}
+
+impl AsFd for Lock {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.file.as_fd()
+    }
+}
+
+/// Returns what the last holder noted in the lock file; `None` when it noted nothing.
+pub fn owner(path: &Path) -> Option<String> {
+    std::fs::read_to_string(path).ok().map(|text| text.trim().to_owned()).filter(|text| !text.is_empty())
+}
+
+fn open(path: &Path) -> Result<File> {
+    OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(path)
+        .map_err(|e| io("open", path, &e))
+}
+
+/// A write lock over the whole file, however long it grows.
+fn exclusive() -> libc::flock {
+    libc::flock {
+        l_type: libc::F_WRLCK as libc::c_short,
+        l_whence: libc::SEEK_SET as libc::c_short,
+        l_start: 0,
+        l_len: 0,
+        l_pid: 0,
+    }
+}
+
+fn set(file: &File, arg: FcntlArg<'_>) -> nix::Result<()> {
+    fcntl(file, arg).map(drop)
+}
+
+fn is_named(file: &File, path: &Path) -> bool {
+    match (file.metadata(), std::fs::symlink_metadata(path)) {
+        (Ok(ours), Ok(named)) => (ours.dev(), ours.ino()) == (named.dev(), named.ino()),
+        _ => false,
+    }
+}
+
+fn failed(call: &str, path: &Path, errno: Errno) -> SysError {
+    SysError::new(format!("{call}({path:?})"), errno)
+}
+
+fn io(call: &str, path: &Path, e: &std::io::Error) -> SysError {
+    failed(call, path, Errno::from_raw(e.raw_os_error().unwrap_or(0)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scratch(name: &str) -> PathBuf {
+        let dir = std::env::temp_dir().join(format!("coracle-lock-{}-{name}", std::process::id()));
+        std::fs::create_dir_all(&dir).expect("a temp dir");
+        dir
+    }
+
+    #[test]
+    fn a_second_description_is_refused_until_the_first_is_dropped() {
+        let path = scratch("second").join("l");
+        let first = Lock::attempt(&path).unwrap().unwrap();
+        assert!(Lock::attempt(&path).unwrap().is_none());
+        assert!(Lock::is_held(&path).unwrap());
+        drop(first);
+        assert!(!Lock::is_held(&path).unwrap());
+        assert!(Lock::attempt(&path).unwrap().is_some());
+    }
+
+    #[test]
+    fn asking_takes_nothing_and_makes_nothing() {
+        let path = scratch("ask").join("l");
+        assert!(!Lock::is_held(&path).unwrap());
+        assert!(!path.exists());
+    }
+
+    #[test]
+    fn a_waiter_on_an_unlinked_file_ends_up_with_the_named_one() {
+        let path = scratch("unlinked").join("l");
+        let first = Lock::wait(&path).unwrap();
+        let waiter = {
+            let path = path.clone();
+            std::thread::spawn(move || Lock::wait(&path).unwrap())
+        };
+        std::thread::sleep(std::time::Duration::from_millis(50));
+        first.remove().unwrap();
+        let second = waiter.join().unwrap();
+        assert!(is_named(&second.file, &path));
+        assert!(Lock::attempt(&path).unwrap().is_none());
+    }
+
+    #[test]
+    fn the_note_of_the_holder_can_be_read() {
+        let path = scratch("note").join("l");
+        let mut lock = Lock::wait(&path).unwrap();
+        lock.note("pid 7 (coracle pull)\n").unwrap();
+        assert_eq!(owner(&path).as_deref(), Some("pid 7 (coracle pull)"));
+    }
+}
