@@ -10,6 +10,7 @@
 //! permission (the kernel's own `work/work` has mode 0000), symbolic links to everywhere. So the walk goes by folder
 //! descriptors, follows no link, gives itself the permissions it needs, holds few descriptors, and never enters a mount.
 
+use std::cell::RefCell;
 use std::ffi::{CStr, CString};
 use std::io::ErrorKind;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -93,8 +94,7 @@ impl<'a> Trash<'a> {
             }
             for name in names {
                 self.empty_elsewhere(&trash.join(std::ffi::OsStr::from_bytes(name.as_bytes())));
-                let walk = Walk { top: top.as_fd(), device };
-                if let Err(e) = walk.remove(top.as_fd(), &name, 0) {
+                if let Err(e) = Walk::new(top.as_fd(), device).remove_all(&name) {
                     failure = Some(
                         Error::new(Kind::System, format!("cannot empty the trash `{}`", trash.display())).because(e),
                     );
@@ -136,16 +136,37 @@ pub(crate) fn remove_tree(path: &Path) -> Result<()> {
         Err(Errno::ENOENT) => return Ok(()),
         Err(e) => return Err(e).context(Kind::System, || cannot(path)),
     };
-    Walk { top: top.as_fd(), device }.remove(top.as_fd(), &name, 0).context(Kind::System, || cannot(path))
+    Walk::new(top.as_fd(), device)
+        .remove_all(&name)
+        .context(Kind::System, || cannot(path))
 }
 
 /// One removal: the folder at its top, where too deep folders are moved to, and the file system it stays on.
 struct Walk<'a> {
     top: BorrowedFd<'a>,
     device: u64,
+    /// Folders that were too deep, now at the top.
+    moved: RefCell<Vec<CString>>,
 }
 
-impl Walk<'_> {
+impl<'a> Walk<'a> {
+    fn new(top: BorrowedFd<'a>, device: u64) -> Walk<'a> {
+        Walk { top, device, moved: RefCell::default() }
+    }
+
+    /// Removes `name` of the folder at the top, and what was moved there on the way.
+    fn remove_all(&self, name: &CStr) -> Result<(), SysError> {
+        self.remove(self.top, name, 0)?;
+        while let Some(name) = self.next_moved() {
+            self.remove(self.top, &name, 0)?;
+        }
+        Ok(())
+    }
+
+    fn next_moved(&self) -> Option<CString> {
+        self.moved.borrow_mut().pop()
+    }
+
     fn remove(&self, parent: BorrowedFd<'_>, name: &CStr, depth: usize) -> Result<(), SysError> {
         match unlinkat(parent, name, UnlinkatFlags::NoRemoveDir) {
             Ok(()) | Err(Errno::ENOENT) => return Ok(()),
@@ -200,7 +221,8 @@ impl Walk<'_> {
         let hex = random_hex::<8>().map_err(|_| failed("getrandom", name, Errno::EIO))?;
         let fresh = CString::new(format!(".deep-{hex}")).expect("hex digits hold no NUL");
         renameat(parent, name, self.top, fresh.as_c_str()).map_err(|e| failed("renameat", name, e))?;
-        self.remove(self.top, &fresh, 0)
+        self.moved.borrow_mut().push(fresh);
+        Ok(())
     }
 }
 
