@@ -23,7 +23,12 @@ pub(crate) struct Dropped {
 }
 
 /// Removes what only the image `gone` needed. The caller holds `names.lock` and has written `names` without it.
-pub(crate) fn drop_image(store: &Store, names: &[Name], gone: &Listed, config: &ImageConfig) -> Result<Dropped> {
+pub(crate) fn drop_image(
+    store: &Store,
+    names: &[Name],
+    gone: &Listed,
+    config: &ImageConfig,
+) -> Result<Dropped> {
     let mut dropped = Dropped::default();
     let mut needed: HashSet<String> = HashSet::new();
     for name in names {
@@ -43,7 +48,10 @@ pub(crate) fn drop_image(store: &Store, names: &[Name], gone: &Listed, config: &
         }
     }
     for digest in [&gone.manifest, &gone.id] {
-        if !names.iter().any(|name| name.manifest == *digest || name.config == *digest) {
+        if !names
+            .iter()
+            .any(|name| name.manifest == *digest || name.config == *digest)
+        {
             store.trash().put(&store.blob_path(digest))?;
         }
     }
@@ -53,7 +61,9 @@ pub(crate) fn drop_image(store: &Store, names: &[Name], gone: &Listed, config: &
 /// Renames a layer into the trash, unless a container appears that uses it.
 fn drop_layer(store: &Store, layer: &str) -> Result<bool> {
     let path = store.layer_path(layer);
-    let Some(thrown) = store.trash().put_named(&path)? else { return Ok(false) };
+    let Some(thrown) = store.trash().put_named(&path)? else {
+        return Ok(false);
+    };
     if layers_of_containers(store)?.contains(layer) {
         // a whole layer that somebody published again meanwhile is as good
         std::fs::rename(&thrown, &path).ok();
@@ -79,7 +89,10 @@ fn layer_bytes(store: &Store, layer: &str) -> u64 {
         size: u64,
     }
     let path = store.layer_path(layer).join("layer");
-    crate::store::record::read::<Size>(&path).ok().flatten().map_or(0, |record| record.size)
+    crate::store::record::read::<Size>(&path)
+        .ok()
+        .flatten()
+        .map_or(0, |record| record.size)
 }
 
 /// Returns the chain id of each layer (OCI image-spec, config.md, "Layer ChainID"), the lowest first.
@@ -90,7 +103,13 @@ pub(crate) fn chain_ids(diff_ids: &[String]) -> Vec<String> {
             None => diff_id.clone(),
             Some(below) => {
                 let digest = Sha256::digest(format!("{below} {diff_id}").as_bytes());
-                format!("sha256:{}", digest.iter().map(|b| format!("{b:02x}")).collect::<String>())
+                format!(
+                    "sha256:{}",
+                    digest
+                        .iter()
+                        .map(|b| format!("{b:02x}"))
+                        .collect::<String>()
+                )
             }
         });
     }

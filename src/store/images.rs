@@ -145,9 +145,15 @@ impl<'a> Images<'a> {
     pub fn config(&self, id: &str) -> Result<ImageConfig> {
         let path = self.blob(id);
         record::read(&path)?.ok_or_else(|| {
-            Error::new(Kind::Corrupt, format!("the configuration of image {} is missing", super::short_id(id)))
-                .because(format!("no file `{}`", path.display()))
-                .hint("pull the image again")
+            Error::new(
+                Kind::Corrupt,
+                format!(
+                    "the configuration of image {} is missing",
+                    super::short_id(id)
+                ),
+            )
+            .because(format!("no file `{}`", path.display()))
+            .hint("pull the image again")
         })
     }
 
@@ -174,24 +180,41 @@ impl<'a> Images<'a> {
 
     /// Gives the image that `source` means one more name. `Kind::NotFound`, `Kind::Invalid` with docker's texts.
     pub fn tag(&self, source: &str, target: &str) -> Result<()> {
-        let target = Reference::parse(target)
-            .map_err(|e| invalid(target, e))?;
+        let target = Reference::parse(target).map_err(|e| invalid(target, e))?;
         if target.digest().is_some() {
-            return Err(Error::new(Kind::Invalid, "refusing to create a tag with a digest reference"));
+            return Err(Error::new(
+                Kind::Invalid,
+                "refusing to create a tag with a digest reference",
+            ));
         }
         let target = target.or_latest().to_string();
         let _lock = self.lock()?;
         let mut names = self.names()?;
         let image = look_up(&names, source).ok_or_else(|| no_such(source))?;
-        let known = names.iter().find(|name| name.config == image.id).cloned().unwrap_or_default();
+        let known = names
+            .iter()
+            .find(|name| name.config == image.id)
+            .cloned()
+            .unwrap_or_default();
         // the registry knows it by its digest only in the repositories that it came from
         let digest = image
             .digests
             .iter()
-            .find_map(|d| d.split_once('@').filter(|(repo, _)| *repo == repository(&target)))
+            .find_map(|d| {
+                d.split_once('@')
+                    .filter(|(repo, _)| *repo == repository(&target))
+            })
             .map(|(_, digest)| digest.to_owned())
             .unwrap_or_default();
-        replace(&mut names, Name { name: target, tagged: super::now(), digest, ..known });
+        replace(
+            &mut names,
+            Name {
+                name: target,
+                tagged: super::now(),
+                digest,
+                ..known
+            },
+        );
         self.write(names)
     }
 
@@ -201,7 +224,9 @@ impl<'a> Images<'a> {
         let text = match std::fs::read(&path) {
             Ok(text) => text,
             Err(e) if e.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(e) => return Err(e).context(Kind::System, || format!("cannot read `{}`", path.display())),
+            Err(e) => {
+                return Err(e).context(Kind::System, || format!("cannot read `{}`", path.display()));
+            }
         };
         text.split(|b| *b == b'\n')
             .filter(|line| line.iter().any(|b| *b != 0))
@@ -215,8 +240,9 @@ impl<'a> Images<'a> {
         let path = self.store.data("names");
         let mut text = String::new();
         for name in &names {
-            text += &serde_json::to_string(name)
-                .context(Kind::System, || format!("cannot write `{}`", path.display()))?;
+            text += &serde_json::to_string(name).context(Kind::System, || {
+                format!("cannot write `{}`", path.display())
+            })?;
             text.push('\n');
         }
         record::write_text(&path, &text)
@@ -231,8 +257,14 @@ impl<'a> Images<'a> {
         if !self.blob(&name.manifest).exists() {
             return Err(gone("its manifest"));
         }
-        let config: ImageConfig = record::read(&self.blob(&name.config))?.ok_or_else(|| gone("its configuration"))?;
-        match config.rootfs.diff_ids.iter().find(|layer| !self.store.layer_path(layer).exists()) {
+        let config: ImageConfig =
+            record::read(&self.blob(&name.config))?.ok_or_else(|| gone("its configuration"))?;
+        match config
+            .rootfs
+            .diff_ids
+            .iter()
+            .find(|layer| !self.store.layer_path(layer).exists())
+        {
             Some(layer) => Err(gone(&format!("layer {}", super::short_id(layer)))),
             None => Ok(()),
         }
@@ -249,22 +281,33 @@ impl<'a> Images<'a> {
 
 /// Docker's words for an image that is not there.
 pub fn no_such(word: &str) -> Error {
-    let shown = Reference::parse(word).map_or_else(|_| word.to_owned(), |r| r.or_latest().familiar());
+    let shown =
+        Reference::parse(word).map_or_else(|_| word.to_owned(), |r| r.or_latest().familiar());
     Error::new(Kind::NotFound, format!("No such image: {shown}"))
 }
 
 fn invalid(word: &str, e: Error) -> Error {
-    Error::new(Kind::Invalid, format!("\"{word}\" is not a valid repository/tag")).because(e)
+    Error::new(
+        Kind::Invalid,
+        format!("\"{word}\" is not a valid repository/tag"),
+    )
+    .because(e)
 }
 
 /// Puts a name into the list; another image that had it keeps a line of its own.
 fn replace(names: &mut Vec<Name>, fresh: Name) {
-    if let Some(at) = names.iter().position(|name| name.name == fresh.name && !name.name.is_empty()) {
+    if let Some(at) = names
+        .iter()
+        .position(|name| name.name == fresh.name && !name.name.is_empty())
+    {
         let old = names.remove(at);
         let still_named = names.iter().any(|name| name.config == old.config);
         if old.config != fresh.config && (!still_named || old.by_digest().is_some()) {
             let name = old.by_digest().unwrap_or_default();
-            if !names.iter().any(|other| other.name == name && other.config == old.config) {
+            if !names
+                .iter()
+                .any(|other| other.name == name && other.config == old.config)
+            {
                 names.push(Name { name, ..old });
             }
         }
@@ -304,7 +347,11 @@ fn group(names: &[Name]) -> Vec<Listed> {
 /// Finds the image that `word` means, in docker's order: name, digest, id, beginning of an id.
 fn look_up(names: &[Name], word: &str) -> Option<Listed> {
     let config = by_reference(names, word).or_else(|| by_id(names, word))?;
-    let of_image: Vec<Name> = names.iter().filter(|name| name.config == config).cloned().collect();
+    let of_image: Vec<Name> = names
+        .iter()
+        .filter(|name| name.config == config)
+        .cloned()
+        .collect();
     group(&of_image).pop()
 }
 
@@ -312,13 +359,18 @@ fn by_reference<'n>(names: &'n [Name], word: &str) -> Option<&'n str> {
     let reference = Reference::parse(word).ok()?.or_latest();
     let Some(digest) = reference.digest() else {
         let canonical = reference.to_string();
-        return names.iter().find(|name| name.name == canonical).map(|name| name.config.as_str());
+        return names
+            .iter()
+            .find(|name| name.name == canonical)
+            .map(|name| name.config.as_str());
     };
     // a tag beside a digest says nothing that the digest does not
     let repository = reference.name();
     names
         .iter()
-        .find(|name| name.repository() == repository && (name.digest == digest || name.manifest == digest))
+        .find(|name| {
+            name.repository() == repository && (name.digest == digest || name.manifest == digest)
+        })
         .map(|name| name.config.as_str())
 }
 

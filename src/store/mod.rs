@@ -68,8 +68,16 @@ use crate::store::volumes::Volumes;
 const VERSION: &str = "1";
 
 /// The folders that exist from the first command on.
-const FOLDERS: [&str; 8] =
-    ["blobs", "layers", "staging", "partial", "containers", "containers/names", "volumes", "trash"];
+const FOLDERS: [&str; 8] = [
+    "blobs",
+    "layers",
+    "staging",
+    "partial",
+    "containers",
+    "containers/names",
+    "volumes",
+    "trash",
+];
 
 /// The store of one user.
 #[derive(Debug, Clone)]
@@ -89,15 +97,20 @@ impl Store {
             Ok(text) => {
                 return Err(Error::new(
                     Kind::Host,
-                    format!("the store `{}` has version {}", paths.data.display(), text.trim()),
+                    format!(
+                        "the store `{}` has version {}",
+                        paths.data.display(),
+                        text.trim()
+                    ),
                 )
                 .because(format!("this program knows version {VERSION}"))
                 .hint("use a newer coracle, or another folder with --root"));
             }
             Err(e) if e.kind() == ErrorKind::NotFound => make(&paths)?,
             Err(e) => {
-                return Err(e)
-                    .context(Kind::Host, || format!("cannot read the store `{}`", paths.data.display()));
+                return Err(e).context(Kind::Host, || {
+                    format!("cannot read the store `{}`", paths.data.display())
+                });
             }
         }
         Ok(Store { paths })
@@ -151,12 +164,16 @@ fn make(paths: &Paths) -> Result<()> {
     for name in FOLDERS {
         folder(&paths.data.join(name)).context(Kind::Host, cannot)?;
     }
-    record::write_text(&paths.data.join("version"), &format!("{VERSION}\n")).context(Kind::Host, cannot)
+    record::write_text(&paths.data.join("version"), &format!("{VERSION}\n"))
+        .context(Kind::Host, cannot)
 }
 
 /// Makes a folder (0700) and its missing parents; an existing one is as good.
 pub(crate) fn folder(path: &Path) -> std::io::Result<()> {
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)
 }
 
 /// Returns `N` random bytes as hex digits: ids of containers (32 bytes), names in the trash (8).
@@ -207,9 +224,16 @@ pub(crate) mod scratch {
 
     impl Scratch {
         pub(crate) fn new() -> Scratch {
-            let dir = std::env::temp_dir().join(format!("coracle-store-{}", random_hex::<8>().unwrap()));
-            let paths = Paths { data: dir.join("data"), runtime: dir.join("run") };
-            Scratch { store: Store::open(paths).unwrap(), dir }
+            let dir =
+                std::env::temp_dir().join(format!("coracle-store-{}", random_hex::<8>().unwrap()));
+            let paths = Paths {
+                data: dir.join("data"),
+                runtime: dir.join("run"),
+            };
+            Scratch {
+                store: Store::open(paths).unwrap(),
+                dir,
+            }
         }
     }
 
@@ -229,7 +253,10 @@ mod tests {
     fn every_folder_is_the_users_alone_and_opening_again_changes_nothing() {
         let s = scratch::Scratch::new();
         for name in FOLDERS {
-            let mode = std::fs::metadata(s.store.data(name)).unwrap().permissions().mode();
+            let mode = std::fs::metadata(s.store.data(name))
+                .unwrap()
+                .permissions()
+                .mode();
             assert_eq!(mode & 0o7777, 0o700, "{name}");
         }
         let version = std::fs::metadata(s.store.data("version")).unwrap();
@@ -251,14 +278,20 @@ mod tests {
         let s = scratch::Scratch::new();
         std::fs::write(s.store.data("version"), "").unwrap();
         Store::open(s.store.paths().clone()).unwrap();
-        assert_eq!(std::fs::read_to_string(s.store.data("version")).unwrap(), "1\n");
+        assert_eq!(
+            std::fs::read_to_string(s.store.data("version")).unwrap(),
+            "1\n"
+        );
     }
 
     #[test]
     fn ids_are_64_hex_digits_and_differ() {
         let (a, b) = (new_id().unwrap(), new_id().unwrap());
         assert_eq!(a.len(), 64);
-        assert!(a.bytes().all(|c| c.is_ascii_digit() || (b'a'..=b'f').contains(&c)));
+        assert!(
+            a.bytes()
+                .all(|c| c.is_ascii_digit() || (b'a'..=b'f').contains(&c))
+        );
         assert_ne!(a, b);
         assert_eq!(short_id("sha256:0123456789abcdef"), "0123456789ab");
         assert_eq!(short_id("abc"), "abc");

@@ -35,9 +35,12 @@ pub(crate) fn read_bytes(path: &Path) -> Result<Option<Vec<u8>>> {
 /// Returns what the bytes of the record at `path` say.
 pub(crate) fn parse<T: DeserializeOwned>(path: &Path, bytes: &[u8]) -> Result<T> {
     serde_json::from_slice(bytes).map_err(|e| {
-        Error::new(Kind::Corrupt, format!("cannot understand `{}`", path.display()))
-            .because(e)
-            .hint("`coracle system check --repair` removes what cannot be used")
+        Error::new(
+            Kind::Corrupt,
+            format!("cannot understand `{}`", path.display()),
+        )
+        .because(e)
+        .hint("`coracle system check --repair` removes what cannot be used")
     })
 }
 
@@ -55,23 +58,32 @@ pub(crate) fn write_new<T: Serialize>(path: &Path, value: &T) -> Result<()> {
 pub(crate) fn write_text(path: &Path, text: &str) -> Result<()> {
     let temporary = temporary(path);
     put(&temporary, text.as_bytes(), false)?;
-    std::fs::rename(&temporary, path)
-        .context(Kind::System, || format!("cannot write `{}`", path.display()))
+    std::fs::rename(&temporary, path).context(Kind::System, || {
+        format!("cannot write `{}`", path.display())
+    })
 }
 
 fn json<T: Serialize>(path: &Path, value: &T) -> Result<String> {
-    serde_json::to_string(value).context(Kind::System, || format!("cannot write `{}`", path.display()))
+    serde_json::to_string(value).context(Kind::System, || {
+        format!("cannot write `{}`", path.display())
+    })
 }
 
 fn put(path: &Path, bytes: &[u8], new: bool) -> Result<()> {
     let mut how = OpenOptions::new();
-    how.write(true).mode(0o600).create(true).truncate(!new).create_new(new);
+    how.write(true)
+        .mode(0o600)
+        .create(true)
+        .truncate(!new)
+        .create_new(new);
     let written = how.open(path).and_then(|mut file| file.write_all(bytes));
     if written.is_err() && !new {
         // a full disk: the half written temporary file would only stand in the way
         std::fs::remove_file(path).ok();
     }
-    written.context(Kind::System, || format!("cannot write `{}`", path.display()))
+    written.context(Kind::System, || {
+        format!("cannot write `{}`", path.display())
+    })
 }
 
 /// Returns the name that a record is written under before it is renamed: `state` -> `state.tmp`.
@@ -106,18 +118,29 @@ mod tests {
         std::fs::write(&path, "{").unwrap();
         let e = read::<Vec<i32>>(&path).unwrap_err();
         assert_eq!(e.kind(), Kind::Corrupt);
-        assert!(e.to_string().starts_with(&format!("cannot understand `{}`", path.display())), "{e}");
+        assert!(
+            e.to_string()
+                .starts_with(&format!("cannot understand `{}`", path.display())),
+            "{e}"
+        );
     }
 
     #[test]
     fn a_record_is_private_and_replaces_a_leftover() {
         let s = Scratch::new();
         let path = s.store.data("r");
-        std::fs::write(temporary(&path), "left by a killed writer, and longer than the new text").unwrap();
+        std::fs::write(
+            temporary(&path),
+            "left by a killed writer, and longer than the new text",
+        )
+        .unwrap();
         std::fs::set_permissions(temporary(&path), PermissionsExt::from_mode(0o600)).unwrap();
         write(&path, &vec![1, 2]).unwrap();
         assert_eq!(read::<Vec<i32>>(&path).unwrap(), Some(vec![1, 2]));
-        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o7777, 0o600);
+        assert_eq!(
+            std::fs::metadata(&path).unwrap().permissions().mode() & 0o7777,
+            0o600
+        );
         assert!(!temporary(&path).exists());
     }
 }

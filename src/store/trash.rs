@@ -53,7 +53,11 @@ impl<'a> Trash<'a> {
         let target = self.store.data("trash").join(random_hex::<8>()?);
         match std::fs::rename(path, &target) {
             Ok(()) => Ok(Some(target)),
-            Err(e) if e.kind() == ErrorKind::NotFound && std::fs::symlink_metadata(path).is_err() => Ok(None),
+            Err(e)
+                if e.kind() == ErrorKind::NotFound && std::fs::symlink_metadata(path).is_err() =>
+            {
+                Ok(None)
+            }
             Err(e) if e.kind() == ErrorKind::NotFound => {
                 // somebody removed trash/ itself
                 folder(&self.store.data("trash"))?;
@@ -77,8 +81,11 @@ impl<'a> Trash<'a> {
     pub fn empty(&self) -> Result<bool> {
         let trash = self.store.data("trash");
         folder(&trash)?;
-        let Some(_lock) = Lock::attempt(&trash.join(".lock"))? else { return Ok(false) };
-        let top = open_folder(AT_FDCWD, &c_path(&trash)?).context(Kind::System, || cannot(&trash))?;
+        let Some(_lock) = Lock::attempt(&trash.join(".lock"))? else {
+            return Ok(false);
+        };
+        let top =
+            open_folder(AT_FDCWD, &c_path(&trash)?).context(Kind::System, || cannot(&trash))?;
         let device = fstat(&top).context(Kind::System, || cannot(&trash))?.st_dev;
         let mut failure = None;
         let mut given_up: Vec<CString> = Vec::new();
@@ -96,7 +103,11 @@ impl<'a> Trash<'a> {
                 self.empty_elsewhere(&trash.join(std::ffi::OsStr::from_bytes(name.as_bytes())));
                 if let Err(e) = Walk::new(top.as_fd(), device).remove_all(&name) {
                     failure = Some(
-                        Error::new(Kind::System, format!("cannot empty the trash `{}`", trash.display())).because(e),
+                        Error::new(
+                            Kind::System,
+                            format!("cannot empty the trash `{}`", trash.display()),
+                        )
+                        .because(e),
                     );
                     given_up.push(name);
                 }
@@ -107,7 +118,9 @@ impl<'a> Trash<'a> {
     /// Removes the writable folder on another file system that the record of a thrown away container names.
     fn empty_elsewhere(&self, thrown: &Path) {
         // a record that cannot be read names nothing that could be removed
-        let Ok(Some(record)) = record::read::<Record>(&thrown.join("config")) else { return };
+        let Ok(Some(record)) = record::read::<Record>(&thrown.join("config")) else {
+            return;
+        };
         if let Some(writable) = record.writable {
             // the folder is node-local and may be gone, or another node's
             remove_tree(&writable).ok();
@@ -151,7 +164,11 @@ struct Walk<'a> {
 
 impl<'a> Walk<'a> {
     fn new(top: BorrowedFd<'a>, device: u64) -> Walk<'a> {
-        Walk { top, device, moved: RefCell::default() }
+        Walk {
+            top,
+            device,
+            moved: RefCell::default(),
+        }
     }
 
     /// Removes `name` of the folder at the top, and what was moved there on the way.
@@ -198,7 +215,8 @@ impl<'a> Walk<'a> {
 
     /// Opens a folder with the permission to list and to change it; refuses one that is a mount.
     fn enter(&self, parent: BorrowedFd<'_>, name: &CStr) -> Result<OwnedFd, SysError> {
-        let stat = fstatat(parent, name, AtFlags::AT_SYMLINK_NOFOLLOW).map_err(|e| failed("fstatat", name, e))?;
+        let stat = fstatat(parent, name, AtFlags::AT_SYMLINK_NOFOLLOW)
+            .map_err(|e| failed("fstatat", name, e))?;
         if stat.st_dev != self.device {
             return Err(failed("enter a mount", name, Errno::EXDEV));
         }
@@ -212,7 +230,8 @@ impl<'a> Walk<'a> {
 
     /// Moves a too deep folder to the top, where it is removed as a tree of its own.
     fn move_up(&self, parent: BorrowedFd<'_>, name: &CStr) -> Result<(), SysError> {
-        let stat = fstatat(parent, name, AtFlags::AT_SYMLINK_NOFOLLOW).map_err(|e| failed("fstatat", name, e))?;
+        let stat = fstatat(parent, name, AtFlags::AT_SYMLINK_NOFOLLOW)
+            .map_err(|e| failed("fstatat", name, e))?;
         if stat.st_mode & 0o700 != 0o700 {
             // moving a folder changes its `..`, which needs write permission on the folder itself
             fchmodat(parent, name, Mode::S_IRWXU, FchmodatFlags::FollowSymlink)
@@ -220,7 +239,8 @@ impl<'a> Walk<'a> {
         }
         let hex = random_hex::<8>().map_err(|_| failed("getrandom", name, Errno::EIO))?;
         let fresh = CString::new(format!(".deep-{hex}")).expect("hex digits hold no NUL");
-        renameat(parent, name, self.top, fresh.as_c_str()).map_err(|e| failed("renameat", name, e))?;
+        renameat(parent, name, self.top, fresh.as_c_str())
+            .map_err(|e| failed("renameat", name, e))?;
         self.moved.borrow_mut().push(fresh);
         Ok(())
     }
@@ -233,7 +253,12 @@ fn open_folder<F: AsFd>(parent: F, name: &CStr) -> Result<OwnedFd, SysError> {
 
 /// Lists a folder at once, so that no listing is open while the folder changes.
 fn names(dir: BorrowedFd<'_>) -> nix::Result<Vec<(CString, Option<Type>)>> {
-    let mut listing = Dir::openat(dir, ".", OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty())?;
+    let mut listing = Dir::openat(
+        dir,
+        ".",
+        OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC,
+        Mode::empty(),
+    )?;
     let mut all = Vec::new();
     for entry in listing.iter() {
         let entry = entry?;
@@ -282,13 +307,17 @@ mod tests {
         std::fs::create_dir_all(tree.join("work/work/in")).unwrap();
         symlink(&outside, tree.join("work/work/link")).unwrap();
         symlink(&outside, tree.join("link")).unwrap();
-        std::fs::set_permissions(tree.join("work/work/in"), PermissionsExt::from_mode(0o000)).unwrap();
+        std::fs::set_permissions(tree.join("work/work/in"), PermissionsExt::from_mode(0o000))
+            .unwrap();
         std::fs::set_permissions(tree.join("work/work"), PermissionsExt::from_mode(0o000)).unwrap();
         s.store.trash().put(&tree).unwrap();
         assert!(s.store.trash().empty().unwrap());
         assert!(s.store.trash().is_empty());
         assert!(outside.join("keep").exists());
-        assert_eq!(std::fs::metadata(&outside).unwrap().permissions().mode() & 0o7777, 0o755);
+        assert_eq!(
+            std::fs::metadata(&outside).unwrap().permissions().mode() & 0o7777,
+            0o755
+        );
     }
 
     #[test]
@@ -309,7 +338,9 @@ mod tests {
     #[test]
     fn only_one_empties_and_the_other_does_not_wait() {
         let s = Scratch::new();
-        let _held = Lock::attempt(&s.store.data("trash/.lock")).unwrap().unwrap();
+        let _held = Lock::attempt(&s.store.data("trash/.lock"))
+            .unwrap()
+            .unwrap();
         assert!(!s.store.trash().empty().unwrap());
     }
 }

@@ -37,7 +37,9 @@ pub struct Volume {
 impl Volume {
     /// Says whether it was made without a name.
     pub fn is_anonymous(&self) -> bool {
-        self.labels.as_ref().is_some_and(|labels| labels.contains_key(ANONYMOUS))
+        self.labels
+            .as_ref()
+            .is_some_and(|labels| labels.contains_key(ANONYMOUS))
     }
 }
 
@@ -88,7 +90,9 @@ impl<'a> Volumes<'a> {
         check_options(&name, &request.options)?;
         let some = |map: BTreeMap<String, String>| (!map.is_empty()).then_some(map);
         let volume = Volume {
-            created: jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+            created: jiff::Timestamp::now()
+                .strftime("%Y-%m-%dT%H:%M:%SZ")
+                .to_string(),
             labels: some(labels),
             options: some(request.options),
             name,
@@ -117,7 +121,11 @@ impl<'a> Volumes<'a> {
             .and_then(|time| jiff::Timestamp::try_from(time).ok())
             .map(|time| time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string())
             .unwrap_or_default();
-        Ok(Some(Volume { name: name.to_owned(), created, ..Volume::default() }))
+        Ok(Some(Volume {
+            name: name.to_owned(),
+            created,
+            ..Volume::default()
+        }))
     }
 
     /// Returns the volume of that name; `Kind::NotFound` with docker's text when there is none.
@@ -131,7 +139,9 @@ impl<'a> Volumes<'a> {
         let mut all = Vec::new();
         for entry in std::fs::read_dir(&folder).context(Kind::System, || cannot_list(&folder))? {
             let entry = entry.context(Kind::System, || cannot_list(&folder))?;
-            let Ok(name) = entry.file_name().into_string() else { continue };
+            let Ok(name) = entry.file_name().into_string() else {
+                continue;
+            };
             if let Some(volume) = self.get(&name)? {
                 all.push(volume);
             }
@@ -142,7 +152,11 @@ impl<'a> Volumes<'a> {
 
     /// Returns the folder that containers see.
     pub fn mountpoint(&self, volume: &Volume) -> PathBuf {
-        match volume.options.as_ref().and_then(|options| options.get("device")) {
+        match volume
+            .options
+            .as_ref()
+            .and_then(|options| options.get("device"))
+        {
             Some(device) => PathBuf::from(device),
             None => self.path(&volume.name),
         }
@@ -156,8 +170,11 @@ impl<'a> Volumes<'a> {
     /// Removes a volume. `Kind::NotFound`, or `Kind::Conflict` when one of `users` mounts it, with docker's texts.
     pub fn remove(&self, name: &str, users: &[User]) -> Result<()> {
         let volume = self.find(name)?;
-        let ids: Vec<&str> =
-            users.iter().filter(|user| user.volume == volume.name).map(|user| user.container.as_str()).collect();
+        let ids: Vec<&str> = users
+            .iter()
+            .filter(|user| user.volume == volume.name)
+            .map(|user| user.container.as_str())
+            .collect();
         if !ids.is_empty() {
             return Err(Error::new(
                 Kind::Conflict,
@@ -173,17 +190,29 @@ impl<'a> Volumes<'a> {
     /// Makes the folder of a volume and renames it to its place; false when somebody else was first.
     fn make(&self, volume: &Volume) -> Result<bool> {
         let cannot = || format!("cannot make volume `{}`", volume.name);
-        let staging = self.store.data("staging").join(format!("volume-{}", random_hex::<8>()?));
+        let staging = self
+            .store
+            .data("staging")
+            .join(format!("volume-{}", random_hex::<8>()?));
         let data = staging.join("data");
-        std::fs::DirBuilder::new().mode(0o700).create(&staging).context(Kind::System, cannot)?;
+        std::fs::DirBuilder::new()
+            .mode(0o700)
+            .create(&staging)
+            .context(Kind::System, cannot)?;
         std::fs::create_dir(&data).context(Kind::System, cannot)?;
         // as docker's: any user of the container may look in
-        std::fs::set_permissions(&data, PermissionsExt::from_mode(0o755)).context(Kind::System, cannot)?;
+        std::fs::set_permissions(&data, PermissionsExt::from_mode(0o755))
+            .context(Kind::System, cannot)?;
         record::write_new(&staging.join("volume"), volume)?;
         match std::fs::rename(&staging, self.dir(&volume.name)) {
             Ok(()) => Ok(true),
             // a volume's folder is never empty, so a rename onto one always fails
-            Err(e) if matches!(e.kind(), ErrorKind::AlreadyExists | ErrorKind::DirectoryNotEmpty) => {
+            Err(e)
+                if matches!(
+                    e.kind(),
+                    ErrorKind::AlreadyExists | ErrorKind::DirectoryNotEmpty
+                ) =>
+            {
                 self.store.trash().put(&staging)?;
                 // a folder without data is no volume and would stand in the way for ever
                 if !data_of(&self.dir(&volume.name)).is_dir() {
@@ -216,7 +245,9 @@ fn check_name(name: &str) -> Result<()> {
     if name.len() == 1 {
         return Err(Error::new(
             Kind::Invalid,
-            format!("create {name}: volume name is too short, names should be at least two alphanumeric characters"),
+            format!(
+                "create {name}: volume name is too short, names should be at least two alphanumeric characters"
+            ),
         ));
     }
     if containers::is_name(name) {
@@ -235,20 +266,28 @@ fn check_name(name: &str) -> Result<()> {
 /// Accepts the one use of options that needs no privilege: another folder of the host as the volume's data.
 fn check_options(name: &str, options: &BTreeMap<String, String>) -> Result<()> {
     let refuse = |text: String| Err(Error::new(Kind::Invalid, format!("create {name}: {text}")));
-    if let Some(unknown) = options.keys().find(|key| !matches!(key.as_str(), "type" | "o" | "device")) {
+    if let Some(unknown) = options
+        .keys()
+        .find(|key| !matches!(key.as_str(), "type" | "o" | "device"))
+    {
         return refuse(format!("invalid option: {unknown:?}"));
     }
     if options.is_empty() {
         return Ok(());
     }
-    let is_bind = options.get("o").is_some_and(|o| o.split(',').any(|word| matches!(word, "bind" | "rbind")));
+    let is_bind = options
+        .get("o")
+        .is_some_and(|o| o.split(',').any(|word| matches!(word, "bind" | "rbind")));
     match options.get("device") {
         Some(device) if is_bind && device.starts_with('/') => Ok(()),
         Some(device) if is_bind => refuse(format!("device `{device}` is not an absolute path")),
         None if options.contains_key("type") || options.contains_key("o") => {
             refuse("missing device in volume options".to_owned())
         }
-        _ => refuse("only `--opt type=none --opt o=bind --opt device=PATH` can be mounted without root".to_owned()),
+        _ => refuse(
+            "only `--opt type=none --opt o=bind --opt device=PATH` can be mounted without root"
+                .to_owned(),
+        ),
     }
 }
 
@@ -256,7 +295,10 @@ fn same_options(wanted: &Volume, there: Volume) -> Result<Volume> {
     if wanted.options.is_some() && wanted.options != there.options {
         return Err(Error::new(
             Kind::Conflict,
-            format!("create {0}: conflict: volume \"{0}\" already exists with different options", wanted.name),
+            format!(
+                "create {0}: conflict: volume \"{0}\" already exists with different options",
+                wanted.name
+            ),
         ));
     }
     Ok(there)
@@ -268,38 +310,67 @@ mod tests {
     use crate::store::scratch::Scratch;
 
     fn named(name: &str) -> Request {
-        Request { name: Some(name.to_owned()), ..Request::default() }
+        Request {
+            name: Some(name.to_owned()),
+            ..Request::default()
+        }
     }
 
     #[test]
     fn a_volume_is_made_once_and_found_again() {
         let s = Scratch::new();
         let labels = BTreeMap::from([("a".to_owned(), "b".to_owned())]);
-        let v = s.store.volumes().create(Request { labels: labels.clone(), ..named("v1") }).unwrap();
+        let v = s
+            .store
+            .volumes()
+            .create(Request {
+                labels: labels.clone(),
+                ..named("v1")
+            })
+            .unwrap();
         assert_eq!(v.labels, Some(labels));
         std::fs::write(s.store.volumes().mountpoint(&v).join("f"), "x").unwrap();
         assert_eq!(s.store.volumes().create(named("v1")).unwrap(), v);
         assert_eq!(s.store.volumes().find("v1").unwrap(), v);
         assert!(s.store.volumes().path("v1").join("f").exists());
-        let mode = std::fs::metadata(s.store.volumes().path("v1")).unwrap().permissions().mode();
+        let mode = std::fs::metadata(s.store.volumes().path("v1"))
+            .unwrap()
+            .permissions()
+            .mode();
         assert_eq!(mode & 0o7777, 0o755);
-        assert_eq!(std::fs::read_dir(s.store.data("staging")).unwrap().count(), 0);
+        assert_eq!(
+            std::fs::read_dir(s.store.data("staging")).unwrap().count(),
+            0
+        );
     }
 
     #[test]
     fn names_are_refused_in_dockers_words() {
         let s = Scratch::new();
         for (name, text) in [
-            ("a", "create a: volume name is too short, names should be at least two alphanumeric characters"),
+            (
+                "a",
+                "create a: volume name is too short, names should be at least two alphanumeric characters",
+            ),
             (
                 "a b",
                 "create a b: \"a b\" includes invalid characters for a local volume name, only \"[a-zA-Z0-9][a-zA-Z0-9_.-]\" are allowed. If you intended to pass a host directory, use absolute path",
             ),
         ] {
-            assert_eq!(s.store.volumes().create(named(name)).unwrap_err().to_string(), text);
+            assert_eq!(
+                s.store
+                    .volumes()
+                    .create(named(name))
+                    .unwrap_err()
+                    .to_string(),
+                text
+            );
         }
         for name in ["../x", "..", ".lock", "nope"] {
-            assert_eq!(s.store.volumes().find(name).unwrap_err().to_string(), format!("get {name}: no such volume"));
+            assert_eq!(
+                s.store.volumes().find(name).unwrap_err().to_string(),
+                format!("get {name}: no such volume")
+            );
         }
     }
 
@@ -315,11 +386,20 @@ mod tests {
     fn a_volume_in_use_stays() {
         let s = Scratch::new();
         s.store.volumes().create(named("v1")).unwrap();
-        let users = [User { volume: "v1".to_owned(), container: "abc".to_owned() }];
+        let users = [User {
+            volume: "v1".to_owned(),
+            container: "abc".to_owned(),
+        }];
         let e = s.store.volumes().remove("v1", &users).unwrap_err();
-        assert_eq!((e.kind(), e.to_string().as_str()), (Kind::Conflict, "remove v1: volume is in use - [abc]"));
+        assert_eq!(
+            (e.kind(), e.to_string().as_str()),
+            (Kind::Conflict, "remove v1: volume is in use - [abc]")
+        );
         s.store.volumes().remove("v1", &[]).unwrap();
-        assert_eq!(s.store.volumes().remove("v1", &[]).unwrap_err().kind(), Kind::NotFound);
+        assert_eq!(
+            s.store.volumes().remove("v1", &[]).unwrap_err().kind(),
+            Kind::NotFound
+        );
     }
 
     #[test]
@@ -338,7 +418,10 @@ mod tests {
     fn options_bind_another_folder_or_are_refused() {
         let s = Scratch::new();
         let with = |pairs: &[(&str, &str)]| Request {
-            options: pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect(),
+            options: pairs
+                .iter()
+                .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
+                .collect(),
             ..named("v1")
         };
         for bad in [
@@ -347,11 +430,23 @@ mod tests {
             &[("size", "1")],
             &[("o", "bind"), ("device", "rel")],
         ] {
-            assert_eq!(s.store.volumes().create(with(bad)).unwrap_err().kind(), Kind::Invalid, "{bad:?}");
+            assert_eq!(
+                s.store.volumes().create(with(bad)).unwrap_err().kind(),
+                Kind::Invalid,
+                "{bad:?}"
+            );
         }
-        let v = s.store.volumes().create(with(&[("type", "none"), ("o", "bind"), ("device", "/srv")])).unwrap();
+        let v = s
+            .store
+            .volumes()
+            .create(with(&[("type", "none"), ("o", "bind"), ("device", "/srv")]))
+            .unwrap();
         assert_eq!(s.store.volumes().mountpoint(&v), Path::new("/srv"));
-        let e = s.store.volumes().create(with(&[("o", "bind"), ("device", "/mnt")])).unwrap_err();
+        let e = s
+            .store
+            .volumes()
+            .create(with(&[("o", "bind"), ("device", "/mnt")]))
+            .unwrap_err();
         assert_eq!(e.kind(), Kind::Conflict);
     }
 }

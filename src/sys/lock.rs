@@ -34,7 +34,12 @@ impl Lock {
             match set(&file, FcntlArg::F_OFD_SETLKW(&exclusive())) {
                 Err(Errno::EINTR) => continue,
                 Err(e) => return Err(failed("F_OFD_SETLKW", path, e)),
-                Ok(()) if is_named(&file, path) => return Ok(Lock { file, path: path.to_owned() }),
+                Ok(()) if is_named(&file, path) => {
+                    return Ok(Lock {
+                        file,
+                        path: path.to_owned(),
+                    });
+                }
                 Ok(()) => continue,
             }
         }
@@ -48,7 +53,12 @@ impl Lock {
                 Err(Errno::EAGAIN | Errno::EACCES) => return Ok(None),
                 Err(Errno::EINTR) => continue,
                 Err(e) => return Err(failed("F_OFD_SETLK", path, e)),
-                Ok(()) if is_named(&file, path) => return Ok(Some(Lock { file, path: path.to_owned() })),
+                Ok(()) if is_named(&file, path) => {
+                    return Ok(Some(Lock {
+                        file,
+                        path: path.to_owned(),
+                    }));
+                }
                 Ok(()) => continue,
             }
         }
@@ -58,18 +68,25 @@ impl Lock {
     pub fn is_held(path: &Path) -> Result<bool> {
         let file = match OpenOptions::new().read(true).write(true).open(path) {
             Ok(file) => file,
-            Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => return Ok(false),
+            Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+                return Ok(false);
+            }
             Err(e) => return Err(io("open", path, &e)),
         };
         let mut query = exclusive();
-        fcntl(&file, FcntlArg::F_OFD_GETLK(&mut query)).map_err(|e| failed("F_OFD_GETLK", path, e))?;
+        fcntl(&file, FcntlArg::F_OFD_GETLK(&mut query))
+            .map_err(|e| failed("F_OFD_GETLK", path, e))?;
         Ok(query.l_type != libc::F_UNLCK as libc::c_short)
     }
 
     /// Replaces the text in the lock file: who holds it, for people ([`owner`] reads it).
     pub fn note(&mut self, text: &str) -> Result<()> {
-        self.file.set_len(0).map_err(|e| io("ftruncate", &self.path, &e))?;
-        self.file.write_all(text.as_bytes()).map_err(|e| io("write", &self.path, &e))
+        self.file
+            .set_len(0)
+            .map_err(|e| io("ftruncate", &self.path, &e))?;
+        self.file
+            .write_all(text.as_bytes())
+            .map_err(|e| io("write", &self.path, &e))
     }
 
     /// Removes the lock file's name, then lets the lock go.
@@ -89,7 +106,10 @@ impl Lock {
 
     /// Takes back a lock that came through an exec as `fd`; it is still held, by the same description.
     pub fn from_fd(fd: OwnedFd, path: PathBuf) -> Lock {
-        Lock { file: fd.into(), path }
+        Lock {
+            file: fd.into(),
+            path,
+        }
     }
 }
 
@@ -101,7 +121,10 @@ impl AsFd for Lock {
 
 /// Returns what the last holder noted in the lock file; `None` when it noted nothing.
 pub fn owner(path: &Path) -> Option<String> {
-    std::fs::read_to_string(path).ok().map(|text| text.trim().to_owned()).filter(|text| !text.is_empty())
+    std::fs::read_to_string(path)
+        .ok()
+        .map(|text| text.trim().to_owned())
+        .filter(|text| !text.is_empty())
 }
 
 fn open(path: &Path) -> Result<File> {

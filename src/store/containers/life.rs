@@ -32,8 +32,11 @@ impl Containers<'_> {
     pub fn hold(&self, id: &str) -> Result<Lock> {
         folder(&self.runtime(id))?;
         let Some(lock) = Lock::attempt(&self.lock_path(id))? else {
-            return Err(Error::new(Kind::State, format!("container {} is running", short_id(id)))
-                .because("its monitor lives"));
+            return Err(Error::new(
+                Kind::State,
+                format!("container {} is running", short_id(id)),
+            )
+            .because("its monitor lives"));
         };
         // whoever removes a container holds this lock, so from now on it stays
         if !names::Names::new(self.store).is_whole(id)? {
@@ -81,14 +84,19 @@ impl Containers<'_> {
 
 /// Says whether a state claims that a monitor lives.
 fn claims_life(status: Status) -> bool {
-    matches!(status, Status::Running | Status::Paused | Status::Restarting | Status::Removing)
+    matches!(
+        status,
+        Status::Running | Status::Paused | Status::Restarting | Status::Removing
+    )
 }
 
 /// Returns the state of a container whose monitor is dead.
 fn correct(written: State, boot_id: &str, last_sign: Option<String>) -> (State, Option<Orphan>) {
     let same_boot = written.boot_id == boot_id;
-    let orphan = (same_boot && written.pid > 0)
-        .then_some(Orphan { pid: written.pid, pid_start: written.pid_start });
+    let orphan = (same_boot && written.pid > 0).then_some(Orphan {
+        pid: written.pid,
+        pid_start: written.pid_start,
+    });
     let state = State {
         status: Status::Exited,
         pid: 0,
@@ -129,13 +137,35 @@ mod tests {
     #[test]
     fn a_dead_monitor_means_exited() {
         for (status, boot, pid, code, orphan) in [
-            (Status::Running, "now", 9, 137, Some(Orphan { pid: 9, pid_start: 7 })),
-            (Status::Paused, "now", 9, 137, Some(Orphan { pid: 9, pid_start: 7 })),
+            (
+                Status::Running,
+                "now",
+                9,
+                137,
+                Some(Orphan {
+                    pid: 9,
+                    pid_start: 7,
+                }),
+            ),
+            (
+                Status::Paused,
+                "now",
+                9,
+                137,
+                Some(Orphan {
+                    pid: 9,
+                    pid_start: 7,
+                }),
+            ),
             (Status::Restarting, "now", 0, 137, None),
             (Status::Running, "before", 9, 255, None),
         ] {
             let (truth, left) = correct(state(status, boot, pid), "now", Some("t".to_owned()));
-            assert_eq!((truth.status, truth.exit_code, truth.pid), (Status::Exited, code, 0), "{status:?}");
+            assert_eq!(
+                (truth.status, truth.exit_code, truth.pid),
+                (Status::Exited, code, 0),
+                "{status:?}"
+            );
             assert_eq!(truth.finished_at, "t");
             assert_eq!(left, orphan, "{status:?} {boot}");
         }

@@ -30,7 +30,9 @@ pub(crate) fn check(name: &str) -> Result<()> {
 /// Says whether `name` is at least two characters of `[a-zA-Z0-9][a-zA-Z0-9_.-]+`.
 pub(crate) fn is_name(name: &str) -> bool {
     let mut bytes = name.bytes();
-    bytes.next().is_some_and(|first| first.is_ascii_alphanumeric())
+    bytes
+        .next()
+        .is_some_and(|first| first.is_ascii_alphanumeric())
         && name.len() > 1
         && name.len() <= 255
         && bytes.all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-'))
@@ -57,7 +59,10 @@ impl<'a> Names<'a> {
             match symlink(id, self.path(name)) {
                 Ok(()) => return Ok(()),
                 Err(e) if e.kind() == ErrorKind::AlreadyExists => {}
-                Err(e) => return Err(e).context(Kind::System, || format!("cannot give the name `{name}`")),
+                Err(e) => {
+                    return Err(e)
+                        .context(Kind::System, || format!("cannot give the name `{name}`"));
+                }
             }
             match self.owner(name)? {
                 None => {}
@@ -73,7 +78,10 @@ impl<'a> Names<'a> {
         loop {
             let lock = self.lock()?;
             if self.owner(old)?.as_deref() != Some(id) {
-                return Err(Error::new(Kind::NotFound, format!("No such container: {old}")));
+                return Err(Error::new(
+                    Kind::NotFound,
+                    format!("No such container: {old}"),
+                ));
             }
             match self.owner(new)? {
                 Some(other) if self.is_whole(&other)? => return Err(conflict(new, &other)),
@@ -86,7 +94,9 @@ impl<'a> Names<'a> {
                 // somebody made the name just now
                 Err(e) if e.kind() == ErrorKind::AlreadyExists => drop(lock),
                 Err(e) => {
-                    return Err(e).context(Kind::System, || format!("cannot rename container `{old}` to `{new}`"));
+                    return Err(e).context(Kind::System, || {
+                        format!("cannot rename container `{old}` to `{new}`")
+                    });
                 }
             }
         }
@@ -119,7 +129,11 @@ impl<'a> Names<'a> {
         if self.owner(hint)?.as_deref() == Some(id) {
             return Ok(Some(hint.to_owned()));
         }
-        Ok(self.all()?.into_iter().find(|(_, owner)| owner == id).map(|(name, _)| name))
+        Ok(self
+            .all()?
+            .into_iter()
+            .find(|(_, owner)| owner == id)
+            .map(|(name, _)| name))
     }
 
     /// Returns all names with the ids they point to.
@@ -128,12 +142,20 @@ impl<'a> Names<'a> {
         let entries = match std::fs::read_dir(&folder) {
             Ok(entries) => entries,
             Err(e) if e.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(e) => return Err(e).context(Kind::System, || format!("cannot list `{}`", folder.display())),
+            Err(e) => {
+                return Err(e).context(Kind::System, || {
+                    format!("cannot list `{}`", folder.display())
+                });
+            }
         };
         let mut all = Vec::new();
         for entry in entries {
-            let entry = entry.context(Kind::System, || format!("cannot list `{}`", folder.display()))?;
-            let Ok(name) = entry.file_name().into_string() else { continue };
+            let entry = entry.context(Kind::System, || {
+                format!("cannot list `{}`", folder.display())
+            })?;
+            let Ok(name) = entry.file_name().into_string() else {
+                continue;
+            };
             if let Some(id) = self.owner(&name)? {
                 all.push((name, id));
             }
@@ -171,7 +193,9 @@ fn unlink(path: PathBuf) -> Result<()> {
     match std::fs::remove_file(&path) {
         Ok(()) => Ok(()),
         Err(e) if e.kind() == ErrorKind::NotFound => Ok(()),
-        Err(e) => Err(e).context(Kind::System, || format!("cannot remove `{}`", path.display())),
+        Err(e) => Err(e).context(Kind::System, || {
+            format!("cannot remove `{}`", path.display())
+        }),
     }
 }
 

@@ -62,7 +62,9 @@ impl<'a> Containers<'a> {
         std::fs::DirBuilder::new()
             .mode(0o700)
             .create(&dir)
-            .context(Kind::System, || format!("cannot make the container's folder `{}`", dir.display()))?;
+            .context(Kind::System, || {
+                format!("cannot make the container's folder `{}`", dir.display())
+            })?;
         let made = record::write_new(&dir.join("config"), record)
             .and_then(|()| self.names().claim(&record.name, &record.id))
             .and_then(|()| self.check_layers(record));
@@ -78,7 +80,11 @@ impl<'a> Containers<'a> {
     ///
     /// Not on the way of `run`: its price is the disk's, milliseconds. The monitor calls it once its program runs.
     pub fn sync(&self, id: &str) -> Result<()> {
-        for path in [self.path(id).join("config"), self.path(id), self.store.data("containers/names")] {
+        for path in [
+            self.path(id).join("config"),
+            self.path(id),
+            self.store.data("containers/names"),
+        ] {
             File::open(&path)
                 .and_then(|file| file.sync_all())
                 .context(Kind::System, || format!("cannot sync `{}`", path.display()))?;
@@ -109,8 +115,12 @@ impl<'a> Containers<'a> {
 
     /// Returns the container of that whole id; `None` when there is none.
     pub fn get(&self, id: &str) -> Result<Option<Found>> {
-        let Some(mut record) = self.read_record(id)? else { return Ok(None) };
-        let Some(name) = self.names().of(id, &record.name)? else { return Ok(None) };
+        let Some(mut record) = self.read_record(id)? else {
+            return Ok(None);
+        };
+        let Some(name) = self.names().of(id, &record.name)? else {
+            return Ok(None);
+        };
         record.name = name;
         self.with_state(record).map(Some)
     }
@@ -124,14 +134,21 @@ impl<'a> Containers<'a> {
             if !is_id(&id) || seen.insert(id.clone(), ()).is_some() {
                 continue;
             }
-            let Ok(Some(mut record)) = self.read_record(&id) else { continue };
+            let Ok(Some(mut record)) = self.read_record(&id) else {
+                continue;
+            };
             record.name = name;
             // it may be removed at this moment
             if let Ok(found) = self.with_state(record) {
                 all.push(found);
             }
         }
-        all.sort_by(|a, b| b.record.created.cmp(&a.record.created).then_with(|| a.record.id.cmp(&b.record.id)));
+        all.sort_by(|a, b| {
+            b.record
+                .created
+                .cmp(&a.record.created)
+                .then_with(|| a.record.id.cmp(&b.record.id))
+        });
         Ok(all)
     }
 
@@ -162,14 +179,19 @@ impl<'a> Containers<'a> {
         let old = self.name_of(id)?.ok_or_else(|| super::no_such(id))?;
         let new = new.strip_prefix('/').unwrap_or(new);
         if old == new {
-            return Err(Error::new(Kind::Invalid, "Renaming a container with the same name as its current name"));
+            return Err(Error::new(
+                Kind::Invalid,
+                "Renaming a container with the same name as its current name",
+            ));
         }
         let cannot = |e: Error| Error::new(e.kind(), "Error when allocating new name").because(e);
         // docker shows the name with its slash here, and without it at `create`
         names::check(new).map_err(|_| {
             cannot(Error::new(
                 Kind::Invalid,
-                format!("Invalid container name (/{new}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed"),
+                format!(
+                    "Invalid container name (/{new}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed"
+                ),
             ))
         })?;
         self.names().rename(id, &old, new).map_err(cannot)
@@ -186,7 +208,12 @@ impl<'a> Containers<'a> {
 
     /// Removes a container whose lock the caller holds: its monitor does so for `--rm`.
     pub fn remove_held(&self, id: &str, _lock: &Lock) -> Result<()> {
-        let hint = self.read_record(id).ok().flatten().map(|record| record.name).unwrap_or_default();
+        let hint = self
+            .read_record(id)
+            .ok()
+            .flatten()
+            .map(|record| record.name)
+            .unwrap_or_default();
         if !self.store.trash().put(&self.path(id))? {
             return Err(super::no_such(id));
         }
@@ -223,8 +250,16 @@ impl<'a> Containers<'a> {
 
     fn with_state(&self, record: Record) -> Result<Found> {
         let (state, orphan) = self.truth(&record.id, self.written_state(&record.id)?)?;
-        let is_running = matches!(state.status, Status::Running | Status::Paused | Status::Restarting);
-        Ok(Found { record, state, is_running, orphan })
+        let is_running = matches!(
+            state.status,
+            Status::Running | Status::Paused | Status::Restarting
+        );
+        Ok(Found {
+            record,
+            state,
+            is_running,
+            orphan,
+        })
     }
 
     fn by_prefix(&self, word: &str) -> Result<String> {
@@ -233,7 +268,8 @@ impl<'a> Containers<'a> {
         }
         let mut found = None;
         for (_, id) in self.names().all()? {
-            if !id.starts_with(word) || !self.names().is_whole(&id)? || found.as_ref() == Some(&id) {
+            if !id.starts_with(word) || !self.names().is_whole(&id)? || found.as_ref() == Some(&id)
+            {
                 continue;
             }
             if found.replace(id).is_some() {
@@ -249,10 +285,17 @@ impl<'a> Containers<'a> {
     /// The other half of the handshake with `rmi`, which removes a layer first and then looks once more for containers
     /// that use it: either it sees this container's name, or this sees that the layer is gone.
     fn check_layers(&self, record: &Record) -> Result<()> {
-        match record.layers.iter().find(|layer| !self.store.layer_path(layer).exists()) {
+        match record
+            .layers
+            .iter()
+            .find(|layer| !self.store.layer_path(layer).exists())
+        {
             None => Ok(()),
-            Some(_) => Err(Error::new(Kind::NotFound, format!("No such image: {}", record.config.image))
-                .because("it was removed a moment ago")),
+            Some(_) => Err(Error::new(
+                Kind::NotFound,
+                format!("No such image: {}", record.config.image),
+            )
+            .because("it was removed a moment ago")),
         }
     }
 }

@@ -48,7 +48,11 @@ impl Images<'_> {
         let line = names.iter().find(|name| name.config == image.id).cloned();
         names.retain(|name| name.config != image.id || !goes(name, &decision));
         if !decision.delete && !names.iter().any(|name| name.config == image.id) {
-            names.extend(line.map(|line| Name { name: String::new(), digest: String::new(), ..line }));
+            names.extend(line.map(|line| Name {
+                name: String::new(),
+                digest: String::new(),
+                ..line
+            }));
         }
         let config = self.config(&image.id);
         self.write(names.clone())?;
@@ -83,7 +87,12 @@ fn familiar(name: &str) -> String {
 
 /// Decides as docker's ImageService.ImageDelete does.
 fn decide(word: &str, image: &Listed, force: bool, users: &[User]) -> Result<Decision> {
-    let references: Vec<&str> = image.names.iter().chain(&image.digests).map(String::as_str).collect();
+    let references: Vec<&str> = image
+        .names
+        .iter()
+        .chain(&image.digests)
+        .map(String::as_str)
+        .collect();
     let single = is_single(image);
     if is_id_prefix(&image.id, word) {
         if !single {
@@ -91,7 +100,10 @@ fn decide(word: &str, image: &Listed, force: bool, users: &[User]) -> Result<Dec
             refuse(image, force, users, !references.is_empty())?;
         }
         refuse(image, force, users, false)?;
-        return Ok(Decision { untag: owned(&references), delete: true });
+        return Ok(Decision {
+            untag: owned(&references),
+            delete: true,
+        });
     }
     if !force
         && single
@@ -108,7 +120,10 @@ fn decide(word: &str, image: &Listed, force: bool, users: &[User]) -> Result<Dec
     }
     let (untag, left) = untag(word, image, &references);
     if left {
-        return Ok(Decision { untag, delete: false });
+        return Ok(Decision {
+            untag,
+            delete: false,
+        });
     }
     // only force comes this far with a user: a running one keeps the image, nameless, and docker says no word
     let delete = refuse(image, force, users, false).is_ok();
@@ -117,7 +132,9 @@ fn decide(word: &str, image: &Listed, force: bool, users: &[User]) -> Result<Dec
 
 /// Returns the names that go with `word`, and whether any other is left.
 fn untag(word: &str, image: &Listed, references: &[&str]) -> (Vec<String>, bool) {
-    let Ok(reference) = Reference::parse(word) else { return (Vec::new(), !references.is_empty()) };
+    let Ok(reference) = Reference::parse(word) else {
+        return (Vec::new(), !references.is_empty());
+    };
     let reference = reference.or_latest();
     let repo = reference.name();
     let name = match reference.digest() {
@@ -125,18 +142,32 @@ fn untag(word: &str, image: &Listed, references: &[&str]) -> (Vec<String>, bool)
         None => reference.to_string(),
     };
     let mut gone = vec![name.clone()];
-    let other_tag = image.names.iter().any(|other| *other != name && repository(other) == repo);
+    let other_tag = image
+        .names
+        .iter()
+        .any(|other| *other != name && repository(other) == repo);
     if reference.digest().is_none() && !other_tag {
-        gone.extend(image.digests.iter().filter(|digest| repository(digest) == repo).cloned());
+        gone.extend(
+            image
+                .digests
+                .iter()
+                .filter(|digest| repository(digest) == repo)
+                .cloned(),
+        );
     }
-    let left = references.iter().any(|other| !gone.iter().any(|name| name == other));
+    let left = references
+        .iter()
+        .any(|other| !gone.iter().any(|name| name == other));
     (gone, left)
 }
 
 /// Refuses what docker refuses: a running user always, names in several repositories and a stopped user unless forced.
 fn refuse(image: &Listed, force: bool, users: &[User], several: bool) -> Result<()> {
     let user = |running: bool| {
-        users.iter().find(|user| user.image == image.id && user.is_running == running).map(|user| &user.container)
+        users
+            .iter()
+            .find(|user| user.image == image.id && user.is_running == running)
+            .map(|user| &user.container)
     };
     if let Some(id) = user(true) {
         return Err(conflict(
@@ -149,7 +180,11 @@ fn refuse(image: &Listed, force: bool, users: &[User], several: bool) -> Result<
         return Ok(());
     }
     if several {
-        return Err(conflict(image, "must be forced", "image is referenced in multiple repositories"));
+        return Err(conflict(
+            image,
+            "must be forced",
+            "image is referenced in multiple repositories",
+        ));
     }
     match user(false) {
         Some(id) => Err(conflict(
@@ -162,7 +197,13 @@ fn refuse(image: &Listed, force: bool, users: &[User], several: bool) -> Result<
 }
 
 fn conflict(image: &Listed, how: &str, why: &str) -> Error {
-    Error::new(Kind::Conflict, format!("conflict: unable to delete {} ({how}) - {why}", short_id(&image.id)))
+    Error::new(
+        Kind::Conflict,
+        format!(
+            "conflict: unable to delete {} ({how}) - {why}",
+            short_id(&image.id)
+        ),
+    )
 }
 
 /// Says whether an image has at most one tag, and all its names are of one repository (docker's isSingleReference).
