@@ -20,12 +20,19 @@ const LAYERS: &[&[&str]] = &[
 const SIDEWAYS: &[(&str, &str, &str)] = &[
     ("error", "sys", "an error takes a failed system call's text"),
     ("grammar", "error", "a parser returns errors"),
-    ("store", "image", "records hold the OCI configuration's words (image::config)"),
+    (
+        "store",
+        "image",
+        "records hold the OCI configuration's words (image::config)",
+    ),
 ];
 
 fn sources() -> Vec<PathBuf> {
     let mut found = Vec::new();
-    collect(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut found);
+    collect(
+        &Path::new(env!("CARGO_MANIFEST_DIR")).join("src"),
+        &mut found,
+    );
     assert!(found.len() > 20, "the sources were not found");
     found
 }
@@ -43,8 +50,16 @@ fn collect(folder: &Path, found: &mut Vec<PathBuf>) {
 
 /// `src/store/images.rs` -> `store`.
 fn room(path: &Path) -> String {
-    let inner = path.strip_prefix(Path::new(env!("CARGO_MANIFEST_DIR")).join("src")).unwrap();
-    let first = inner.components().next().unwrap().as_os_str().to_string_lossy().into_owned();
+    let inner = path
+        .strip_prefix(Path::new(env!("CARGO_MANIFEST_DIR")).join("src"))
+        .unwrap();
+    let first = inner
+        .components()
+        .next()
+        .unwrap()
+        .as_os_str()
+        .to_string_lossy()
+        .into_owned();
     first.strip_suffix(".rs").unwrap_or(&first).to_owned()
 }
 
@@ -59,14 +74,19 @@ fn is_tests(path: &Path) -> bool {
 
 /// A file's lines before its unit tests, with their numbers.
 fn lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
-    (1..).zip(text.lines()).take_while(|(_, line)| line.trim() != "#[cfg(test)]")
+    (1..)
+        .zip(text.lines())
+        .take_while(|(_, line)| line.trim() != "#[cfg(test)]")
 }
 
 /// The rooms that one line names: `crate::a::...` and `use crate::{a, b::c}` on one line.
 fn named(line: &str) -> Vec<String> {
     let code = line.split("//").next().unwrap_or_default();
     let mut rooms = Vec::new();
-    for (_, rest) in code.match_indices("crate::").map(|(at, word)| (at, &code[at + word.len()..])) {
+    for (_, rest) in code
+        .match_indices("crate::")
+        .map(|(at, word)| (at, &code[at + word.len()..]))
+    {
         if let Some(group) = rest.strip_prefix('{') {
             let mut depth = 0;
             let mut word = String::new();
@@ -82,11 +102,25 @@ fn named(line: &str) -> Vec<String> {
             }
             rooms.push(word);
         } else {
-            rooms.push(rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect());
+            rooms.push(
+                rest.chars()
+                    .take_while(|c| c.is_alphanumeric() || *c == '_')
+                    .collect(),
+            );
         }
     }
-    let first = |word: &String| word.trim().split("::").next().unwrap_or_default().to_owned();
-    rooms.iter().map(first).filter(|word| height(word).is_some()).collect()
+    let first = |word: &String| {
+        word.trim()
+            .split("::")
+            .next()
+            .unwrap_or_default()
+            .to_owned()
+    };
+    rooms
+        .iter()
+        .map(first)
+        .filter(|word| height(word).is_some())
+        .collect()
 }
 
 #[test]
@@ -107,7 +141,11 @@ fn calls_go_down() {
             }
         }
     }
-    assert!(wrong.is_empty(), "a lower room names a higher one:\n{}", wrong.join("\n"));
+    assert!(
+        wrong.is_empty(),
+        "a lower room names a higher one:\n{}",
+        wrong.join("\n")
+    );
 }
 
 #[test]
@@ -117,7 +155,8 @@ fn unsafe_code_is_in_sys_alone() {
         let text = std::fs::read_to_string(&path).unwrap();
         for (number, line) in (1..).zip(text.lines()) {
             let code = line.split("//").next().unwrap_or_default();
-            if code.split_whitespace().any(|w| w == "unsafe") || code.contains("allow(unsafe_code") {
+            if code.split_whitespace().any(|w| w == "unsafe") || code.contains("allow(unsafe_code")
+            {
                 wrong.push(format!("{}:{number}: {line}", path.display()));
             }
         }
@@ -128,11 +167,17 @@ fn unsafe_code_is_in_sys_alone() {
 #[test]
 fn only_ui_prints() {
     let mut wrong = Vec::new();
-    for path in sources().into_iter().filter(|p| room(p) != "ui" && !is_tests(p)) {
+    for path in sources()
+        .into_iter()
+        .filter(|p| room(p) != "ui" && !is_tests(p))
+    {
         let text = std::fs::read_to_string(&path).unwrap();
         for (number, line) in lines(&text) {
             let code = line.split("//").next().unwrap_or_default();
-            if ["println!", "print!(", "dbg!("].iter().any(|word| code.contains(word)) {
+            if ["println!", "print!(", "dbg!("]
+                .iter()
+                .any(|word| code.contains(word))
+            {
                 wrong.push(format!("{}:{number}: {line}", path.display()));
             }
         }
@@ -146,7 +191,10 @@ fn only_main_paths_and_the_command_line_read_the_environment() {
         matches!(room(path).as_str(), "main" | "cli" | "ui") || path.ends_with("host/paths.rs")
     };
     let mut wrong = Vec::new();
-    for path in sources().into_iter().filter(|p| !allowed(p) && !is_tests(p)) {
+    for path in sources()
+        .into_iter()
+        .filter(|p| !allowed(p) && !is_tests(p))
+    {
         let text = std::fs::read_to_string(&path).unwrap();
         for (number, line) in lines(&text) {
             let code = line.split("//").next().unwrap_or_default();
@@ -163,11 +211,20 @@ fn files_are_rooms_not_halls() {
     const MOST: usize = 700;
     let long: Vec<String> = sources()
         .into_iter()
-        .map(|path| (std::fs::read_to_string(&path).unwrap().lines().count(), path))
+        .map(|path| {
+            (
+                std::fs::read_to_string(&path).unwrap().lines().count(),
+                path,
+            )
+        })
         .filter(|(count, path)| *count > MOST && !is_tests(path))
         .map(|(count, path)| format!("{count} {}", path.display()))
         .collect();
-    assert!(long.is_empty(), "more than {MOST} lines:\n{}", long.join("\n"));
+    assert!(
+        long.is_empty(),
+        "more than {MOST} lines:\n{}",
+        long.join("\n")
+    );
 }
 
 #[test]
@@ -178,5 +235,9 @@ fn every_file_says_what_it_is_for() {
         .filter(|path| !std::fs::read_to_string(path).unwrap().starts_with("//!"))
         .map(|path| path.display().to_string())
         .collect();
-    assert!(silent.is_empty(), "no //! on the first line:\n{}", silent.join("\n"));
+    assert!(
+        silent.is_empty(),
+        "no //! on the first line:\n{}",
+        silent.join("\n")
+    );
 }

@@ -225,7 +225,8 @@ impl<'a> Images<'a> {
             Ok(text) => text,
             Err(e) if e.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
             Err(e) => {
-                return Err(e).context(Kind::System, || format!("cannot read `{}`", path.display()));
+                return Err(e)
+                    .context(Kind::System, || format!("cannot read `{}`", path.display()));
             }
         };
         text.split(|b| *b == b'\n')
