@@ -6,3 +6,5 @@ pub(crate) mod launch;
 pub(crate) mod logs;
 pub mod plan;
 pub mod request;
+pub(crate) mod seccomp;
+pub(crate) mod security;

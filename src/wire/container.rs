@@ -9,7 +9,8 @@ use serde::Serialize;
 use super::config::Config;
 use super::host_config::HostConfig;
 use super::network::NetworkSettings;
-use super::{columns, human, network, port};
+use super::{columns, network, port, time};
+use crate::grammar::units::human_size;
 use crate::store::containers::{Health, MountPoint, Record, State, Status};
 
 /// One element of `docker inspect CONTAINER`.
@@ -118,7 +119,7 @@ impl<'a> Details<'a> {
     /// Returns the whole view; `state` is the truth, not the last claim.
     pub(crate) fn new(record: &'a Record, state: &'a State, place: Place<'_>) -> Details<'a> {
         let command = command(record);
-        let started = human::parse_time(&state.started_at).is_some() || !state.error.is_empty();
+        let started = time::parse(&state.started_at).is_some() || !state.error.is_empty();
         let file = |name: &str| match started {
             true => place.dir.join(name).display().to_string(),
             false => String::new(),
@@ -211,7 +212,7 @@ fn is_up(state: &State) -> bool {
 impl<'a> From<&'a State> for StateView<'a> {
     fn from(s: &'a State) -> StateView<'a> {
         const NEVER: &str = "0001-01-01T00:00:00Z";
-        let time = |t: &'a str| if t.is_empty() { NEVER } else { t };
+        let or_never = |t: &'a str| if t.is_empty() { NEVER } else { t };
         StateView {
             status: s.status,
             running: is_up(s),
@@ -222,8 +223,8 @@ impl<'a> From<&'a State> for StateView<'a> {
             pid: if is_up(s) { s.pid } else { 0 },
             exit_code: s.exit_code,
             error: &s.error,
-            started_at: time(&s.started_at),
-            finished_at: time(&s.finished_at),
+            started_at: or_never(&s.started_at),
+            finished_at: or_never(&s.finished_at),
             health: s.health.as_ref(),
         }
     }
@@ -286,8 +287,8 @@ impl columns::Row for Row<'_> {
             "ID" => self.width.id(&self.record.id),
             "Image" => self.image_text(),
             "Command" => columns::quote(&self.width.ellipsis(&command_line(self.record), 20)),
-            "CreatedAt" => human::parse_time(&self.record.created)
-                .map(human::local_time)
+            "CreatedAt" => time::parse(&self.record.created)
+                .map(time::local)
                 .unwrap_or_default(),
             "RunningFor" => self.running_for(),
             "Ports" if is_up(self.state) => port::summary(&port::published(self.record)),
@@ -343,20 +344,15 @@ impl Row<'_> {
         }
     }
 
-    /// Docker's list has whole seconds for the time of creation.
     fn running_for(&self) -> String {
-        let created = human::parse_time(&self.record.created).unwrap_or_default();
-        format!(
-            "{} ago",
-            human::duration(self.now.as_second() - created.as_second())
-        )
+        time::ago(time::parse(&self.record.created).unwrap_or_default(), self.now)
     }
 
     fn size_text(&self) -> String {
         match self.size {
             None | Some((0, 0)) => "0B".to_owned(),
-            Some((rw, 0)) => human::size(rw),
-            Some((rw, all)) => format!("{} (virtual {})", human::size(rw), human::size(all)),
+            Some((rw, 0)) => size(rw),
+            Some((rw, all)) => format!("{} (virtual {})", size(rw), size(all)),
         }
     }
 
@@ -376,6 +372,10 @@ impl Row<'_> {
             .collect();
         names.join(",")
     }
+}
+
+fn size(bytes: u64) -> String {
+    human_size(bytes as f64, 3)
 }
 
 /// `Path` and `Args` in one line; arguments with blanks are shown in single quotes, as docker's list does.
@@ -406,7 +406,7 @@ pub(crate) fn state_word(state: &State) -> &'static str {
 
 /// Returns `{{.Status}}` of `ps`: `Up 2 minutes (healthy)`, `Exited (0) 3 seconds ago`, `Created`.
 pub(crate) fn status_text(state: &State, now: Timestamp) -> String {
-    let since = |t: &str| human::since(human::parse_time(t).unwrap_or(now), now);
+    let since = |t: &str| time::since(time::parse(t).unwrap_or(now), now);
     match state.status {
         Status::Created => "Created".to_owned(),
         Status::Running => match state.health.as_ref().map(|h| h.status.as_str()) {

@@ -5,31 +5,8 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::config::null_if_empty;
+use crate::container::security::{MASKED_PATHS, READONLY_PATHS};
 use crate::store::containers as store;
-
-/// Paths that docker hides from a container that is not privileged.
-const MASKED_PATHS: &[&str] = &[
-    "/proc/asound",
-    "/proc/acpi",
-    "/proc/kcore",
-    "/proc/keys",
-    "/proc/latency_stats",
-    "/proc/timer_list",
-    "/proc/timer_stats",
-    "/proc/sched_debug",
-    "/proc/scsi",
-    "/sys/firmware",
-    "/sys/devices/virtual/powercap",
-];
-
-/// Paths that docker makes read-only in a container that is not privileged.
-const READONLY_PATHS: &[&str] = &[
-    "/proc/bus",
-    "/proc/fs",
-    "/proc/irq",
-    "/proc/sys",
-    "/proc/sysrq-trigger",
-];
 
 type Nothing = Option<()>;
 
@@ -217,6 +194,6 @@ fn hidden_paths(h: &store::HostConfig) -> (Paths<'static>, Paths<'static>) {
     } else if h.security_opt.iter().any(|o| o == UNCONFINED_PATHS) {
         (Some(&[]), Some(&[]))
     } else {
-        (Some(MASKED_PATHS), Some(READONLY_PATHS))
+        (Some(&MASKED_PATHS), Some(&READONLY_PATHS))
     }
 }
