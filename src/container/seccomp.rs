@@ -45,8 +45,10 @@ pub(crate) fn compile(json: &str, facts: Facts) -> Result<Vec<u8>> {
     let profile: Profile =
         serde_json::from_str(json).context(Kind::Invalid, || "Decoding seccomp profile failed")?;
     let sets = profile.sets(facts.arch)?;
-    let answers =
-        sets.into_iter().map(|arch| profile.answers(arch, facts)).collect::<Result<Vec<_>>>()?;
+    let answers = sets
+        .into_iter()
+        .map(|arch| profile.answers(arch, facts))
+        .collect::<Result<Vec<_>>>()?;
     assemble(&answers).ok_or_else(|| {
         Error::new(Kind::Invalid, "the seccomp profile is too large")
             .because("it compiles to more than the 4096 instructions that the kernel takes")
@@ -127,7 +129,11 @@ impl Profile {
             (Some(list), _) if !list.is_empty() => named.extend(list.iter().map(String::as_str)),
             (_, Some(map)) => {
                 let mine = map.iter().find(|f| arch(&f.architecture) == Some(native));
-                named.extend(mine.iter().flat_map(|f| f.sub_architectures.iter().flatten()).map(String::as_str));
+                named.extend(
+                    mine.iter()
+                        .flat_map(|f| f.sub_architectures.iter().flatten())
+                        .map(String::as_str),
+                );
             }
             _ => {}
         }
@@ -156,8 +162,16 @@ impl Profile {
                 }
             }
         }
-        rules.values_mut().for_each(|list| put_unconditional_last(list));
-        Ok(Answers { arch, rules, otherwise, last: last.unwrap_or(u32::MAX - 1), newer: newer(otherwise) })
+        rules
+            .values_mut()
+            .for_each(|list| put_unconditional_last(list));
+        Ok(Answers {
+            arch,
+            rules,
+            otherwise,
+            last: last.unwrap_or(u32::MAX - 1),
+            newer: newer(otherwise),
+        })
     }
 }
 
@@ -184,19 +198,31 @@ impl Entry {
     fn rule(&self) -> Result<Rule> {
         let args = self.args.as_deref().unwrap_or_default();
         if args.len() > 6 {
-            return Err(Error::new(Kind::Invalid, "a seccomp rule compares more than 6 arguments"));
+            return Err(Error::new(
+                Kind::Invalid,
+                "a seccomp rule compares more than 6 arguments",
+            ));
         }
-        let when = args.iter().map(Argument::test).collect::<Result<Vec<_>>>()?;
-        Ok(Rule { when, action: action(&self.action, self.errno_ret)? })
+        let when = args
+            .iter()
+            .map(Argument::test)
+            .collect::<Result<Vec<_>>>()?;
+        Ok(Rule {
+            when,
+            action: action(&self.action, self.errno_ret)?,
+        })
     }
 
     fn is_wanted(&self, facts: Facts) -> bool {
-        let has_caps = |c: &String| caps::number(c).is_some_and(|n| facts.capabilities & (1 << n) != 0);
+        let has_caps =
+            |c: &String| caps::number(c).is_some_and(|n| facts.capabilities & (1 << n) != 0);
         let is_here = |a: &String| a == go_name(facts.arch);
         let is_new_enough = |v: &String| version(v).is_none_or(|v| facts.kernel >= v);
         let yes = self.includes.as_ref().is_none_or(|c| {
             c.caps.iter().flatten().all(has_caps)
-                && c.arches.as_ref().is_none_or(|a| a.is_empty() || a.iter().any(is_here))
+                && c.arches
+                    .as_ref()
+                    .is_none_or(|a| a.is_empty() || a.iter().any(is_here))
                 && c.min_kernel.iter().all(is_new_enough)
         });
         let no = self.excludes.as_ref().is_some_and(|c| {
@@ -213,7 +239,10 @@ impl Argument {
         if self.index > 5 {
             return Err(Error::new(
                 Kind::Invalid,
-                format!("a seccomp rule compares argument {} of a system call", self.index),
+                format!(
+                    "a seccomp rule compares argument {} of a system call",
+                    self.index
+                ),
             )
             .because("they are numbered 0 to 5"));
         }
@@ -224,7 +253,10 @@ impl Argument {
             "SCMP_CMP_LE" => Test::Le(self.value),
             "SCMP_CMP_GT" => Test::Gt(self.value),
             "SCMP_CMP_GE" => Test::Ge(self.value),
-            "SCMP_CMP_MASKED_EQ" => Test::Masked { mask: self.value, value: self.value_two },
+            "SCMP_CMP_MASKED_EQ" => Test::Masked {
+                mask: self.value,
+                value: self.value_two,
+            },
             other => {
                 let text = format!("string {other} is not a valid operator for seccomp");
                 return Err(Error::new(Kind::Invalid, text));

@@ -27,8 +27,13 @@ pub(crate) const MASKED_PATHS: [&str; 11] = [
 ];
 
 /// Read-only in every container that does not ask otherwise (docker 26, HostConfig.ReadonlyPaths).
-pub(crate) const READONLY_PATHS: [&str; 5] =
-    ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"];
+pub(crate) const READONLY_PATHS: [&str; 5] = [
+    "/proc/bus",
+    "/proc/fs",
+    "/proc/irq",
+    "/proc/sys",
+    "/proc/sysrq-trigger",
+];
 
 /// What `--security-opt` asks for.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -75,14 +80,21 @@ impl Options {
             None if opt == "no-new-privileges" => (opt, "true"),
             // Docker's own word for "no security labels".
             None if opt == "disable" => return Ok(()),
-            None => return Err(Error::new(Kind::Usage, format!("Invalid --security-opt: {opt:?}"))),
+            None => {
+                return Err(Error::new(
+                    Kind::Usage,
+                    format!("Invalid --security-opt: {opt:?}"),
+                ));
+            }
         };
         match key {
             "seccomp" => self.seccomp = Profile::read(value)?,
             "no-new-privileges" => self.no_new_privileges = go_bool(value).ok_or_else(invalid)?,
             "systempaths" if value == "unconfined" => self.open_paths = true,
             "mask" => self.mask.extend(value.split(':').map(str::to_owned)),
-            "unmask" => self.unmask.extend(value.split([':', ',']).map(str::to_owned)),
+            "unmask" => self
+                .unmask
+                .extend(value.split([':', ',']).map(str::to_owned)),
             // No label can be set by a user without a security module's leave; nothing to do is right for most hosts.
             "apparmor" | "label" | "proc-opts" | "writable-cgroups" => {}
             _ => return Err(invalid()),
@@ -91,7 +103,9 @@ impl Options {
     }
 
     fn is_unmasked(&self, path: &str) -> bool {
-        self.unmask.iter().any(|u| u == "ALL" || u == "all" || u.trim_end_matches('/') == path)
+        self.unmask
+            .iter()
+            .any(|u| u == "ALL" || u == "all" || u.trim_end_matches('/') == path)
     }
 }
 
@@ -112,15 +126,21 @@ fn read_profile(path: &str) -> Result<String> {
             std::io::ErrorKind::NotFound => "no such file or directory".to_owned(),
             _ => e.to_string(),
         };
-        Error::new(Kind::Usage, format!("opening seccomp profile ({path}) failed"))
-            .because(format!("open {path}: {cause}"))
+        Error::new(
+            Kind::Usage,
+            format!("opening seccomp profile ({path}) failed"),
+        )
+        .because(format!("open {path}: {cause}"))
     })
 }
 
 /// Returns the option as a container's record keeps it: a profile's file is replaced by its text, as docker's CLI does,
 /// so that a later start does not depend on the file.
 pub(crate) fn self_contained(opt: &str) -> Result<String> {
-    let Some(path) = opt.strip_prefix("seccomp=").or_else(|| opt.strip_prefix("seccomp:")) else {
+    let Some(path) = opt
+        .strip_prefix("seccomp=")
+        .or_else(|| opt.strip_prefix("seccomp:"))
+    else {
         return Ok(opt.to_owned());
     };
     if matches!(path, "unconfined" | "builtin" | "default") || path.starts_with('{') {
@@ -128,7 +148,11 @@ pub(crate) fn self_contained(opt: &str) -> Result<String> {
     }
     let text = read_profile(path)?;
     let json: serde_json::Value = serde_json::from_str(&text).map_err(|e| {
-        Error::new(Kind::Usage, format!("compacting json for seccomp profile ({path}) failed")).because(e)
+        Error::new(
+            Kind::Usage,
+            format!("compacting json for seccomp profile ({path}) failed"),
+        )
+        .because(e)
     })?;
     Ok(format!("seccomp={json}"))
 }
@@ -168,8 +192,15 @@ fn set(names: &[String], list: &str) -> Result<(u64, bool)> {
         }
         let number = caps::number(name).ok_or_else(|| {
             let upper = name.to_uppercase();
-            let full = if upper.starts_with("CAP_") { upper } else { format!("CAP_{upper}") };
-            Error::new(Kind::Invalid, format!("invalid {list}: unknown capability: {full:?}"))
+            let full = if upper.starts_with("CAP_") {
+                upper
+            } else {
+                format!("CAP_{upper}")
+            };
+            Error::new(
+                Kind::Invalid,
+                format!("invalid {list}: unknown capability: {full:?}"),
+            )
         })?;
         bits |= 1 << number;
     }
@@ -177,9 +208,17 @@ fn set(names: &[String], list: &str) -> Result<(u64, bool)> {
 }
 
 /// Returns the confinement of a container's processes. `kernel` is the running one's version (uname(2)).
-pub(crate) fn security(host: &HostConfig, options: &Options, kernel: (u32, u32)) -> Result<Security> {
+pub(crate) fn security(
+    host: &HostConfig,
+    options: &Options,
+    kernel: (u32, u32),
+) -> Result<Security> {
     let capabilities = capabilities(host)?;
-    let facts = seccomp::Facts { capabilities, kernel, arch: crate::sys::seccomp::Arch::native() };
+    let facts = seccomp::Facts {
+        capabilities,
+        kernel,
+        arch: crate::sys::seccomp::Arch::native(),
+    };
     let program = match &options.seccomp {
         Profile::Unconfined => None,
         Profile::Json(json) => Some(seccomp::compile(json, facts)?),
@@ -200,7 +239,10 @@ pub(crate) fn paths(host: &HostConfig, options: &Options) -> (Vec<String>, Vec<S
         if host.privileged || options.open_paths {
             return Vec::new();
         }
-        list.iter().filter(|p| !options.is_unmasked(p)).map(|p| (*p).to_owned()).collect()
+        list.iter()
+            .filter(|p| !options.is_unmasked(p))
+            .map(|p| (*p).to_owned())
+            .collect()
     };
     let mut masked = keep(&MASKED_PATHS);
     masked.extend(options.mask.iter().filter(|p| p.starts_with('/')).cloned());
@@ -213,7 +255,11 @@ mod tests {
 
     fn host(add: &[&str], drop: &[&str]) -> HostConfig {
         let list = |l: &[&str]| l.iter().map(|s| (*s).to_owned()).collect();
-        HostConfig { cap_add: list(add), cap_drop: list(drop), ..HostConfig::default() }
+        HostConfig {
+            cap_add: list(add),
+            cap_drop: list(drop),
+            ..HostConfig::default()
+        }
     }
 
     /// Each row was asked of docker 26 (`grep CapBnd /proc/self/status`).
@@ -226,45 +272,88 @@ mod tests {
             (&["ALL"], &["ALL"], caps::ALL),
             (&["chown"], &["chown"], 0xa804_25fb),
             (&["ALL", "NET_RAW"], &["ALL"], caps::ALL),
-            (&["CAP_SYS_ADMIN"], &["mknod"], 0xa804_25fb | 1 << 21 & !(1 << 27)),
+            (
+                &["CAP_SYS_ADMIN"],
+                &["mknod"],
+                0xa804_25fb | 1 << 21 & !(1 << 27),
+            ),
         ] {
-            let want = if drop == ["mknod"] { want & !(1 << 27) } else { want };
-            assert_eq!(capabilities(&host(add, drop)).unwrap(), want, "+{add:?} -{drop:?}");
+            let want = if drop == ["mknod"] {
+                want & !(1 << 27)
+            } else {
+                want
+            };
+            assert_eq!(
+                capabilities(&host(add, drop)).unwrap(),
+                want,
+                "+{add:?} -{drop:?}"
+            );
         }
         let docker = "AUDIT_WRITE CHOWN DAC_OVERRIDE FOWNER FSETID KILL MKNOD NET_BIND_SERVICE NET_RAW SETFCAP SETGID \
                       SETPCAP SETUID SYS_CHROOT";
-        let set = docker.split_whitespace().fold(0, |s, n| s | 1 << caps::number(n).unwrap());
+        let set = docker
+            .split_whitespace()
+            .fold(0, |s, n| s | 1 << caps::number(n).unwrap());
         assert_eq!(set, DEFAULT_CAPABILITIES);
-        let privileged = HostConfig { privileged: true, ..host(&[], &["ALL"]) };
+        let privileged = HostConfig {
+            privileged: true,
+            ..host(&[], &["ALL"])
+        };
         assert_eq!(capabilities(&privileged).unwrap(), caps::ALL);
     }
 
     #[test]
     fn unknown_capabilities_are_refused_in_dockers_words() {
         let e = capabilities(&host(&["FOO"], &[])).unwrap_err();
-        assert_eq!(e.to_string(), "invalid CapAdd: unknown capability: \"CAP_FOO\"");
+        assert_eq!(
+            e.to_string(),
+            "invalid CapAdd: unknown capability: \"CAP_FOO\""
+        );
         let e = capabilities(&host(&[], &["foo"])).unwrap_err();
-        assert_eq!(e.to_string(), "invalid CapDrop: unknown capability: \"CAP_FOO\"");
+        assert_eq!(
+            e.to_string(),
+            "invalid CapDrop: unknown capability: \"CAP_FOO\""
+        );
     }
 
     #[test]
     fn security_options_are_read_or_refused_as_docker_does() {
         let read = |o: &str| options(&[o.to_owned()]);
-        assert_eq!(read("seccomp=unconfined").unwrap().seccomp, Profile::Unconfined);
-        assert_eq!(read("seccomp:unconfined").unwrap().seccomp, Profile::Unconfined);
+        assert_eq!(
+            read("seccomp=unconfined").unwrap().seccomp,
+            Profile::Unconfined
+        );
+        assert_eq!(
+            read("seccomp:unconfined").unwrap().seccomp,
+            Profile::Unconfined
+        );
         assert_eq!(read("seccomp=builtin").unwrap().seccomp, Profile::Builtin);
         assert!(read("no-new-privileges").unwrap().no_new_privileges);
         assert!(read("no-new-privileges:true").unwrap().no_new_privileges);
         assert!(!read("no-new-privileges=false").unwrap().no_new_privileges);
-        for fine in ["label=disable", "apparmor=unconfined", "label=type:x_t", "disable"] {
+        for fine in [
+            "label=disable",
+            "apparmor=unconfined",
+            "label=type:x_t",
+            "disable",
+        ] {
             assert_eq!(read(fine).unwrap(), Options::default(), "{fine}");
         }
         for (bad, text) in [
             ("foo", "Invalid --security-opt: \"foo\""),
             ("foo=bar", "invalid --security-opt 2: \"foo=bar\""),
-            ("no-new-privileges=x", "invalid --security-opt 2: \"no-new-privileges=x\""),
-            ("systempaths=foo", "invalid --security-opt 2: \"systempaths=foo\""),
-            ("seccomp=/nope", "opening seccomp profile (/nope) failed: open /nope: no such file or directory"),
+            (
+                "no-new-privileges=x",
+                "invalid --security-opt 2: \"no-new-privileges=x\"",
+            ),
+            (
+                "systempaths=foo",
+                "invalid --security-opt 2: \"systempaths=foo\"",
+            ),
+            (
+                "seccomp=/nope",
+                "opening seccomp profile (/nope) failed: open /nope: no such file or directory",
+            ),
         ] {
             assert_eq!(read(bad).unwrap_err().to_string(), text);
         }
@@ -277,17 +366,36 @@ mod tests {
         assert_eq!(with("systempaths=unconfined"), (vec![], vec![]));
         assert_eq!(with("unmask=ALL"), (vec![], vec![]));
         let (masked, readonly) = with("unmask=/proc/acpi:/proc/sys/");
-        assert!(!masked.contains(&"/proc/acpi".to_owned()) && !readonly.contains(&"/proc/sys".to_owned()));
+        assert!(
+            !masked.contains(&"/proc/acpi".to_owned())
+                && !readonly.contains(&"/proc/sys".to_owned())
+        );
         assert_eq!((masked.len(), readonly.len()), (10, 4));
         assert_eq!(with("mask=/a:/b").0[11..], ["/a", "/b"]);
-        let privileged = HostConfig { privileged: true, ..HostConfig::default() };
+        let privileged = HostConfig {
+            privileged: true,
+            ..HostConfig::default()
+        };
         assert_eq!(paths(&privileged, &Options::default()), (vec![], vec![]));
     }
 
     #[test]
     fn a_privileged_container_has_no_filter_unless_asked_for() {
-        let host = HostConfig { privileged: true, ..HostConfig::default() };
-        assert!(security(&host, &Options::default(), (6, 1)).unwrap().seccomp.is_none());
-        assert!(security(&HostConfig::default(), &Options::default(), (6, 1)).unwrap().seccomp.is_some());
+        let host = HostConfig {
+            privileged: true,
+            ..HostConfig::default()
+        };
+        assert!(
+            security(&host, &Options::default(), (6, 1))
+                .unwrap()
+                .seccomp
+                .is_none()
+        );
+        assert!(
+            security(&HostConfig::default(), &Options::default(), (6, 1))
+                .unwrap()
+                .seccomp
+                .is_some()
+        );
     }
 }

@@ -345,7 +345,10 @@ impl Row<'_> {
     }
 
     fn running_for(&self) -> String {
-        time::ago(time::parse(&self.record.created).unwrap_or_default(), self.now)
+        time::ago(
+            time::parse(&self.record.created).unwrap_or_default(),
+            self.now,
+        )
     }
 
     fn size_text(&self) -> String {

@@ -19,13 +19,19 @@ pub(crate) fn parse(text: &str) -> Option<Timestamp> {
 ///
 /// This reads the zone's file; nothing else here does.
 pub(crate) fn local(at: Timestamp) -> String {
-    at.to_zoned(TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S %z %Z").to_string()
+    at.to_zoned(TimeZone::system())
+        .strftime("%Y-%m-%d %H:%M:%S %z %Z")
+        .to_string()
 }
 
 /// Returns `{{.CreatedAt}}` of `history`: RFC 3339 with whole seconds, in the local zone.
 pub(crate) fn local_rfc3339(at: Timestamp) -> String {
     let zoned = at.to_zoned(TimeZone::system());
-    let form = if zoned.offset().is_zero() { "%Y-%m-%dT%H:%M:%SZ" } else { "%Y-%m-%dT%H:%M:%S%:z" };
+    let form = if zoned.offset().is_zero() {
+        "%Y-%m-%dT%H:%M:%SZ"
+    } else {
+        "%Y-%m-%dT%H:%M:%S%:z"
+    };
     zoned.strftime(form).to_string()
 }
 
@@ -38,27 +44,41 @@ pub(crate) fn since(from: Timestamp, now: Timestamp) -> String {
 ///
 /// Docker's API has whole seconds for the times of creation.
 pub(crate) fn ago(from: Timestamp, now: Timestamp) -> String {
-    format!("{} ago", units::human_duration(now.as_second() - from.as_second()))
+    format!(
+        "{} ago",
+        units::human_duration(now.as_second() - from.as_second())
+    )
 }
 
 /// Returns the moment that a user names: a duration before `now` (`10m`), seconds since 1970 (`1136073845.5`), or a date
 /// with or without time and zone (`2026-01-02`, `2026-01-02T15:04`, `2026-01-02T15:04:05.5Z`).
 pub(crate) fn moment(text: &str, now: Timestamp) -> Result<Timestamp> {
     let unclear = || {
-        Error::new(Kind::Usage, format!("failed to parse value as time or duration: {text:?}"))
+        Error::new(
+            Kind::Usage,
+            format!("failed to parse value as time or duration: {text:?}"),
+        )
     };
     if let Ok(nanoseconds) = units::duration(text) {
-        return now.checked_sub(jiff::SignedDuration::from_nanos(nanoseconds)).map_err(|_| unclear());
+        return now
+            .checked_sub(jiff::SignedDuration::from_nanos(nanoseconds))
+            .map_err(|_| unclear());
     }
     if let Some(at) = seconds(text).or_else(|| text.parse().ok()) {
         return Ok(at);
     }
     // a zone needs seconds in RFC 3339, but docker takes `15:04Z`
     if let Some(at) = text.strip_suffix('Z').and_then(civil) {
-        return at.to_zoned(TimeZone::UTC).map(|z| z.timestamp()).map_err(|_| unclear());
+        return at
+            .to_zoned(TimeZone::UTC)
+            .map(|z| z.timestamp())
+            .map_err(|_| unclear());
     }
     let local = civil(text).ok_or_else(unclear)?;
-    local.to_zoned(TimeZone::system()).map(|z| z.timestamp()).map_err(|_| unclear())
+    local
+        .to_zoned(TimeZone::system())
+        .map(|z| z.timestamp())
+        .map_err(|_| unclear())
 }
 
 fn seconds(text: &str) -> Option<Timestamp> {
@@ -72,7 +92,11 @@ fn seconds(text: &str) -> Option<Timestamp> {
 
 fn civil(text: &str) -> Option<DateTime> {
     let (date, time) = text.split_once('T').unwrap_or((text, "00:00"));
-    let time = if time.contains(':') { time.to_owned() } else { format!("{time}:00") };
+    let time = if time.contains(':') {
+        time.to_owned()
+    } else {
+        format!("{time}:00")
+    };
     format!("{date}T{time}").parse().ok()
 }
 
@@ -85,7 +109,10 @@ mod tests {
         assert_eq!(parse("0001-01-01T00:00:00Z"), None);
         assert_eq!(parse(""), None);
         let second = |t: &str| parse(t).map(|t| t.as_second());
-        assert_eq!(second("2026-11-24T18:12:10.069101037Z"), Some(1_795_543_930));
+        assert_eq!(
+            second("2026-11-24T18:12:10.069101037Z"),
+            Some(1_795_543_930)
+        );
     }
 
     #[test]
@@ -113,7 +140,10 @@ mod tests {
         }
         for text in ["abc", "", "2013-13-01", "1.a", "1.0000000001"] {
             let e = moment(text, now).unwrap_err().to_string();
-            assert_eq!(e, format!("failed to parse value as time or duration: {text:?}"));
+            assert_eq!(
+                e,
+                format!("failed to parse value as time or duration: {text:?}")
+            );
         }
     }
 }

@@ -10,11 +10,17 @@ const EPERM: u32 = 0x0005_0001;
 const ENOSYS: u32 = 0x0005_0026;
 
 fn facts(capabilities: u64, arch: Arch) -> Facts {
-    Facts { capabilities, kernel: (6, 1), arch }
+    Facts {
+        capabilities,
+        kernel: (6, 1),
+        arch,
+    }
 }
 
 fn with_caps(names: &[&str]) -> u64 {
-    names.iter().fold(DEFAULT_CAPABILITIES, |s, n| s | 1 << caps::number(n).unwrap())
+    names.iter().fold(DEFAULT_CAPABILITIES, |s, n| {
+        s | 1 << caps::number(n).unwrap()
+    })
 }
 
 fn sets(native: Arch) -> Vec<(Arch, u32)> {
@@ -34,9 +40,18 @@ struct Oracle<'a> {
 impl<'a> Oracle<'a> {
     fn new(profile: &'a Value, facts: Facts, arch: Arch) -> Oracle<'a> {
         let all = profile["syscalls"].as_array().unwrap();
-        let last = all.iter().flat_map(|e| list(&e["names"])).filter_map(|n| arch.number(&n)).max().unwrap();
+        let last = all
+            .iter()
+            .flat_map(|e| list(&e["names"]))
+            .filter_map(|n| arch.number(&n))
+            .max()
+            .unwrap();
         let has_cap = |c: &String| facts.capabilities >> caps::number(c).unwrap() & 1 == 1;
-        let go = if facts.arch == Arch::X86_64 { "amd64" } else { "arm64" };
+        let go = if facts.arch == Arch::X86_64 {
+            "amd64"
+        } else {
+            "arm64"
+        };
         let is_wanted = |e: &&Value| {
             let (inc, exc) = (&e["includes"], &e["excludes"]);
             list(&inc["caps"]).iter().all(has_cap)
@@ -45,13 +60,24 @@ impl<'a> Oracle<'a> {
         };
         let mut entries: Vec<&Value> = all.iter().filter(is_wanted).collect();
         entries.sort_by_key(|e| e["args"].is_null());
-        Oracle { entries, arch, last }
+        Oracle {
+            entries,
+            arch,
+            last,
+        }
     }
 
     fn verdicts(&self, nr: u32) -> Vec<u32> {
-        let names: Vec<&str> =
-            TABLE.iter().map(|r| r.0).filter(|n| self.arch.number(n) == Some(nr)).collect();
-        let has_name = |e: &&&Value| list(&e["names"]).iter().any(|n| names.contains(&n.as_str()));
+        let names: Vec<&str> = TABLE
+            .iter()
+            .map(|r| r.0)
+            .filter(|n| self.arch.number(n) == Some(nr))
+            .collect();
+        let has_name = |e: &&&Value| {
+            list(&e["names"])
+                .iter()
+                .any(|n| names.contains(&n.as_str()))
+        };
         let mine: Vec<&Value> = self.entries.iter().filter(has_name).copied().collect();
         let one = |args| match mine.iter().find(|e| self.holds(e, args)) {
             _ if nr > self.last => ENOSYS,
@@ -78,7 +104,11 @@ impl<'a> Oracle<'a> {
 }
 
 fn list(v: &Value) -> Vec<String> {
-    v.as_array().into_iter().flatten().map(|x| x.as_str().unwrap().to_owned()).collect()
+    v.as_array()
+        .into_iter()
+        .flatten()
+        .map(|x| x.as_str().unwrap().to_owned())
+        .collect()
 }
 
 /// Arguments that fall on both sides of each test in the profile.
@@ -110,14 +140,28 @@ fn the_program_says_what_the_profile_says_for_every_call() {
         ] {
             let facts = facts(caps, native);
             let program = compile(DEFAULT, facts).unwrap();
-            assert!(program.len() / 8 < 1500, "{} instructions", program.len() / 8);
+            assert!(
+                program.len() / 8 < 1500,
+                "{} instructions",
+                program.len() / 8
+            );
             for (arch, bit) in sets(native) {
-                let private = if arch == Arch::Arm { 983_040..983_050 } else { 0..0 };
+                let private = if arch == Arch::Arm {
+                    983_040..983_050
+                } else {
+                    0..0
+                };
                 let oracle = Oracle::new(&profile, facts, arch);
                 for nr in (0..700).chain(private) {
-                    let got: Vec<u32> =
-                        ARGUMENTS.into_iter().map(|args| run(&program, arch, nr | bit, args)).collect();
-                    assert_eq!(got, oracle.verdicts(nr | bit), "{arch:?} {nr} caps {caps:x}");
+                    let got: Vec<u32> = ARGUMENTS
+                        .into_iter()
+                        .map(|args| run(&program, arch, nr | bit, args))
+                        .collect();
+                    assert_eq!(
+                        got,
+                        oracle.verdicts(nr | bit),
+                        "{arch:?} {nr} caps {caps:x}"
+                    );
                 }
             }
         }
@@ -133,8 +177,16 @@ fn the_programs_compiled_ahead_are_those_of_the_profile() {
         if std::env::var_os("CORACLE_BLESS").is_some() {
             fs_err::write(&path, &fresh).unwrap();
         }
-        assert_eq!(fs_err::read(&path).unwrap(), fresh, "{path} is old: run with CORACLE_BLESS=1");
-        assert!(fresh.len() / 8 < 700, "{name}: {} instructions", fresh.len() / 8);
+        assert_eq!(
+            fs_err::read(&path).unwrap(),
+            fresh,
+            "{path} is old: run with CORACLE_BLESS=1"
+        );
+        assert!(
+            fresh.len() / 8 < 700,
+            "{name}: {} instructions",
+            fresh.len() / 8
+        );
     }
 }
 
@@ -177,7 +229,12 @@ fn some_calls_by_name_get_dockers_answers() {
         (0, x, "chroot", 0, EPERM),
     ] {
         let program = default(facts(caps, x)).unwrap();
-        let got = run(&program, arch, arch.number(name).unwrap(), [first, 0, 0, 0, 0, 0]);
+        let got = run(
+            &program,
+            arch,
+            arch.number(name).unwrap(),
+            [first, 0, 0, 0, 0, 0],
+        );
         assert_eq!(got, want, "{name}({first:#x}) with {caps:x}");
     }
 }
@@ -204,15 +261,25 @@ fn a_profile_of_ones_own_may_allow_by_default_and_use_every_action() {
         ("mseal", 0, ALLOW),
     ] {
         let nr = Arch::X86_64.number(name).unwrap();
-        assert_eq!(run(&program, Arch::X86_64, nr, [0, second, 0, 0, 0, 0]), want, "{name}");
+        assert_eq!(
+            run(&program, Arch::X86_64, nr, [0, second, 0, 0, 0, 0]),
+            want,
+            "{name}"
+        );
     }
 }
 
 #[test]
 fn a_wrong_profile_is_refused_in_one_sentence() {
     for (json, want) in [
-        ("{", "Decoding seccomp profile failed: EOF while parsing an object at line 1 column 1"),
-        (r#"{"defaultAction": "SCMP_ACT_FOO"}"#, "string SCMP_ACT_FOO is not a valid action for seccomp"),
+        (
+            "{",
+            "Decoding seccomp profile failed: EOF while parsing an object at line 1 column 1",
+        ),
+        (
+            r#"{"defaultAction": "SCMP_ACT_FOO"}"#,
+            "string SCMP_ACT_FOO is not a valid action for seccomp",
+        ),
         (
             r#"{"defaultAction": "SCMP_ACT_ALLOW", "architectures": ["SCMP_ARCH_X86"],
                "archMap": [{"architecture": "SCMP_ARCH_X86_64"}]}"#,
@@ -224,6 +291,11 @@ fn a_wrong_profile_is_refused_in_one_sentence() {
             "a seccomp rule compares argument 6 of a system call: they are numbered 0 to 5",
         ),
     ] {
-        assert_eq!(compile(json, facts(0, Arch::X86_64)).unwrap_err().to_string(), want);
+        assert_eq!(
+            compile(json, facts(0, Arch::X86_64))
+                .unwrap_err()
+                .to_string(),
+            want
+        );
     }
 }
