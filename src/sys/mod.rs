@@ -3,6 +3,7 @@
 //! The only room where `unsafe` is allowed; every block has a SAFETY line that names its invariant, and everything
 //! leaves this room as `OwnedFd`, `BorrowedFd`, `CStr` and plain enums. A failed call carries its arguments.
 
+pub(crate) mod caps;
 pub(crate) mod copy;
 mod error;
 pub(crate) mod fd;
@@ -11,9 +12,11 @@ pub mod lock;
 pub(crate) mod mount;
 pub(crate) mod process;
 pub mod random;
+pub(crate) mod seccomp;
 pub(crate) mod socket;
 pub(crate) mod spawn;
 mod stub;
+pub(crate) mod syscalls;
 pub mod thread;
 pub(crate) mod tty;
 
