@@ -54,7 +54,10 @@ pub(crate) fn number(name: &str) -> Option<u32> {
         Some(p) if p.eq_ignore_ascii_case("CAP_") => &name[4..],
         _ => name,
     };
-    NAMES.iter().position(|n| n.eq_ignore_ascii_case(short)).map(|i| i as u32)
+    NAMES
+        .iter()
+        .position(|n| n.eq_ignore_ascii_case(short))
+        .map(|i| i as u32)
 }
 
 /// Returns the full name (`CAP_CHOWN`) of a number; `None` beyond the known.
@@ -64,7 +67,10 @@ pub(crate) fn name(number: u32) -> Option<String> {
 
 /// Returns the full names of a set, the lowest number first.
 pub(crate) fn names(set: u64) -> Vec<String> {
-    (0..NAMES.len() as u32).filter(|n| set & (1 << n) != 0).filter_map(name).collect()
+    (0..NAMES.len() as u32)
+        .filter(|n| set & (1 << n) != 0)
+        .filter_map(name)
+        .collect()
 }
 
 #[cfg(test)]
@@ -90,7 +96,9 @@ mod tests {
     #[test]
     fn a_set_is_listed_and_read_back() {
         let set = 0xa804_25fb;
-        let back = names(set).iter().fold(0, |s, n| s | 1 << number(n).unwrap());
+        let back = names(set)
+            .iter()
+            .fold(0, |s, n| s | 1 << number(n).unwrap());
         assert_eq!(back, set);
         assert_eq!(names(ALL).len(), 41);
     }

@@ -71,7 +71,11 @@ const X32_BIT: u32 = 0x4000_0000;
 impl Arch {
     /// Returns that of this program.
     pub(crate) const fn native() -> Arch {
-        if cfg!(target_arch = "aarch64") { Arch::Aarch64 } else { Arch::X86_64 }
+        if cfg!(target_arch = "aarch64") {
+            Arch::Aarch64
+        } else {
+            Arch::X86_64
+        }
     }
 
     /// Returns what seccomp_data's `arch` holds (include/uapi/linux/audit.h).
@@ -184,7 +188,12 @@ const ARGS: u32 = 16;
 pub(crate) const MAX_INSTRUCTIONS: usize = 4096;
 
 fn insn(code: u16, k: u32) -> Insn {
-    Insn { code, jt: 0, jf: 0, k }
+    Insn {
+        code,
+        jt: 0,
+        jf: 0,
+        k,
+    }
 }
 
 fn ret(action: Action) -> Insn {
@@ -220,8 +229,21 @@ fn section(set: &Answers, sets: &[Answers]) -> Vec<Insn> {
 /// `body` when the test holds, else on behind it. `body` must end in returns.
 fn branch(code: u16, k: u32, body: Vec<Insn>) -> Vec<Insn> {
     let mut out = match u8::try_from(body.len()) {
-        Ok(far) => vec![Insn { code, jt: 0, jf: far, k }],
-        Err(_) => vec![Insn { code, jt: 1, jf: 0, k }, insn(JA, body.len() as u32)],
+        Ok(far) => vec![Insn {
+            code,
+            jt: 0,
+            jf: far,
+            k,
+        }],
+        Err(_) => vec![
+            Insn {
+                code,
+                jt: 1,
+                jf: 0,
+                k,
+            },
+            insn(JA, body.len() as u32),
+        ],
     };
     out.extend(body);
     out
@@ -275,8 +297,21 @@ fn tree(ranges: &[Range], set: &Answers) -> Vec<Insn> {
     let (low, high) = ranges.split_at(ranges.len() / 2);
     let low = tree(low, set);
     let mut out = match u8::try_from(low.len()) {
-        Ok(far) => vec![Insn { code: JGE, jt: far, jf: 0, k: high[0].0 }],
-        Err(_) => vec![Insn { code: JGE, jt: 0, jf: 1, k: high[0].0 }, insn(JA, low.len() as u32)],
+        Ok(far) => vec![Insn {
+            code: JGE,
+            jt: far,
+            jf: 0,
+            k: high[0].0,
+        }],
+        Err(_) => vec![
+            Insn {
+                code: JGE,
+                jt: 0,
+                jf: 1,
+                k: high[0].0,
+            },
+            insn(JA, low.len() as u32),
+        ],
     };
     out.extend(low);
     out.extend(tree(high, set));
@@ -309,7 +344,17 @@ fn compare(argument: u8, test: Test, wide: bool, body: Vec<Insn>) -> Vec<Insn> {
     let n = body.len() as u8;
     let jump = |code, k, jt, jf| Insn { code, jt, jf, k };
     let mut out = match test {
-        Test::Eq(v) => return compare(argument, Test::Masked { mask: u64::MAX, value: v }, wide, body),
+        Test::Eq(v) => {
+            return compare(
+                argument,
+                Test::Masked {
+                    mask: u64::MAX,
+                    value: v,
+                },
+                wide,
+                body,
+            );
+        }
         Test::Masked { mask, value } => {
             let ((ml, mh), (vl, vh)) = (split(mask), split(value));
             let mut lows = vec![low];
@@ -347,15 +392,30 @@ fn compare(argument: u8, test: Test, wide: bool, body: Vec<Insn>) -> Vec<Insn> {
 fn more(code: u16, v: u64, wanted: bool, wide: bool, [low, high]: [Insn; 2], n: u8) -> Vec<Insn> {
     let (vl, vh) = (v as u32, (v >> 32) as u32);
     let (yes, no) = if wanted { (0, n) } else { (n, 0) };
-    let last = Insn { code, jt: yes, jf: no, k: vl };
+    let last = Insn {
+        code,
+        jt: yes,
+        jf: no,
+        k: vl,
+    };
     if !wide {
         return vec![low, last];
     }
     // high > vh: more; high == vh: the low word decides; else: not more
     vec![
         high,
-        Insn { code: JGT, jt: yes + 3, jf: 0, k: vh },
-        Insn { code: JEQ, jt: 0, jf: no + 2, k: vh },
+        Insn {
+            code: JGT,
+            jt: yes + 3,
+            jf: 0,
+            k: vh,
+        },
+        Insn {
+            code: JEQ,
+            jt: 0,
+            jf: no + 2,
+            k: vh,
+        },
         low,
         last,
     ]
@@ -392,7 +452,10 @@ pub(crate) fn load(program: &[u8], listen: Listen) -> Result<Option<OwnedFd>, Er
         Listen::Killable => NEW_LISTENER | WAIT_KILLABLE_RECV,
     };
     let len = u16::try_from(program.len() / 8).map_err(|_| Errno::EINVAL)?;
-    let filter = libc::sock_fprog { len, filter: program.as_ptr().cast_mut().cast() };
+    let filter = libc::sock_fprog {
+        len,
+        filter: program.as_ptr().cast_mut().cast(),
+    };
     // SAFETY: the kernel copies len * 8 bytes from filter, all of them inside `program`, and needs no alignment.
     let r = unsafe { libc::syscall(libc::SYS_seccomp, SET_MODE_FILTER, flags, &raw const filter) };
     match (Errno::result(r)?, listen) {

@@ -25,7 +25,17 @@ fn holds(test: Test, value: u64) -> bool {
 
 #[test]
 fn every_test_of_an_argument_sees_all_64_bits() {
-    let edge = [0, 1, 5, 0xffff_fffe, 0xffff_ffff, 1 << 32, (1 << 32) + 5, 5 << 32, u64::MAX];
+    let edge = [
+        0,
+        1,
+        5,
+        0xffff_fffe,
+        0xffff_ffff,
+        1 << 32,
+        (1 << 32) + 5,
+        5 << 32,
+        u64::MAX,
+    ];
     for &v in &edge {
         for test in [
             Test::Eq(v),
@@ -34,15 +44,31 @@ fn every_test_of_an_argument_sees_all_64_bits() {
             Test::Le(v),
             Test::Gt(v),
             Test::Ge(v),
-            Test::Masked { mask: 0x7e02_0000, value: 0 },
-            Test::Masked { mask: 0xff00_0000_0000_00ff, value: 5 },
-            Test::Masked { mask: 0xffff_ffff, value: 5 },
+            Test::Masked {
+                mask: 0x7e02_0000,
+                value: 0,
+            },
+            Test::Masked {
+                mask: 0xff00_0000_0000_00ff,
+                value: 5,
+            },
+            Test::Masked {
+                mask: 0xffff_ffff,
+                value: 5,
+            },
         ] {
-            let rule = Rule { when: vec![(3, test)], action: Action::Allow };
+            let rule = Rule {
+                when: vec![(3, test)],
+                action: Action::Allow,
+            };
             let program = assemble(&[answers(Arch::X86_64, vec![(7, vec![rule])])]).unwrap();
             for &value in &edge {
                 let got = run(&program, Arch::X86_64, 7, [9, 9, 9, value, 9, 9]);
-                let want = if holds(test, value) { Action::Allow } else { Action::Errno(1) };
+                let want = if holds(test, value) {
+                    Action::Allow
+                } else {
+                    Action::Errno(1)
+                };
                 assert_eq!(got, want.code(), "{test:?} of {value:#x}");
             }
         }
@@ -52,10 +78,22 @@ fn every_test_of_an_argument_sees_all_64_bits() {
 #[test]
 fn all_tests_of_a_rule_must_hold_and_the_first_rule_that_holds_answers() {
     let rules = vec![
-        Rule { when: vec![(0, Test::Gt(10)), (1, Test::Ne(3)), (2, Test::Le(7))], action: Action::Trap },
-        Rule { when: vec![(0, Test::Eq(1))], action: Action::Log },
-        Rule { when: vec![], action: Action::Trace(9) },
-        Rule { when: vec![(0, Test::Eq(2))], action: Action::KillProcess },
+        Rule {
+            when: vec![(0, Test::Gt(10)), (1, Test::Ne(3)), (2, Test::Le(7))],
+            action: Action::Trap,
+        },
+        Rule {
+            when: vec![(0, Test::Eq(1))],
+            action: Action::Log,
+        },
+        Rule {
+            when: vec![],
+            action: Action::Trace(9),
+        },
+        Rule {
+            when: vec![(0, Test::Eq(2))],
+            action: Action::KillProcess,
+        },
     ];
     let program = assemble(&[answers(Arch::Aarch64, vec![(0, rules)])]).unwrap();
     for (args, want) in [
@@ -65,25 +103,54 @@ fn all_tests_of_a_rule_must_hold_and_the_first_rule_that_holds_answers() {
         ([1, 4, 7], Action::Log),
         ([2, 0, 0], Action::Trace(9)),
     ] {
-        let got = run(&program, Arch::Aarch64, 0, [args[0], args[1], args[2], 0, 0, 0]);
+        let got = run(
+            &program,
+            Arch::Aarch64,
+            0,
+            [args[0], args[1], args[2], 0, 0, 0],
+        );
         assert_eq!(got, want.code(), "{args:?}");
     }
 }
 
 #[test]
 fn a_32_bit_set_does_not_look_at_the_upper_half() {
-    let rule = Rule { when: vec![(0, Test::Eq(5))], action: Action::Allow };
+    let rule = Rule {
+        when: vec![(0, Test::Eq(5))],
+        action: Action::Allow,
+    };
     let program = assemble(&[answers(Arch::I386, vec![(1, vec![rule])])]).unwrap();
-    assert_eq!(run(&program, Arch::I386, 1, [5, 0, 0, 0, 0, 0]), Action::Allow.code());
-    assert_eq!(run(&program, Arch::I386, 1, [6, 0, 0, 0, 0, 0]), Action::Errno(1).code());
+    assert_eq!(
+        run(&program, Arch::I386, 1, [5, 0, 0, 0, 0, 0]),
+        Action::Allow.code()
+    );
+    assert_eq!(
+        run(&program, Arch::I386, 1, [6, 0, 0, 0, 0, 0]),
+        Action::Errno(1).code()
+    );
 }
 
 #[test]
 fn far_jumps_reach_over_a_large_tree() {
-    let odd = |n: u32| (n, vec![Rule { when: vec![], action: Action::Allow }]);
+    let odd = |n: u32| {
+        (
+            n,
+            vec![Rule {
+                when: vec![],
+                action: Action::Allow,
+            }],
+        )
+    };
     let rules: Vec<_> = (0..500).filter(|n| n % 2 == 1).map(odd).collect();
-    let x32: Vec<_> = (0..500).filter(|n| n % 2 == 1).map(|n| odd(n | X32_BIT)).collect();
-    let mut sets = vec![answers(Arch::X86_64, rules.clone()), answers(Arch::I386, rules), answers(Arch::X32, x32)];
+    let x32: Vec<_> = (0..500)
+        .filter(|n| n % 2 == 1)
+        .map(|n| odd(n | X32_BIT))
+        .collect();
+    let mut sets = vec![
+        answers(Arch::X86_64, rules.clone()),
+        answers(Arch::I386, rules),
+        answers(Arch::X32, x32),
+    ];
     sets[2].last |= X32_BIT;
     let program = assemble(&sets).unwrap();
     for nr in 0..600 {
@@ -93,10 +160,17 @@ fn far_jumps_reach_over_a_large_tree() {
             _ => Action::Errno(1),
         };
         for (arch, bit) in [(Arch::X86_64, 0), (Arch::I386, 0), (Arch::X32, X32_BIT)] {
-            assert_eq!(run(&program, arch, nr | bit, [0; 6]), want.code(), "{arch:?} {nr}");
+            assert_eq!(
+                run(&program, arch, nr | bit, [0; 6]),
+                want.code(),
+                "{arch:?} {nr}"
+            );
         }
     }
-    assert_eq!(run(&program, Arch::Arm, 1, [0; 6]), Action::KillThread.code());
+    assert_eq!(
+        run(&program, Arch::Arm, 1, [0; 6]),
+        Action::KillThread.code()
+    );
 }
 
 #[test]
@@ -117,7 +191,10 @@ fn numbers_are_known_by_name() {
 
 #[test]
 fn the_kernel_takes_a_program_and_obeys_it() {
-    let deny = Rule { when: vec![(0, Test::Eq(0))], action: Action::Errno(77) };
+    let deny = Rule {
+        when: vec![(0, Test::Eq(0))],
+        action: Action::Errno(77),
+    };
     let nr = Arch::native().number("getpriority").unwrap();
     let mut set = answers(Arch::native(), vec![(nr, vec![deny])]);
     (set.otherwise, set.newer) = (Action::Allow, Action::Allow);
@@ -129,7 +206,11 @@ fn the_kernel_takes_a_program_and_obeys_it() {
         // SAFETY: plain calls with numbers for arguments.
         unsafe {
             let denied = libc::syscall(libc::SYS_getpriority, 0, 0);
-            (denied, Errno::last_raw(), libc::syscall(libc::SYS_getpriority, 1, 0))
+            (
+                denied,
+                Errno::last_raw(),
+                libc::syscall(libc::SYS_getpriority, 1, 0),
+            )
         }
     })
     .join()
