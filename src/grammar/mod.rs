@@ -2,6 +2,11 @@
 
 pub mod csv;
 pub mod env;
+pub mod filter;
 pub mod mount;
+pub mod name;
+pub mod platform;
+pub mod port;
 pub mod reference;
 pub mod units;
+pub mod user;
