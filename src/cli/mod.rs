@@ -19,10 +19,11 @@ mod help;
 mod session;
 mod usage;
 
+mod doctor;
 mod version;
 
 /// Every command. The order is that of the help.
-static COMMANDS: &[&Verb] = &[&version::VERB];
+static COMMANDS: &[&Verb] = &[&version::VERB, &doctor::VERB];
 
 /// One command.
 pub(crate) struct Verb {
