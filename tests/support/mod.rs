@@ -3,7 +3,7 @@
 //!
 //! Everything has a time limit; a sandbox removes what it made and fails its test when a process of ours is left.
 
-#![allow(dead_code)] // every test binary uses another part of it
+#![allow(dead_code, unreachable_pub)] // every test binary uses another part of it
 
 pub mod image;
 pub mod pty;
