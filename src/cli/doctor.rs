@@ -14,7 +14,12 @@ pub(super) const VERB: Verb = Verb {
     aliases: &[&["system", "doctor"]],
     about: "Show what this host allows and what could be better",
     args: |command: Command| {
-        command.arg(args::opt("format", 'f', "string", "Format the output: \"table\" or \"json\""))
+        command.arg(args::opt(
+            "format",
+            'f',
+            "string",
+            "Format the output: \"table\" or \"json\"",
+        ))
     },
     run,
 };
@@ -23,12 +28,18 @@ pub(super) const VERB: Verb = Verb {
 fn run(matches: &ArgMatches, session: &mut Session) -> Result<u8> {
     let format = args::value(matches, "format").unwrap_or("table");
     if !matches!(format, "table" | "json") {
-        return Err(Error::new(Kind::Usage, format!("unknown format `{format}`")).hint("use table or json"));
+        return Err(
+            Error::new(Kind::Usage, format!("unknown format `{format}`")).hint("use table or json"),
+        );
     }
     let facts = facts::gather(session.paths()?, session.storage_driver.as_deref());
     let checks = doctor::examine(&facts);
     let verdict = doctor::verdict(&checks);
-    out::text(if format == "json" { as_json(&facts, &checks, verdict) } else { as_table(&facts, &checks, verdict) })?;
+    out::text(if format == "json" {
+        as_json(&facts, &checks, verdict)
+    } else {
+        as_table(&facts, &checks, verdict)
+    })?;
     Ok(u8::from(verdict == State::Missing))
 }
 
@@ -55,9 +66,18 @@ fn as_table(facts: &Facts, checks: &[Check], verdict: State) -> String {
         facts.kernel,
         facts.machine
     );
-    let width = checks.iter().map(|check| check.name.len()).max().unwrap_or(0);
+    let width = checks
+        .iter()
+        .map(|check| check.name.len())
+        .max()
+        .unwrap_or(0);
     for check in checks {
-        text += &format!("{:<9} {:<width$}  {}\n", check.state.word(), check.name, check.found);
+        text += &format!(
+            "{:<9} {:<width$}  {}\n",
+            check.state.word(),
+            check.name,
+            check.found
+        );
         let indent = " ".repeat(9 + 1 + width + 2);
         if !check.does.is_empty() {
             text += &format!("{indent}so: {}\n", check.does);

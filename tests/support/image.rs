@@ -10,7 +10,10 @@ use sha2::{Digest, Sha256};
 /// `sha256:...` of some bytes.
 pub fn digest(bytes: &[u8]) -> String {
     let sum = Sha256::digest(bytes);
-    format!("sha256:{}", sum.iter().map(|b| format!("{b:02x}")).collect::<String>())
+    format!(
+        "sha256:{}",
+        sum.iter().map(|b| format!("{b:02x}")).collect::<String>()
+    )
 }
 
 /// A layer: its tar, and the same compressed.
@@ -26,7 +29,10 @@ impl Layer {
     pub fn from_tar(tar: &[u8]) -> Layer {
         let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
         gzip.write_all(tar).unwrap();
-        Layer { diff_id: digest(tar), blob: gzip.finish().unwrap() }
+        Layer {
+            diff_id: digest(tar),
+            blob: gzip.finish().unwrap(),
+        }
     }
 }
 
@@ -52,7 +58,13 @@ impl Tar {
     }
 
     /// Adds a file of another owner's.
-    pub fn owned(mut self, path: &str, mode: u32, owner: (u64, u64), content: impl AsRef<[u8]>) -> Tar {
+    pub fn owned(
+        mut self,
+        path: &str,
+        mode: u32,
+        owner: (u64, u64),
+        content: impl AsRef<[u8]>,
+    ) -> Tar {
         self.add(tar::EntryType::Regular, path, mode, owner, content.as_ref());
         self
     }
@@ -67,7 +79,14 @@ impl Tar {
         self
     }
 
-    fn add(&mut self, kind: tar::EntryType, path: &str, mode: u32, owner: (u64, u64), content: &[u8]) {
+    fn add(
+        &mut self,
+        kind: tar::EntryType,
+        path: &str,
+        mode: u32,
+        owner: (u64, u64),
+        content: &[u8],
+    ) {
         let mut header = tar::Header::new_gnu();
         header.set_entry_type(kind);
         header.set_mode(mode);
@@ -86,7 +105,9 @@ impl Tar {
 
 /// A root of busybox: every applet, the usual files, root and nobody. `None` without a static busybox on this machine.
 pub fn busybox_root() -> Option<Vec<u8>> {
-    let program = ["/bin/busybox", "/usr/bin/busybox"].into_iter().find(|p| Path::new(p).exists())?;
+    let program = ["/bin/busybox", "/usr/bin/busybox"]
+        .into_iter()
+        .find(|p| Path::new(p).exists())?;
     let applets = Command::new(program).arg("--list").output().ok()?;
     let applets = String::from_utf8(applets.stdout).ok()?;
     let mut tar = Tar::default();
@@ -107,8 +128,16 @@ pub fn busybox_root() -> Option<Vec<u8>> {
     }
     tar = tar
         .file("bin/busybox", 0o755, std::fs::read(program).ok()?)
-        .file("etc/passwd", 0o644, "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534::/home:/bin/false\n")
-        .file("etc/group", 0o644, "root:x:0:\nusers:x:100:\nnogroup:x:65534:\n");
+        .file(
+            "etc/passwd",
+            0o644,
+            "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534::/home:/bin/false\n",
+        )
+        .file(
+            "etc/group",
+            0o644,
+            "root:x:0:\nusers:x:100:\nnogroup:x:65534:\n",
+        );
     for applet in applets.lines().filter(|a| *a != "busybox") {
         tar = tar.link(&format!("bin/{applet}"), "busybox");
     }

@@ -30,7 +30,11 @@ impl Sandbox {
     /// Makes an empty one.
     pub fn new() -> Sandbox {
         // not in /tmp: a tmpfs there may lack user attributes, and the store belongs on a disk
-        let name = format!("ct-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+        let name = format!(
+            "ct-{}-{}",
+            std::process::id(),
+            NEXT.fetch_add(1, Ordering::Relaxed)
+        );
         let root = Path::new("/var/tmp").join(name);
         force_remove(&root);
         for folder in ["home", "run", "work"] {
@@ -76,7 +80,12 @@ impl Sandbox {
         S: AsRef<OsStr>,
     {
         let args = args.into_iter().map(|a| a.as_ref().to_owned()).collect();
-        Coracle { command: self.command(program()), args, stdin: Vec::new(), limit: LIMIT }
+        Coracle {
+            command: self.command(program()),
+            args,
+            stdin: Vec::new(),
+            limit: LIMIT,
+        }
     }
 
     /// Returns a command of any program in this world.
@@ -93,7 +102,10 @@ impl Sandbox {
         vec![
             ("HOME", self.home().into()),
             ("XDG_RUNTIME_DIR", self.root.join("run").into()),
-            ("PATH", "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin".into()),
+            (
+                "PATH",
+                "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin".into(),
+            ),
             ("LANG", "C.UTF-8".into()),
             ("TERM", "xterm".into()),
             ("RUST_BACKTRACE", "1".into()),
@@ -106,7 +118,13 @@ impl Sandbox {
         let mark = format!("CORACLE_TEST_MARK={}", self.root.display());
         let mut found = Vec::new();
         for entry in std::fs::read_dir("/proc").unwrap().flatten() {
-            let Some(pid) = entry.file_name().to_str().and_then(|n| n.parse::<u32>().ok()) else { continue };
+            let Some(pid) = entry
+                .file_name()
+                .to_str()
+                .and_then(|n| n.parse::<u32>().ok())
+            else {
+                continue;
+            };
             if pid == std::process::id() {
                 continue;
             }
@@ -116,7 +134,10 @@ impl Sandbox {
             if marked || links_into(&proc.join("fd"), &self.root) {
                 let line = std::fs::read(proc.join("cmdline")).unwrap_or_default();
                 // a zombie has neither; what is found here lives
-                found.push(format!("{pid} {}", String::from_utf8_lossy(&line).replace('\0', " ")));
+                found.push(format!(
+                    "{pid} {}",
+                    String::from_utf8_lossy(&line).replace('\0', " ")
+                ));
             }
         }
         found
@@ -156,7 +177,9 @@ impl Drop for Sandbox {
                 force_remove(&self.root);
             }
             if !std::thread::panicking() {
-                removed.unwrap_or_else(|e| panic!("rm -rf of {} does not work: {e}", self.root.display()));
+                removed.unwrap_or_else(|e| {
+                    panic!("rm -rf of {} does not work: {e}", self.root.display())
+                });
             }
         }
         if !std::thread::panicking() {
@@ -166,14 +189,23 @@ impl Drop for Sandbox {
 }
 
 fn links_into(fds: &Path, root: &Path) -> bool {
-    let Ok(entries) = std::fs::read_dir(fds) else { return false };
-    entries.flatten().any(|e| std::fs::read_link(e.path()).is_ok_and(|target| target.starts_with(root)))
+    let Ok(entries) = std::fs::read_dir(fds) else {
+        return false;
+    };
+    entries
+        .flatten()
+        .any(|e| std::fs::read_link(e.path()).is_ok_and(|target| target.starts_with(root)))
 }
 
 /// Removes a tree whatever modes are in it.
 fn force_remove(root: &Path) {
     if root.exists() {
-        Command::new("chmod").args(["-R", "u+rwX"]).arg(root).stderr(Stdio::null()).status().ok();
+        Command::new("chmod")
+            .args(["-R", "u+rwX"])
+            .arg(root)
+            .stderr(Stdio::null())
+            .status()
+            .ok();
         std::fs::remove_dir_all(root).ok();
     }
 }
@@ -243,13 +275,21 @@ impl Coracle {
     /// Starts it with pipes, for tests that do something meanwhile.
     pub fn spawn(mut self) -> Child {
         self.command.args(&self.args);
-        self.command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        self.command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
         self.command.spawn().unwrap()
     }
 
     /// Runs it, whatever it says.
     pub fn output(self) -> Output {
-        let what = self.args.iter().map(|a| a.to_string_lossy()).collect::<Vec<_>>().join(" ");
+        let what = self
+            .args
+            .iter()
+            .map(|a| a.to_string_lossy())
+            .collect::<Vec<_>>()
+            .join(" ");
         let (limit, input) = (self.limit, self.stdin.clone());
         finish(self.spawn(), input, limit, what)
     }
@@ -291,7 +331,9 @@ pub fn finish(mut child: Child, input: Vec<u8>, limit: Duration, what: String) -
     let code = loop {
         if let Some(status) = child.try_wait().unwrap() {
             use std::os::unix::process::ExitStatusExt;
-            break status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or(0));
+            break status
+                .code()
+                .unwrap_or_else(|| 128 + status.signal().unwrap_or(0));
         }
         if Instant::now() > end {
             child.kill().ok();
@@ -301,10 +343,19 @@ pub fn finish(mut child: Child, input: Vec<u8>, limit: Duration, what: String) -
         std::thread::sleep(Duration::from_millis(2));
     };
     // a process left behind may hold a pipe: what has come until shortly after the end counts
-    let stdout = stdout.recv_timeout(Duration::from_secs(5)).unwrap_or_else(|_| "(stdout is held open)".to_owned());
-    let stderr = stderr.recv_timeout(Duration::from_secs(5)).unwrap_or_else(|_| "(stderr is held open)".to_owned());
+    let stdout = stdout
+        .recv_timeout(Duration::from_secs(5))
+        .unwrap_or_else(|_| "(stdout is held open)".to_owned());
+    let stderr = stderr
+        .recv_timeout(Duration::from_secs(5))
+        .unwrap_or_else(|_| "(stderr is held open)".to_owned());
     drop(writer);
-    Output { code, stdout, stderr, what }
+    Output {
+        code,
+        stdout,
+        stderr,
+        what,
+    }
 }
 
 fn read_all(stream: Option<impl Read + Send + 'static>) -> std::sync::mpsc::Receiver<String> {
@@ -332,7 +383,10 @@ pub fn eventually(what: &str, mut is_true: impl FnMut() -> bool) {
 pub fn skipped(why: &str) {
     eprintln!("skipped: {why}");
     if let Some(path) = std::env::var_os("CORACLE_TEST_SKIPS") {
-        let file = std::fs::OpenOptions::new().append(true).create(true).open(path);
+        let file = std::fs::OpenOptions::new()
+            .append(true)
+            .create(true)
+            .open(path);
         if let Ok(mut file) = file {
             writeln!(file, "{why}").ok();
         }
@@ -348,7 +402,8 @@ pub fn masked(text: &str) -> String {
             word.push(c);
             continue;
         }
-        let is_id = (word.len() == 12 || word.len() == 64) && word.chars().any(|c| c.is_ascii_digit());
+        let is_id =
+            (word.len() == 12 || word.len() == 64) && word.chars().any(|c| c.is_ascii_digit());
         out.push_str(if is_id { "<id>" } else { &word });
         word.clear();
         out.push(c);
@@ -362,7 +417,9 @@ pub fn masked(text: &str) -> String {
 macro_rules! busybox {
     ($sandbox:ident, $image:ident) => {
         let Some(($sandbox, $image)) = support::Sandbox::with_busybox() else {
-            return support::skipped("no loopback registry (packages docker-registry, busybox-static)");
+            return support::skipped(
+                "no loopback registry (packages docker-registry, busybox-static)",
+            );
         };
     };
 }

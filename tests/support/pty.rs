@@ -21,12 +21,20 @@ pub struct Terminal {
 impl Terminal {
     /// Starts `coracle` with a controlling terminal of this many rows and columns.
     pub fn start(coracle: Coracle, rows: u16, columns: u16) -> Terminal {
-        let size = nix::pty::Winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
+        let size = nix::pty::Winsize {
+            ws_row: rows,
+            ws_col: columns,
+            ws_xpixel: 0,
+            ws_ypixel: 0,
+        };
         let pty = nix::pty::openpty(Some(&size), None).unwrap();
         let name = nix::unistd::ttyname(pty.slave.as_fd()).unwrap();
         // setsid --ctty makes its stdin the controlling terminal and executes the program in its own place
         let mut command = Command::new("setsid");
-        command.arg("--ctty").arg(super::program()).args(&coracle.args);
+        command
+            .arg("--ctty")
+            .arg(super::program())
+            .args(&coracle.args);
         command.env_clear();
         for (name, value) in coracle.command.get_envs() {
             if let Some(value) = value {
@@ -37,7 +45,12 @@ impl Terminal {
             command.current_dir(folder);
         }
         let side = || Stdio::from(pty.slave.try_clone().unwrap());
-        let child = command.stdin(side()).stdout(side()).stderr(side()).spawn().unwrap();
+        let child = command
+            .stdin(side())
+            .stdout(side())
+            .stderr(side())
+            .spawn()
+            .unwrap();
         let master = std::fs::File::from(pty.master);
         let seen = Arc::new(Mutex::new(Vec::new()));
         let (mut reader, sink) = (master.try_clone().unwrap(), seen.clone());
@@ -50,7 +63,13 @@ impl Terminal {
                 sink.lock().unwrap().extend_from_slice(&buffer[..n]);
             }
         });
-        Terminal { child, master, name, seen, _slave: pty.slave }
+        Terminal {
+            child,
+            master,
+            name,
+            seen,
+            _slave: pty.slave,
+        }
     }
 
     /// Types.
@@ -67,7 +86,11 @@ impl Terminal {
     pub fn expect(&self, text: &str) {
         let end = Instant::now() + Duration::from_secs(20);
         while !self.screen().contains(text) {
-            assert!(Instant::now() < end, "`{text}` does not appear in:\n{}", self.screen());
+            assert!(
+                Instant::now() < end,
+                "`{text}` does not appear in:\n{}",
+                self.screen()
+            );
             std::thread::sleep(Duration::from_millis(5));
         }
     }
@@ -86,7 +109,12 @@ impl Terminal {
 
     /// Returns the terminal's settings as `stty -g` prints them.
     pub fn settings(&self) -> String {
-        let output = Command::new("stty").arg("-F").arg(&self.name).arg("-g").output().unwrap();
+        let output = Command::new("stty")
+            .arg("-F")
+            .arg(&self.name)
+            .arg("-g")
+            .output()
+            .unwrap();
         String::from_utf8_lossy(&output.stdout).trim().to_owned()
     }
 
@@ -97,7 +125,9 @@ impl Terminal {
             if let Some(status) = self.child.try_wait().unwrap() {
                 use std::os::unix::process::ExitStatusExt;
                 std::thread::sleep(Duration::from_millis(50)); // the reader takes what is still in the terminal
-                let code = status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or(0));
+                let code = status
+                    .code()
+                    .unwrap_or_else(|| 128 + status.signal().unwrap_or(0));
                 return (code, self.screen());
             }
             if Instant::now() > end {

@@ -28,14 +28,23 @@ pub fn get() -> Option<&'static Registry> {
 
 /// Starts another one over an empty folder, for tests that break it.
 pub fn start(folder: PathBuf) -> Option<Registry> {
-    if !["/usr/bin/docker-registry", "/usr/local/bin/docker-registry"].iter().any(|p| std::path::Path::new(p).exists())
+    if !["/usr/bin/docker-registry", "/usr/local/bin/docker-registry"]
+        .iter()
+        .any(|p| std::path::Path::new(p).exists())
     {
         return None;
     }
     std::fs::create_dir_all(&folder).unwrap();
     // the port is free now; nobody else on this machine takes it within the next milliseconds
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let config = std::env::temp_dir().join(format!("coracle-registry-{}-{port}.yml", std::process::id()));
+    let port = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port();
+    let config = std::env::temp_dir().join(format!(
+        "coracle-registry-{}-{port}.yml",
+        std::process::id()
+    ));
     std::fs::write(
         &config,
         format!(
@@ -62,7 +71,10 @@ pub fn start(folder: PathBuf) -> Option<Registry> {
     let registry = Registry { port };
     let end = Instant::now() + Duration::from_secs(20);
     while TcpStream::connect(("127.0.0.1", port)).is_err() {
-        assert!(Instant::now() < end, "docker-registry does not listen on {port}");
+        assert!(
+            Instant::now() < end,
+            "docker-registry does not listen on {port}"
+        );
         std::thread::sleep(Duration::from_millis(5));
     }
     Some(registry)
@@ -85,12 +97,18 @@ impl Registry {
     /// Returns the full name of a busybox image, pushed when it is not there.
     pub fn busybox(&self) -> Option<String> {
         // the version is in the name, so that a change here makes a new one
-        self.once("busybox:1", || Some(vec![Layer::from_tar(&image::busybox_root()?)]))
+        self.once("busybox:1", || {
+            Some(vec![Layer::from_tar(&image::busybox_root()?)])
+        })
     }
 
     /// Returns the full name of a minimal Debian, pushed when it is not there; `None` when `tests/run` has not made one.
     pub fn debian(&self) -> Option<String> {
-        self.once("debian:stable", || Some(vec![Layer::from_tar(&std::fs::read(cache().join("debian.tar")).ok()?)]))
+        self.once("debian:stable", || {
+            Some(vec![Layer::from_tar(
+                &std::fs::read(cache().join("debian.tar")).ok()?,
+            )])
+        })
     }
 
     fn once(&self, name: &str, layers: impl FnOnce() -> Option<Vec<Layer>>) -> Option<String> {
@@ -99,7 +117,12 @@ impl Registry {
         // only one test pushes; the others wait for it
         let lock = std::fs::File::create(cache().join("registry/lock")).ok()?;
         let _lock = nix::fcntl::Flock::lock(lock, nix::fcntl::FlockArg::LockExclusive).ok()?;
-        let (status, _, _) = self.request("HEAD", &format!("/v2/{repository}/manifests/{tag}"), MANIFEST, &[]);
+        let (status, _, _) = self.request(
+            "HEAD",
+            &format!("/v2/{repository}/manifests/{tag}"),
+            MANIFEST,
+            &[],
+        );
         if status != 200 {
             self.push(name, &layers()?, image::shell());
         }
@@ -161,10 +184,18 @@ impl Registry {
 
     /// Stores one blob.
     pub fn put_blob(&self, repository: &str, bytes: &[u8]) {
-        let (status, headers, body) = self.request("POST", &format!("/v2/{repository}/blobs/uploads/"), "", &[]);
+        let (status, headers, body) =
+            self.request("POST", &format!("/v2/{repository}/blobs/uploads/"), "", &[]);
         assert_eq!(status, 202, "{}", String::from_utf8_lossy(&body));
-        let location = headers.iter().find(|(name, _)| name == "location").expect("an upload has a location").1.clone();
-        let path = location.strip_prefix(&format!("http://{}", self.address())).unwrap_or(&location);
+        let location = headers
+            .iter()
+            .find(|(name, _)| name == "location")
+            .expect("an upload has a location")
+            .1
+            .clone();
+        let path = location
+            .strip_prefix(&format!("http://{}", self.address()))
+            .unwrap_or(&location);
         let joint = if path.contains('?') { '&' } else { '?' };
         let target = format!("{path}{joint}digest={}", image::digest(bytes));
         let (status, _, body) = self.request("PUT", &target, "application/octet-stream", bytes);
@@ -173,8 +204,12 @@ impl Registry {
 
     /// Stores one manifest under a tag or digest.
     pub fn put_manifest(&self, repository: &str, tag: &str, media_type: &str, bytes: &[u8]) {
-        let (status, _, body) =
-            self.request("PUT", &format!("/v2/{repository}/manifests/{tag}"), media_type, bytes);
+        let (status, _, body) = self.request(
+            "PUT",
+            &format!("/v2/{repository}/manifests/{tag}"),
+            media_type,
+            bytes,
+        );
         assert_eq!(status, 201, "{}", String::from_utf8_lossy(&body));
     }
 
@@ -187,8 +222,14 @@ impl Registry {
         body: &[u8],
     ) -> (u16, Vec<(String, String)>, Vec<u8>) {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
-        let (accept, content) = if body.is_empty() { (media_type, "") } else { ("*/*", media_type) };
+        stream
+            .set_read_timeout(Some(Duration::from_secs(60)))
+            .unwrap();
+        let (accept, content) = if body.is_empty() {
+            (media_type, "")
+        } else {
+            ("*/*", media_type)
+        };
         let head = format!(
             "{method} {path} HTTP/1.0\r\nHost: {}\r\nAccept: {accept}\r\nContent-Type: {content}\r\n\
              Content-Length: {}\r\n\r\n",
@@ -200,12 +241,18 @@ impl Registry {
         let mut reader = BufReader::new(stream);
         let mut line = String::new();
         reader.read_line(&mut line).unwrap();
-        let status = line.split(' ').nth(1).and_then(|s| s.parse().ok()).unwrap_or(0);
+        let status = line
+            .split(' ')
+            .nth(1)
+            .and_then(|s| s.parse().ok())
+            .unwrap_or(0);
         let mut headers = Vec::new();
         loop {
             line.clear();
             reader.read_line(&mut line).unwrap();
-            let Some((name, value)) = line.trim_end().split_once(':') else { break };
+            let Some((name, value)) = line.trim_end().split_once(':') else {
+                break;
+            };
             headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
         }
         let mut body = Vec::new();
