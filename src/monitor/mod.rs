@@ -1,9 +1,71 @@
 //! ROLE. One monitor per container, and a short-lived one per exec session.
+//!
+//! Runs as the calling user: a container's monitor in a user namespace of its own (U0) where it is root over the container's
+//! (Uc, a child of U0), everything else the host's; an exec session's monitor in the host's namespaces altogether. Nobody's
+//! child, one thread, no terminal. It writes the container's state and log; it holds the container's lock for as long as it
+//! lives, and the container dies with it (parent-death signal).
+//!
+//! Killed at any line: the container's processes die, the lock is free, the state says what it last said; the next command
+//! reads that as "exited" (see `store::containers`).
+
+mod health;
+mod io;
+mod joiner;
+mod life;
+mod log_file;
+mod program;
+mod script;
+
+use std::os::fd::OwnedFd;
+
+use crate::container::control::{Ask, Tell};
+use crate::container::plan::{Kind as PlanKind, Plan};
+use crate::error::{Context, Error, Kind, Result};
+use crate::sys;
 
 /// argv[1] of this role.
-pub const ROLE: &str = "__monitor";
+pub const ROLE: &str = crate::container::launch::MONITOR_ROLE;
 
 /// Runs the role; never returns.
 pub fn main() -> ! {
-    std::process::exit(125)
+    let code = match start() {
+        Ok(()) => 0,
+        Err(_) => 125, // whoever launched us was told on the socket, or is gone
+    };
+    std::process::exit(code)
+}
+
+fn start() -> Result<()> {
+    sys::process::detach()?;
+    let launcher = sys::fd::duplicate(sys::fd::standard(0))?;
+    let null = sys::fd::dev_null()?;
+    for n in 0..3 {
+        sys::fd::dup_to(std::os::fd::AsFd::as_fd(&null), n)?;
+    }
+    drop(null);
+    let launched = receive(&launcher).and_then(|(plan, attach)| match &plan.kind {
+        PlanKind::Start(_) => life::live(&plan, &launcher, attach),
+        PlanKind::Join(_) => joiner::live(&plan, &launcher, attach),
+    });
+    if let Err(e) = &launched {
+        // a launcher that is gone needs no answer
+        let _ = tell(&launcher, &Tell::Failed(e.clone()), &[]);
+    }
+    launched
+}
+
+fn receive(launcher: &OwnedFd) -> Result<(Plan, [bool; 3])> {
+    use std::os::fd::AsFd;
+    let bad = || Error::new(Kind::Corrupt, "the monitor's launch message is not understood");
+    let message = sys::socket::receive(launcher.as_fd())?.ok_or_else(bad)?;
+    let Ok(Ask::Launch { attach }) = serde_json::from_slice(&message.bytes) else { return Err(bad()) };
+    let plan = message.fds.into_iter().next().ok_or_else(bad)?;
+    let plan = serde_json::from_slice(&sys::fd::read_all(plan)?)
+        .context(Kind::Corrupt, || "the plan is not understood")?;
+    Ok((plan, attach))
+}
+
+fn tell(socket: &OwnedFd, tell: &Tell, fds: &[std::os::fd::BorrowedFd<'_>]) -> Result<()> {
+    let bytes = serde_json::to_vec(tell).context(Kind::System, || "cannot write a control message")?;
+    Ok(sys::socket::send(std::os::fd::AsFd::as_fd(socket), &bytes, fds)?)
 }

@@ -181,73 +181,84 @@ fn file_type(fd: BorrowedFd<'_>) -> Step<u32> {
     Ok(nix::sys::stat::fstat(fd)?.st_mode & libc::S_IFMT)
 }
 
-/// Opens `target` inside the root; makes missing folders, and at the end a folder or an empty file.
+/// Opens `target` inside the root; makes missing folders, and at the end a folder or an empty file. What a dangling
+/// symbolic link points to is made, too (`/etc/resolv.conf -> ../run/...`, as docker does).
 fn make_place(target: &CStr, is_dir: bool) -> Step<OwnedFd> {
-    match open_inside(libc::AT_FDCWD, target) {
-        Err(Errno::ENOENT) => {}
-        other => return other,
+    let mut path = target.to_bytes().to_vec();
+    for _link in 0..10 {
+        match open_inside(&c_string(&path)?) {
+            Err(Errno::ENOENT) => {}
+            other => return other,
+        }
+        match make_missing(&path, is_dir)? {
+            Made::Place(fd) => return Ok(fd),
+            Made::Link(to) => path = to,
+        }
     }
-    let text = target.to_bytes();
-    let mut folder = open_inside(libc::AT_FDCWD, c"/")?;
-    let parts: Vec<&[u8]> = text
-        .split(|b| *b == b'/')
-        .filter(|p| !p.is_empty())
-        .collect();
-    let mut done = Vec::with_capacity(text.len());
+    Err(Errno::ELOOP)
+}
+
+enum Made {
+    Place(OwnedFd),
+    /// A dangling link is in the way: the whole path with the link replaced by its text.
+    Link(Vec<u8>),
+}
+
+fn make_missing(path: &[u8], is_dir: bool) -> Step<Made> {
+    let mut folder = open_inside(c"/")?;
+    let parts: Vec<&[u8]> = path.split(|b| *b == b'/').filter(|p| !p.is_empty()).collect();
+    let mut done = Vec::with_capacity(path.len());
     for (i, part) in parts.iter().enumerate() {
+        let parent = done.clone();
         done.push(b'/');
         done.extend_from_slice(part);
-        let path = CString::new(done.clone()).map_err(|_| Errno::EINVAL)?;
-        folder = match open_inside(libc::AT_FDCWD, &path) {
+        let here = c_string(&done)?;
+        folder = match open_inside(&here) {
             Ok(fd) => fd,
             Err(Errno::ENOENT) => {
-                let name = CString::new(*part).map_err(|_| Errno::EINVAL)?;
-                let last = i + 1 == parts.len();
-                // SAFETY: a live folder descriptor and a C string.
-                let made = unsafe {
-                    if last && !is_dir {
-                        libc::mknodat(folder.as_raw_fd(), name.as_ptr(), libc::S_IFREG | 0o644, 0)
-                    } else {
-                        libc::mkdirat(folder.as_raw_fd(), name.as_ptr(), 0o755)
+                if let Ok(text) = nix::fcntl::readlink(here.as_c_str()) {
+                    let text = std::os::unix::ffi::OsStrExt::as_bytes(text.as_os_str());
+                    let mut whole = if text.starts_with(b"/") { Vec::new() } else { [&parent[..], b"/"].concat() };
+                    whole.extend_from_slice(text);
+                    for rest in &parts[i + 1..] {
+                        whole.push(b'/');
+                        whole.extend_from_slice(rest);
                     }
-                };
-                match check(made.into()) {
-                    // a dangling symbolic link: its target would have to be made, docker refuses too
-                    Err(Errno::EEXIST) => return Err(Errno::ENOENT),
-                    other => other?,
-                };
-                open_inside(libc::AT_FDCWD, &path)?
+                    return Ok(Made::Link(whole));
+                }
+                make_one(folder.as_fd(), part, i + 1 < parts.len() || is_dir)?;
+                open_inside(&here)?
             }
             Err(e) => return Err(e),
         };
     }
-    Ok(folder)
+    Ok(Made::Place(folder))
 }
 
-/// openat2(2) with O_PATH and RESOLVE_IN_ROOT at `/`: symbolic links stay inside, magic links are refused.
-fn open_inside(_at: i32, path: &CStr) -> Step<OwnedFd> {
-    const RESOLVE_NO_MAGICLINKS: u64 = 0x02;
-    #[repr(C)]
-    struct OpenHow {
-        flags: u64,
-        mode: u64,
-        resolve: u64,
-    }
-    let how = OpenHow {
-        flags: (libc::O_PATH | libc::O_CLOEXEC) as u64,
-        mode: 0,
-        resolve: RESOLVE_NO_MAGICLINKS, // `/` is the container's root already
+fn make_one(folder: BorrowedFd<'_>, name: &[u8], is_dir: bool) -> Step {
+    let name = c_string(name)?;
+    // SAFETY: a live folder descriptor and a C string.
+    let made = unsafe {
+        if is_dir {
+            libc::mkdirat(folder.as_raw_fd(), name.as_ptr(), 0o755)
+        } else {
+            libc::mknodat(folder.as_raw_fd(), name.as_ptr(), libc::S_IFREG | 0o644, 0)
+        }
     };
-    // SAFETY: C string and a struct of the size given; returns a descriptor.
-    new_fd(unsafe {
-        libc::syscall(
-            libc::SYS_openat2,
-            libc::AT_FDCWD,
-            path.as_ptr(),
-            &raw const how,
-            std::mem::size_of::<OpenHow>(),
-        )
-    })
+    check(made.into()).map(drop)
+}
+
+fn c_string(bytes: &[u8]) -> Step<CString> {
+    CString::new(bytes).map_err(|_| Errno::EINVAL)
+}
+
+/// openat2(2) with O_PATH: `/` is the container's root already, so symbolic links stay inside; magic links are refused.
+fn open_inside(path: &CStr) -> Step<OwnedFd> {
+    use nix::fcntl::{AT_FDCWD, OFlag, OpenHow, ResolveFlag, openat2};
+    let how = OpenHow::new()
+        .flags(OFlag::O_PATH | OFlag::O_CLOEXEC)
+        .resolve(ResolveFlag::RESOLVE_NO_MAGICLINKS);
+    openat2(AT_FDCWD, path, how)
 }
 
 /// Errs with ELOOP or ENOTDIR when `path` is not a folder itself.
@@ -258,6 +269,25 @@ pub(crate) fn is_real_dir(path: &CStr) -> Step {
         libc::S_IFLNK => Err(Errno::ELOOP),
         _ => Err(Errno::ENOTDIR),
     }
+}
+
+/// Hides `path`. Done before anything of the user's is mounted, so `/dev/null` is the one that we bound ourselves
+/// (CVE-2025-31133).
+pub(crate) fn mask(path: &CStr) -> Step {
+    let stat = nix::sys::stat::lstat(path)?;
+    if stat.st_mode & libc::S_IFMT == libc::S_IFDIR {
+        let flags = libc::MS_RDONLY | libc::MS_NOSUID | libc::MS_NODEV | libc::MS_NOEXEC;
+        return mount(c"tmpfs", path, c"tmpfs", flags, c"size=0k");
+    }
+    mount(c"/dev/null", path, c"", libc::MS_BIND, c"")
+}
+
+/// Binds `path` over itself, read-only.
+pub(crate) fn read_only(path: &CStr) -> Step {
+    mount(path, path, c"", libc::MS_BIND | libc::MS_REC, c"")?;
+    let flags = libc::MS_BIND | libc::MS_REMOUNT | libc::MS_RDONLY;
+    let strict = flags | libc::MS_NOSUID | libc::MS_NODEV | libc::MS_NOEXEC;
+    mount(c"", path, c"", strict, c"")
 }
 
 /// pivot_root(".", "."): the old root ends up on top of the new one and is let go (pivot_root(2), NOTES).
@@ -276,7 +306,7 @@ pub(crate) fn pivot() -> Step {
 
 /// Makes the mount at `/` read-only.
 pub(crate) fn read_only_root() -> Step {
-    let root = open_inside(libc::AT_FDCWD, c"/")?;
+    let root = open_inside(c"/")?;
     match set_attributes(root.as_fd(), ATTR_RDONLY, 0, false) {
         Err(Errno::ENOSYS) => mount(
             c"",

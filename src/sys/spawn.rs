@@ -50,8 +50,8 @@ pub(crate) enum Op {
     DefaultSignals,
     /// umask(2).
     Umask(u32),
-    /// setns(2) with a pidfd and CLONE_NEW* flags.
-    Join { pidfd: RawFd, flags: i32 },
+    /// setns(2) with a pidfd or a namespace's descriptor, and CLONE_NEW* flags.
+    Join { fd: RawFd, flags: i32 },
     /// unshare(2).
     Unshare(i32),
     /// mount(2).
@@ -100,6 +100,12 @@ pub(crate) enum Op {
         recursive: bool,
         propagation: u64,
     },
+    /// Hides a path: `/dev/null` over a file, an empty read-only tmpfs over a folder; nothing where it does not exist.
+    Mask(CString),
+    /// Makes a path read-only by a bind mount over itself; nothing where it does not exist.
+    ReadOnly(CString),
+    /// chmod(2), best effort.
+    Mode { path: CString, mode: u32 },
     /// chdir(2).
     Chdir(CString),
     /// pivot_root(".", "."), umount2(".", MNT_DETACH), chdir("/").
@@ -212,6 +218,7 @@ impl Op {
             Op::Attach { target, .. } => format!("move_mount({target:?})"),
             Op::RealDir { path, .. } | Op::Dir { path, .. } => format!("mkdir({path:?})"),
             Op::WorkDir(path) | Op::Chdir(path) => format!("chdir({path:?})"),
+            Op::Mask(path) | Op::ReadOnly(path) => format!("mount({path:?})"),
             Op::CopyUp { from, to } => format!("copy({from:?}, {to:?})"),
             other => {
                 let text = format!("{other:?}");
@@ -279,7 +286,7 @@ fn step(op: &Op, slots: &mut [RawFd; SLOTS], report: BorrowedFd<'_>, index: u32)
             Ok(())
         }
         // SAFETY: see above
-        Op::Join { pidfd, flags } => check(unsafe { libc::setns(*pidfd, *flags) }.into()).map(drop),
+        Op::Join { fd, flags } => check(unsafe { libc::setns(*fd, *flags) }.into()).map(drop),
         // SAFETY: see above
         Op::Unshare(flags) => check(unsafe { libc::unshare(*flags) }.into()).map(drop),
         Op::Mount {
@@ -341,6 +348,13 @@ fn step(op: &Op, slots: &mut [RawFd; SLOTS], report: BorrowedFd<'_>, index: u32)
         } => {
             mount::attach(fd(*slot), target, *attributes, *recursive, *propagation)?;
             close(slots, *slot);
+            Ok(())
+        }
+        Op::Mask(path) => forgive(mount::mask(path), When::IfThere),
+        Op::ReadOnly(path) => forgive(mount::read_only(path), When::IfThere),
+        Op::Mode { path, mode } => {
+            // SAFETY: see above
+            unsafe { libc::chmod(path.as_ptr(), *mode) };
             Ok(())
         }
         // SAFETY: see above

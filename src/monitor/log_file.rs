@@ -1,0 +1,209 @@
+//! Writes the container's log in docker's json-file format, one line of output a JSON object.
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use crate::container::plan::Log;
+use crate::error::Result;
+
+/// Docker's copier cuts longer lines into pieces of this many bytes.
+const LINE_MAX: usize = 16 * 1024;
+
+/// stdout or stderr.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stream {
+    Stdout,
+    Stderr,
+}
+
+impl Stream {
+    fn name(self) -> &'static str {
+        match self {
+            Stream::Stdout => "stdout",
+            Stream::Stderr => "stderr",
+        }
+    }
+}
+
+/// An open log.
+pub(super) struct LogFile {
+    log: Log,
+    file: std::fs::File,
+    size: u64,
+    /// Begun lines of stdout and stderr.
+    begun: [Vec<u8>; 2],
+    /// What is about to be written.
+    out: Vec<u8>,
+}
+
+impl LogFile {
+    /// Opens or continues the log.
+    pub(super) fn open(log: &Log) -> Result<LogFile> {
+        let file = open(&log.path)?;
+        let size = file.metadata().map_or(0, |m| m.len());
+        Ok(LogFile { log: log.clone(), file, size, begun: [Vec::new(), Vec::new()], out: Vec::new() })
+    }
+
+    /// Takes a piece of output. A full disk loses log lines, never the container.
+    pub(super) fn write(&mut self, stream: Stream, bytes: &[u8]) {
+        let time = now();
+        let begun = &mut self.begun[stream as usize];
+        let mut rest = bytes;
+        while let Some(end) = rest.iter().position(|b| *b == b'\n') {
+            let (line, after) = rest.split_at(end + 1);
+            begun.extend_from_slice(line);
+            entries(&mut self.out, begun, stream, &time);
+            begun.clear();
+            rest = after;
+        }
+        begun.extend_from_slice(rest);
+        while begun.len() >= LINE_MAX {
+            entry(&mut self.out, &begun[..LINE_MAX], stream, &time);
+            begun.drain(..LINE_MAX);
+        }
+        self.flush();
+    }
+
+    /// Writes begun lines: the output has ended.
+    pub(super) fn finish(&mut self) {
+        let time = now();
+        for stream in [Stream::Stdout, Stream::Stderr] {
+            let begun = std::mem::take(&mut self.begun[stream as usize]);
+            if !begun.is_empty() {
+                entries(&mut self.out, &begun, stream, &time);
+            }
+        }
+        self.flush();
+    }
+
+    fn flush(&mut self) {
+        if self.out.is_empty() {
+            return;
+        }
+        if self.log.max_size > 0 && self.size > 0 && self.size + self.out.len() as u64 > self.log.max_size {
+            self.rotate();
+        }
+        if self.file.write_all(&self.out).is_ok() {
+            self.size += self.out.len() as u64;
+        }
+        self.out.clear();
+        self.out.shrink_to(LINE_MAX);
+    }
+
+    /// `log` -> `log.1` -> `log.2` ...; the oldest goes. A step that fails leaves the log growing.
+    fn rotate(&mut self) {
+        let numbered = |n: u32| -> PathBuf {
+            let mut name = self.log.path.clone().into_os_string();
+            name.push(format!(".{n}"));
+            name.into()
+        };
+        let kept = self.log.max_file.max(1) - 1;
+        for n in (1..kept).rev() {
+            // a number that is not there yet is no failure
+            let _ = fs_err::rename(numbered(n), numbered(n + 1));
+        }
+        let moved = if kept == 0 {
+            fs_err::remove_file(&self.log.path)
+        } else {
+            fs_err::rename(&self.log.path, numbered(1))
+        };
+        if moved.is_ok()
+            && let Ok(file) = open(&self.log.path)
+        {
+            self.file = file;
+            self.size = 0;
+        }
+    }
+}
+
+fn open(path: &std::path::Path) -> std::io::Result<std::fs::File> {
+    use std::os::unix::fs::OpenOptionsExt;
+    std::fs::OpenOptions::new().append(true).create(true).mode(0o600).open(path)
+}
+
+fn now() -> String {
+    format!("{:.9}", jiff::Timestamp::now())
+}
+
+fn entries(out: &mut Vec<u8>, line: &[u8], stream: Stream, time: &str) {
+    for piece in line.chunks(LINE_MAX) {
+        entry(out, piece, stream, time);
+    }
+}
+
+fn entry(out: &mut Vec<u8>, text: &[u8], stream: Stream, time: &str) {
+    out.extend_from_slice(b"{\"log\":\"");
+    for chunk in text.utf8_chunks() {
+        escape(out, chunk.valid().as_bytes());
+        if !chunk.invalid().is_empty() {
+            out.extend_from_slice(b"\\ufffd");
+        }
+    }
+    out.extend_from_slice(b"\",\"stream\":\"");
+    out.extend_from_slice(stream.name().as_bytes());
+    out.extend_from_slice(b"\",\"time\":\"");
+    out.extend_from_slice(time.as_bytes());
+    out.extend_from_slice(b"\"}\n");
+}
+
+/// As docker's jsonlog: quotes, backslashes, control characters, and what HTML would take for markup.
+fn escape(out: &mut Vec<u8>, text: &[u8]) {
+    let mut plain = 0;
+    for (i, byte) in text.iter().enumerate() {
+        let special = match byte {
+            b'"' => "\\\"",
+            b'\\' => "\\\\",
+            b'\n' => "\\n",
+            b'\r' => "\\r",
+            b'\t' => "\\t",
+            0..0x20 | b'<' | b'>' | b'&' => "",
+            _ => continue,
+        };
+        out.extend_from_slice(&text[plain..i]);
+        plain = i + 1;
+        if special.is_empty() {
+            out.extend_from_slice(format!("\\u{byte:04x}").as_bytes());
+        } else {
+            out.extend_from_slice(special.as_bytes());
+        }
+    }
+    out.extend_from_slice(&text[plain..]);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry_of(text: &[u8]) -> String {
+        let mut out = Vec::new();
+        entry(&mut out, text, Stream::Stderr, "T");
+        String::from_utf8(out).expect("JSON is text")
+    }
+
+    #[test]
+    fn an_entry_is_what_docker_writes() {
+        assert_eq!(
+            entry_of(b"a\"b\\<&>\x01\x7f\xff\xc3\xa9\t\n"),
+            "{\"log\":\"a\\\"b\\\\\\u003c\\u0026\\u003e\\u0001\x7f\\ufffd\u{e9}\\t\\n\",\"stream\":\"stderr\",\"time\":\"T\"}\n"
+        );
+    }
+
+    #[test]
+    fn lines_are_split_at_newlines_and_at_16_kib_and_rotated() {
+        let folder = std::env::temp_dir().join(format!("coracle-log-{}", std::process::id()));
+        fs_err::create_dir_all(&folder).expect("folder");
+        let log = Log { path: folder.join("log"), max_size: 40_000, max_file: 2 };
+        let mut file = LogFile::open(&log).expect("open");
+        file.write(Stream::Stdout, b"one\ntw");
+        file.write(Stream::Stdout, b"o\nthree");
+        file.finish();
+        let text = fs_err::read_to_string(&log.path).expect("read");
+        let lines: Vec<serde_json::Value> = text.lines().map(|l| serde_json::from_str(l).expect("JSON")).collect();
+        let logs: Vec<&str> = lines.iter().filter_map(|l| l["log"].as_str()).collect();
+        assert_eq!(logs, ["one\n", "two\n", "three"]);
+        file.write(Stream::Stderr, &[b'x'; 40_000]);
+        file.write(Stream::Stderr, &[b'y'; 40_000]);
+        assert!(folder.join("log.1").exists() && !folder.join("log.2").exists());
+        fs_err::remove_dir_all(&folder).expect("cleanup");
+    }
+}

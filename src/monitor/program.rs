@@ -1,0 +1,181 @@
+//! A program being started: its descriptors, the fork, and what the report pipe says.
+
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+
+use super::io::Io;
+use super::script::Fds;
+use crate::container::plan::{Plan, Process};
+use crate::error::{Error, Kind, Result};
+use crate::sys::process::{self, Child};
+use crate::sys::spawn::{Op, Script};
+use crate::sys::{self, SysError};
+
+/// Descriptors of a start: ours and the child's.
+pub(super) struct Pipes {
+    /// Our ends.
+    io: Io,
+    report: OwnedFd,
+    sync: OwnedFd,
+    /// The child's ends; dropped after the fork.
+    child: Vec<OwnedFd>,
+    child_report: OwnedFd,
+    /// The child's by number.
+    pub(super) fds: Fds,
+}
+
+impl Pipes {
+    /// Makes what `process` needs: three pipes, or nothing for a pty, which the child makes.
+    pub(super) fn new(process: &Process) -> Result<Pipes> {
+        let (report, child_report) = sys::fd::pipe()?;
+        let (sync, child_sync) = sys::socket::pair()?;
+        let mut io = Io::new(process.tty);
+        let mut stdio = [-1; 3];
+        let mut child = Vec::with_capacity(4);
+        if !process.tty {
+            let stdin = if process.stdin {
+                let (read, write) = sys::fd::pipe()?;
+                io.stdin = Some(write);
+                read
+            } else {
+                sys::fd::dev_null()?
+            };
+            let (stdout, out) = sys::fd::pipe()?;
+            let (stderr, err) = sys::fd::pipe()?;
+            io.set_outputs(stdout, Some(stderr))?;
+            for (n, fd) in [stdin, out, err].into_iter().enumerate() {
+                stdio[n] = fd.as_raw_fd();
+                child.push(fd);
+            }
+        }
+        let fds = Fds { stdio, sync: child_sync.as_raw_fd() };
+        child.push(child_sync);
+        Ok(Pipes { io, report, sync, child, child_report, fds })
+    }
+
+    /// Forks with `flags` and walks the script; returns when the program runs.
+    ///
+    /// # Errors
+    /// Why it does not run, in docker's words where it has some; nothing is left of the child then.
+    pub(super) fn fork(self, plan: &Plan, flags: u64, script: &Script, joins: bool) -> Result<(Child, Io)> {
+        let Pipes { mut io, report, sync, child, child_report, .. } = self;
+        let mut born = process::fork(flags, || script.run(child_report.as_fd()))?;
+        drop((child, child_report));
+        if joins {
+            born = go_between(born, &sync)?;
+        }
+        let failed = read_report(&report, script);
+        let died = || match nix::sys::wait::waitid(
+            nix::sys::wait::Id::Pid(nix::unistd::Pid::from_raw(born.pid)),
+            nix::sys::wait::WaitPidFlag::WEXITED
+                | nix::sys::wait::WaitPidFlag::WNOWAIT
+                | nix::sys::wait::WaitPidFlag::WNOHANG,
+        ) {
+            // the program may have ended already; only a kill before its exec leaves 127 or a signal and no report
+            Ok(nix::sys::wait::WaitStatus::Exited(_, 127)) => false,
+            _ => false,
+        };
+        if let Some((op, errno)) = failed {
+            // nothing else may wait for it: an unreaped joiner would hold up the container's end
+            process::wait(born.pid)?;
+            return Err(start_error(plan, op, errno));
+        }
+        let _ = died;
+        if plan.process.tty {
+            let message = sys::socket::receive(sync.as_fd())?;
+            let master = message.and_then(|m| m.fds.into_iter().next());
+            let master = master.ok_or_else(|| {
+                Error::new(Kind::System, "the container's first process was killed before its program ran")
+            })?;
+            io.set_outputs(master, None)?;
+        }
+        Ok((born, io))
+    }
+}
+
+/// The first child only enters the pid namespace: its own child is the program's. Both are ours to wait for.
+fn go_between(first: Child, sync: &OwnedFd) -> Result<Child> {
+    let message = sys::socket::receive_or_exit(sync.as_fd(), first.pidfd.as_fd())?;
+    process::wait(first.pid)?;
+    let Some(message) = message else {
+        return Ok(first); // it failed on the way; the report says where
+    };
+    let pid = message.bytes.get(..4).and_then(|b| b.try_into().ok()).map(i32::from_ne_bytes);
+    match (pid, message.fds.into_iter().next()) {
+        (Some(pid), Some(pidfd)) => Ok(Child { pid, pidfd }),
+        _ => Err(Error::new(Kind::System, "the joining process sent no pid")),
+    }
+}
+
+/// Waits for the exec: the pipe ends without a word. 8 bytes say what failed.
+fn read_report<'a>(report: &OwnedFd, script: &'a Script) -> Option<(&'a Op, nix::errno::Errno)> {
+    let mut bytes = [0; 8];
+    let mut have = 0;
+    while have < 8 {
+        match sys::fd::read_some(report.as_fd(), &mut bytes[have..]) {
+            Ok(Some(n)) if n > 0 => have += n,
+            _ => return None,
+        }
+    }
+    script.explain(&bytes)
+}
+
+/// Docker's (runc's) words for what users know, ours for the rest.
+fn start_error(plan: &Plan, op: &Op, errno: nix::errno::Errno) -> Error {
+    use nix::errno::Errno;
+    const RUNC: &str = "failed to create task for container: failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process";
+    let program = plan.process.argv.first().map_or("", String::as_str);
+    let sentence = sys::sentence(errno);
+    match op {
+        Op::Exec { .. } if errno == Errno::ENOENT && !program.contains('/') => Error::new(
+            Kind::CommandNotFound,
+            format!("{RUNC}: exec: \"{program}\": executable file not found in $PATH: unknown"),
+        ),
+        Op::Exec { .. } if matches!(errno, Errno::ENOENT | Errno::ENOTDIR) => Error::new(
+            Kind::CommandNotFound,
+            format!("{RUNC}: exec: \"{program}\": stat {program}: no such file or directory: unknown"),
+        ),
+        Op::Exec { .. } => Error::new(
+            Kind::CannotInvoke,
+            format!("{RUNC}: exec: \"{program}\": {sentence}: unknown"),
+        ),
+        Op::WorkDir(path) => Error::new(
+            if matches!(errno, Errno::EACCES | Errno::ENOTDIR) { Kind::CannotInvoke } else { Kind::System },
+            format!("{RUNC}: chdir to cwd ({path:?}) set in config.json failed: {sentence}: unknown"),
+        ),
+        Op::Write { path, .. } if path.to_bytes().ends_with(b"id_map") => Error::new(
+            Kind::Host,
+            format!("cannot make a user namespace for `{}`", plan.name),
+        )
+        .because(op.error(errno))
+        .hint("`coracle doctor` tells what forbids it and how an administrator allows it"),
+        Op::Attach { target, .. } => Error::new(
+            Kind::System,
+            format!("cannot mount at {target:?} in `{}`", plan.name),
+        )
+        .because(op.error(errno)),
+        Op::OpenTree { path, .. } => Error::new(
+            Kind::System,
+            format!("cannot mount {path:?} into `{}`", plan.name),
+        )
+        .because(op.error(errno)),
+        Op::Mount { fstype, .. } if fstype.to_bytes() == b"overlay" => Error::new(
+            Kind::Host,
+            format!("cannot mount the layers of `{}`", plan.name),
+        )
+        .because(op.error(errno))
+        .hint("`coracle doctor` tells what this host allows; `--storage-driver copy` works everywhere"),
+        other => Error::new(Kind::System, format!("cannot start `{}`", plan.name)).because(other.error(errno)),
+    }
+}
+
+/// Errno of a fork that a limit forbids, as a sentence that cites the host's facts.
+pub(super) fn fork_error(e: SysError) -> Error {
+    use nix::errno::Errno;
+    let host = matches!(e.errno(), Errno::EPERM | Errno::ENOSPC | Errno::EUSERS | Errno::EINVAL);
+    let error = Error::new(
+        if host { Kind::Host } else { Kind::System },
+        "cannot make the container's namespaces",
+    )
+    .because(e);
+    if host { error.hint("`coracle doctor` tells what forbids it and how an administrator allows it") } else { error }
+}

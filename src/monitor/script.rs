@@ -1,0 +1,387 @@
+//! Plan to operations: a pure function, so that a change of what the kernel is told shows as a changed line of a test.
+
+use std::ffi::CString;
+use std::os::fd::RawFd;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+use crate::container::plan::{Mount, Namespace, Plan, Process, Root, Source, Start, User};
+use crate::error::{Error, Kind, Result};
+use crate::sys::spawn::{Op, SLOTS, Script, Slot, When};
+
+/// Descriptors that the child inherits, by number.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Fds {
+    /// Standard streams; not used with a pty.
+    pub(super) stdio: [RawFd; 3],
+    /// Socket to the monitor: the pty's master, a go-between's child.
+    pub(super) sync: RawFd,
+}
+
+/// How a joiner enters the container.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Entry {
+    /// pidfd of the container's first process.
+    pub(super) pidfd: RawFd,
+    /// CLONE_NEW* of the namespaces that differ from ours, without CLONE_NEWUSER when `user` is given.
+    pub(super) flags: i32,
+    /// A user namespace to enter first, other than the first process's own.
+    pub(super) user: Option<RawFd>,
+    /// Our own proc, to write maps where the container's proc does not show us.
+    pub(super) proc: RawFd,
+    /// Make a namespace of the program's own for its id.
+    pub(super) native: bool,
+}
+
+const NOSUID: u64 = libc::MS_NOSUID;
+const NODEV: u64 = libc::MS_NODEV;
+const NOEXEC: u64 = libc::MS_NOEXEC;
+const RDONLY: u64 = libc::MS_RDONLY;
+const STRICT: u64 = NOSUID | NODEV | NOEXEC;
+
+const MASTER: Slot = 0;
+const SLAVE: Slot = 1;
+const FIRST_TREE: Slot = 2;
+
+/// The script of a container's first process, born in its new namespaces.
+pub(super) fn start(plan: &Plan, start: &Start, fds: Fds) -> Result<Script> {
+    let mut b = Builder::default();
+    if let Some(score) = plan.process.oom_score_adj {
+        // before the process stops being dumpable: its files then belong to root
+        b.write("/proc/self/oom_score_adj", &score.to_string(), When::Try)?;
+    }
+    b.write("/proc/self/uid_map", "0 0 1", When::Must)?;
+    b.write("/proc/self/gid_map", "0 0 1", When::Must)?;
+    b.ops.extend([Op::Dumpable(false), Op::DeathSignal, Op::Session, Op::DefaultSignals, Op::Umask(0)]);
+    b.mount("none", "/", "", libc::MS_REC | libc::MS_SLAVE, "", When::Must)?;
+    b.root(start)?;
+    b.proc(start)?;
+    b.dev(start)?;
+    b.sys(plan, start)?;
+    let trees = b.open_trees(start)?;
+    b.ops.push(Op::Pivot);
+    for (name, value) in &start.sysctls {
+        b.write(&format!("/proc/sys/{}", name.replace('.', "/")), value, When::Must)?;
+    }
+    for path in &start.readonly_paths {
+        b.ops.push(Op::ReadOnly(text(path)?));
+    }
+    for path in &start.masked_paths {
+        b.ops.push(Op::Mask(text(path)?));
+    }
+    b.ops.extend(trees);
+    if start.namespaces.uts == Namespace::New {
+        b.ops.push(Op::Hostname(text(&start.hostname)?));
+        if !start.domainname.is_empty() {
+            b.ops.push(Op::Domainname(text(&start.domainname)?));
+        }
+    }
+    if start.namespaces.net == Namespace::New {
+        b.ops.push(Op::LoopbackUp);
+    }
+    b.pty(&plan.process, fds, true);
+    b.ops.push(Op::WorkDir(text(&plan.process.cwd)?));
+    if start.read_only {
+        b.ops.push(Op::ReadOnlyRoot);
+    }
+    if let User::Native { uid, gid } = plan.process.user {
+        b.ops.push(Op::NativeUser { uid_map: map(uid)?, gid_map: map(gid)? });
+    }
+    b.finish(plan, fds)?;
+    b.script()
+}
+
+/// The script of one more process.
+pub(super) fn join(plan: &Plan, entry: Entry, fds: Fds) -> Result<Script> {
+    let mut b = Builder::default();
+    b.ops.extend([Op::Dumpable(false), Op::DefaultSignals]);
+    if let Some(user) = entry.user {
+        b.ops.push(Op::Join { fd: user, flags: libc::CLONE_NEWUSER });
+    }
+    b.ops.push(Op::Join { fd: entry.pidfd, flags: entry.flags });
+    if let (true, User::Native { uid, gid }) = (entry.native, &plan.process.user) {
+        b.ops.push(Op::NativeUserAt { proc: entry.proc, uid_map: map(*uid)?, gid_map: map(*gid)? });
+    }
+    b.ops.extend([Op::ForkInto { socket: fds.sync }, Op::Session]);
+    b.pty(&plan.process, fds, false);
+    b.ops.push(Op::WorkDir(text(&plan.process.cwd)?));
+    b.finish(plan, fds)?;
+    b.script()
+}
+
+#[derive(Default)]
+struct Builder {
+    ops: Vec<Op>,
+}
+
+impl Builder {
+    fn script(self) -> Result<Script> {
+        Ok(Script { ops: self.ops })
+    }
+
+    fn write(&mut self, path: &str, data: &str, when: When) -> Result<()> {
+        self.ops.push(Op::Write { path: text(path)?, data: text(data)?, when });
+        Ok(())
+    }
+
+    fn mount(&mut self, source: &str, target: &str, fstype: &str, flags: u64, data: &str, when: When) -> Result<()> {
+        self.ops.push(Op::Mount {
+            source: text(source)?,
+            target: text(target)?,
+            fstype: text(fstype)?,
+            flags,
+            data: text(data)?,
+            when,
+        });
+        Ok(())
+    }
+
+    fn real_dir(&mut self, name: &str, mode: u32) -> Result<()> {
+        self.ops.push(Op::RealDir { path: text(name)?, mode });
+        Ok(())
+    }
+
+    /// The root file system at its mount point, and the step into it: from here on paths are relative.
+    fn root(&mut self, start: &Start) -> Result<()> {
+        let point = path(&start.root_point)?;
+        match &start.root {
+            Root::Overlay { lower, upper, work, volatile } => {
+                self.overlay(lower, upper, work, *volatile, &point)?;
+                // the kernel makes it with mode 0, and a plain `rm -rf` of the store would stumble over it
+                self.ops.push(Op::Mode { path: path(&work.join("work"))?, mode: 0o700 });
+            }
+            Root::Fuse { .. } => self.ops.push(bind(point.clone(), point.clone())),
+            Root::Plain { path: folder } => self.ops.push(bind(path(folder)?, point.clone())),
+        }
+        self.ops.push(Op::Chdir(point));
+        Ok(())
+    }
+
+    fn overlay(&mut self, lower: &[impl AsRef<Path>], upper: &Path, work: &Path, volatile: bool, at: &CString) -> Result<()> {
+        let all = || lower.iter().map(AsRef::as_ref).chain([upper, work]);
+        let plain = all().all(|p| !p.as_os_str().as_bytes().iter().any(|b| b":,\\\"".contains(b)));
+        let mut data: Vec<u8> = b"lowerdir=".to_vec();
+        for (i, layer) in lower.iter().enumerate() {
+            data.extend(if i == 0 { &b""[..] } else { b":" });
+            data.extend(layer.as_ref().as_os_str().as_bytes());
+        }
+        for (key, folder) in [(",upperdir=", upper), (",workdir=", work)] {
+            data.extend(key.as_bytes());
+            data.extend(folder.as_os_str().as_bytes());
+        }
+        data.extend(if volatile { &b",userxattr,volatile"[..] } else { b",userxattr" });
+        // mount(2) takes a page of options and gives `:`, `,` and `\` a meaning
+        if plain && data.len() < 4096 {
+            self.ops.push(Op::Mount {
+                source: c"overlay".to_owned(),
+                target: at.clone(),
+                fstype: c"overlay".to_owned(),
+                flags: 0,
+                data: CString::new(data).map_err(|_| nul())?,
+                when: When::Must,
+            });
+            return Ok(());
+        }
+        let mut options = Vec::with_capacity(lower.len() + 5);
+        for layer in lower {
+            options.push((c"lowerdir+".to_owned(), path(layer.as_ref())?));
+        }
+        options.push((c"upperdir".to_owned(), path(upper)?));
+        options.push((c"workdir".to_owned(), path(work)?));
+        options.push((c"userxattr".to_owned(), CString::default()));
+        if volatile {
+            options.push((c"volatile".to_owned(), CString::default()));
+        }
+        self.ops.push(Op::MountLong { fstype: c"overlay".to_owned(), options, target: at.clone() });
+        Ok(())
+    }
+
+    fn proc(&mut self, start: &Start) -> Result<()> {
+        self.real_dir("proc", 0o755)?;
+        if start.namespaces.pid == Namespace::Host {
+            return self.mount("/proc", "proc", "", libc::MS_BIND | libc::MS_REC, "", When::Must);
+        }
+        self.mount("proc", "proc", "proc", STRICT, "", When::Must)
+    }
+
+    fn dev(&mut self, start: &Start) -> Result<()> {
+        self.real_dir("dev", 0o755)?;
+        self.mount("tmpfs", "dev", "tmpfs", NOSUID | libc::MS_STRICTATIME, "mode=755,size=65536k", When::Must)?;
+        for name in ["null", "zero", "full", "random", "urandom", "tty"] {
+            let inside = text(&format!("dev/{name}"))?;
+            self.ops.push(Op::File { path: inside.clone(), mode: 0o666 });
+            self.ops.push(bind(text(&format!("/dev/{name}"))?, inside));
+        }
+        for name in ["dev/pts", "dev/shm", "dev/mqueue"] {
+            self.ops.push(Op::Dir { path: text(name)?, mode: 0o755 });
+        }
+        let options = "newinstance,ptmxmode=0666,mode=0620";
+        self.mount("devpts", "dev/pts", "devpts", NOSUID | NOEXEC, options, When::Must)?;
+        if start.namespaces.ipc == Namespace::New {
+            let size = format!("mode=1777,size={}", start.shm_size);
+            self.mount("shm", "dev/shm", "tmpfs", STRICT, &size, When::Must)?;
+            self.mount("mqueue", "dev/mqueue", "mqueue", STRICT, "", When::Must)?;
+        } else {
+            self.mount("/dev/shm", "dev/shm", "", libc::MS_BIND, "", When::Must)?;
+            self.mount("/dev/mqueue", "dev/mqueue", "", libc::MS_BIND, "", When::Try)?;
+        }
+        for (link, target) in [
+            ("dev/ptmx", "pts/ptmx"),
+            ("dev/fd", "/proc/self/fd"),
+            ("dev/stdin", "/proc/self/fd/0"),
+            ("dev/stdout", "/proc/self/fd/1"),
+            ("dev/stderr", "/proc/self/fd/2"),
+            ("dev/core", "/proc/kcore"),
+        ] {
+            self.ops.push(Op::Symlink { text: text(target)?, path: text(link)? });
+        }
+        Ok(())
+    }
+
+    fn sys(&mut self, plan: &Plan, start: &Start) -> Result<()> {
+        self.real_dir("sys", 0o755)?;
+        let read_only = if plan.security.privileged { 0 } else { RDONLY };
+        // sysfs shows a network namespace, and only its owner may mount it
+        if start.namespaces.net == Namespace::New {
+            self.mount("sysfs", "sys", "sysfs", STRICT | read_only, "", When::Must)?;
+        } else {
+            self.mount("/sys", "sys", "", libc::MS_BIND | libc::MS_REC, "", When::Must)?;
+            let flags = libc::MS_BIND | libc::MS_REMOUNT | STRICT | read_only;
+            self.mount("", "sys", "", flags, "", When::Try)?;
+        }
+        // refused where cgroup v2 is not the host's only hierarchy: an empty folder then, not the host's tree
+        if start.namespaces.cgroup == Namespace::New {
+            self.mount("cgroup", "sys/fs/cgroup", "tmpfs", STRICT | RDONLY, "size=0k", When::Try)?;
+            self.mount("cgroup", "sys/fs/cgroup", "cgroup2", STRICT | read_only, "", When::Try)?;
+        }
+        Ok(())
+    }
+
+    /// Opens what the host gives while the host's tree is still there; returns what mounts it later, inside.
+    fn open_trees(&mut self, start: &Start) -> Result<Vec<Op>> {
+        let mut later = Vec::new();
+        let mut slot = FIRST_TREE;
+        let mut next = || {
+            slot += 1;
+            if slot > SLOTS { Err(Error::new(Kind::Usage, format!("more than {} mounts", SLOTS - FIRST_TREE))) } else { Ok(slot - 1) }
+        };
+        for name in ["hosts", "hostname", "resolv.conf"] {
+            let slot = next()?;
+            let source = path(&start.dir.join("etc").join(name))?;
+            self.ops.push(Op::OpenTree { path: source, recursive: false, slot });
+            later.push(Op::Attach { slot, target: text(&format!("/etc/{name}"))?, attributes: 0, recursive: false, propagation: 0 });
+        }
+        for (host, inside) in &start.devices {
+            let slot = next()?;
+            self.ops.push(Op::OpenTree { path: path(host)?, recursive: false, slot });
+            later.push(Op::Attach { slot, target: text(inside)?, attributes: 0, recursive: false, propagation: 0 });
+        }
+        for mount in &start.mounts {
+            self.user_mount(mount, next()?, &mut later)?;
+        }
+        Ok(later)
+    }
+
+    fn user_mount(&mut self, mount: &Mount, slot: Slot, later: &mut Vec<Op>) -> Result<()> {
+        let target = text(&mount.destination)?;
+        let attributes = mount.flags & STRICT | if mount.read_only { RDONLY } else { 0 };
+        match &mount.source {
+            Source::Bind { path: source, copy_up } => {
+                let source = path(source)?;
+                if *copy_up {
+                    self.ops.push(Op::CopyUp { from: target.clone(), to: source.clone() });
+                }
+                self.ops.push(Op::OpenTree { path: source, recursive: mount.recursive, slot });
+            }
+            Source::Tmpfs { data, .. } => {
+                let mut options = Vec::new();
+                for option in data.split(',').filter(|o| !o.is_empty()) {
+                    let (key, value) = option.split_once('=').unwrap_or((option, ""));
+                    options.push((text(key)?, text(value)?));
+                }
+                later.push(Op::NewTree { fstype: c"tmpfs".to_owned(), options, slot });
+            }
+        }
+        later.push(Op::Attach { slot, target, attributes, recursive: mount.recursive, propagation: mount.propagation });
+        Ok(())
+    }
+
+    fn pty(&mut self, process: &Process, fds: Fds, console: bool) {
+        if process.tty {
+            self.ops.extend([
+                Op::Pty { window: process.window, master: MASTER, slave: SLAVE, console },
+                Op::Send { socket: fds.sync, slot: MASTER },
+                Op::Close(MASTER),
+                Op::Terminal(SLAVE),
+            ]);
+        } else {
+            self.ops.push(Op::Stdio(fds.stdio));
+        }
+    }
+
+    /// What every program gets last: limits, capabilities, filter, exec.
+    fn finish(&mut self, plan: &Plan, _fds: Fds) -> Result<()> {
+        let process = &plan.process;
+        for (resource, soft, hard) in &process.rlimits {
+            self.ops.push(Op::Limit { resource: *resource, soft: *soft, hard: *hard });
+        }
+        if !process.cpus.is_empty() {
+            self.ops.push(Op::Affinity(process.cpus.clone()));
+        }
+        self.ops.push(Op::Umask(0o022));
+        self.ops.push(Op::Bounding(plan.security.capabilities));
+        if plan.security.no_new_privs {
+            self.ops.push(Op::NoNewPrivs);
+        }
+        // nothing of ours may be open when a program of the image's runs (CVE-2024-21626); the death signal comes after the
+        // last change of credentials, which would clear it
+        self.ops.extend([Op::DeathSignal, Op::CloseOnExec]);
+        if let Some(program) = &plan.security.seccomp {
+            self.ops.push(Op::Seccomp(program.clone()));
+        }
+        self.ops.push(Op::Exec {
+            candidates: candidates(process)?,
+            argv: process.argv.iter().map(|a| text(a)).collect::<Result<_>>()?,
+            env: process.env.iter().map(|e| text(e)).collect::<Result<_>>()?,
+        });
+        Ok(())
+    }
+}
+
+fn bind(source: CString, target: CString) -> Op {
+    Op::Mount { source, target, fstype: CString::default(), flags: libc::MS_BIND, data: CString::default(), when: When::Must }
+}
+
+/// `id` is the one id that our parent namespace has, 0.
+fn map(id: u32) -> Result<CString> {
+    text(&format!("{id} 0 1"))
+}
+
+/// Where execvp(3) would look: PATH of the program's own environment.
+fn candidates(process: &Process) -> Result<Vec<CString>> {
+    let Some(program) = process.argv.first() else {
+        return Err(Error::new(Kind::Usage, "no command specified"));
+    };
+    if program.contains('/') {
+        return Ok(vec![text(program)?]);
+    }
+    let path = process.env.iter().rev().find_map(|e| e.strip_prefix("PATH=")).unwrap_or(DEFAULT_PATH);
+    path.split(':')
+        .map(|folder| text(&format!("{}/{program}", if folder.is_empty() { "." } else { folder })))
+        .collect()
+}
+
+/// Docker's.
+const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+fn text(s: &str) -> Result<CString> {
+    CString::new(s).map_err(|_| nul())
+}
+
+fn path(p: &Path) -> Result<CString> {
+    CString::new(p.as_os_str().as_bytes()).map_err(|_| nul())
+}
+
+fn nul() -> Error {
+    Error::new(Kind::Usage, "a path, an argument or a variable holds a zero byte, which the kernel cannot take")
+}
