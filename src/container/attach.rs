@@ -22,18 +22,23 @@ use crate::sys::tty::{self, RawMode};
 /// An attached command.
 #[derive(Debug)]
 pub(crate) struct Session {
-    client: Client,
-    streams: Streams,
+    /// The connection.
+    pub(crate) client: Client,
+    /// What was handed over.
+    pub(crate) streams: Streams,
     /// What arrived while something else was waited for.
     early_exit: Option<i32>,
 }
 
 /// What the monitor handed over.
 #[derive(Debug, Default)]
-struct Streams {
-    stdin: Option<OwnedFd>,
-    stdout: Option<OwnedFd>,
-    stderr: Option<OwnedFd>,
+pub(crate) struct Streams {
+    /// Write end of the program's stdin, or the pty's master.
+    pub(crate) stdin: Option<OwnedFd>,
+    /// Read end of a pipe.
+    pub(crate) stdout: Option<OwnedFd>,
+    /// As `stdout`; absent for a pty.
+    pub(crate) stderr: Option<OwnedFd>,
 }
 
 /// How a relay ended.
@@ -147,7 +152,8 @@ fn lost() -> Error {
 }
 
 impl Streams {
-    fn take(&mut self, which: [bool; 3], fds: Vec<OwnedFd>) {
+    /// Sorts what came with a `Streams` message.
+    pub(crate) fn take(&mut self, which: [bool; 3], fds: Vec<OwnedFd>) {
         let mut fds = fds.into_iter();
         for (there, place) in
             which

@@ -81,8 +81,10 @@ pub struct Start {
     pub devices: Vec<(PathBuf, String)>,
     /// Give the program a small init as its parent.
     pub init: bool,
-    /// Remove the container when it ends (`--rm`), with these anonymous volumes.
+    /// Remove the container when it ends (`--rm`).
     pub remove: bool,
+    /// Names of the anonymous volumes that go with it.
+    pub anonymous_volumes: Vec<String>,
     /// Restart policy.
     pub restart: RestartPolicy,
     /// Health check; already merged, `None` when there is none.

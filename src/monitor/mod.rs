@@ -8,12 +8,16 @@
 //! Killed at any line: the container's processes die, the lock is free, the state says what it last said; the next command
 //! reads that as "exited" (see `store::containers`).
 
+mod clients;
+mod end;
+mod freeze;
 mod health;
 mod io;
 mod joiner;
 mod life;
 mod log_file;
 mod program;
+mod root;
 mod script;
 
 use std::os::fd::OwnedFd;

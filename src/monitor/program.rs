@@ -64,28 +64,19 @@ impl Pipes {
             born = go_between(born, &sync)?;
         }
         let failed = read_report(&report, script);
-        let died = || match nix::sys::wait::waitid(
-            nix::sys::wait::Id::Pid(nix::unistd::Pid::from_raw(born.pid)),
-            nix::sys::wait::WaitPidFlag::WEXITED
-                | nix::sys::wait::WaitPidFlag::WNOWAIT
-                | nix::sys::wait::WaitPidFlag::WNOHANG,
-        ) {
-            // the program may have ended already; only a kill before its exec leaves 127 or a signal and no report
-            Ok(nix::sys::wait::WaitStatus::Exited(_, 127)) => false,
-            _ => false,
-        };
         if let Some((op, errno)) = failed {
             // nothing else may wait for it: an unreaped joiner would hold up the container's end
             process::wait(born.pid)?;
             return Err(start_error(plan, op, errno));
         }
-        let _ = died;
+        // a child that was killed before its exec left no word either: its pidfd tells that in the watch
         if plan.process.tty {
             let message = sys::socket::receive(sync.as_fd())?;
             let master = message.and_then(|m| m.fds.into_iter().next());
-            let master = master.ok_or_else(|| {
-                Error::new(Kind::System, "the container's first process was killed before its program ran")
-            })?;
+            let Some(master) = master else {
+                process::wait(born.pid)?;
+                return Err(Error::new(Kind::System, "the process was killed before its program ran"));
+            };
             io.set_outputs(master, None)?;
         }
         Ok((born, io))

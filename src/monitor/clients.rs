@@ -1,0 +1,135 @@
+//! The control socket and the commands connected to it.
+
+use std::collections::BTreeMap;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
+use std::path::Path;
+
+use crate::container::control::{Ask, Tell};
+use crate::error::Result;
+use crate::sys;
+
+/// What a client wants of the container.
+#[derive(Debug)]
+pub(super) enum Request {
+    /// Streams.
+    Attach([bool; 3]),
+    /// A signal.
+    Kill(i32),
+    /// Signal and seconds until SIGKILL.
+    Stop(i32, i64),
+    /// Freeze or thaw.
+    Pause(bool),
+    /// The client has left.
+    Gone,
+}
+
+/// All connections.
+#[derive(Default)]
+pub(super) struct Clients {
+    listener: Option<OwnedFd>,
+    next: u64,
+    connected: BTreeMap<u64, Client>,
+}
+
+struct Client {
+    socket: OwnedFd,
+    /// Wants to be told the exit.
+    waits: bool,
+}
+
+impl Clients {
+    /// Makes the socket `ctl` in the container's runtime folder; a stale one of a killed monitor is replaced.
+    pub(super) fn listen(&mut self, runtime: &Path) -> Result<()> {
+        let path = runtime.join("ctl");
+        // we hold the container's lock, so nobody listens there
+        let _ = std::fs::remove_file(&path);
+        self.listener = Some(sys::socket::listen_at(&path)?);
+        Ok(())
+    }
+
+    /// Adds a connection.
+    pub(super) fn add(&mut self, socket: OwnedFd, waits: bool) -> Result<u64> {
+        // a client that does not read is dropped rather than waited for
+        sys::fd::set_nonblocking(socket.as_fd(), true)?;
+        self.next += 1;
+        self.connected.insert(self.next, Client { socket, waits });
+        Ok(self.next)
+    }
+
+    /// What to poll for reading.
+    pub(super) fn interests(&self) -> Vec<RawFd> {
+        let sockets = self.connected.values().map(|c| c.socket.as_raw_fd());
+        self.listener.iter().map(AsRawFd::as_raw_fd).chain(sockets).collect()
+    }
+
+    /// Says whether the descriptor is one of ours.
+    pub(super) fn owns(&self, fd: RawFd) -> bool {
+        self.interests().contains(&fd)
+    }
+
+    /// Accepts, or reads one message.
+    pub(super) fn ready(&mut self, fd: RawFd) -> Vec<(u64, Request)> {
+        if let Some(listener) = self.listener.as_ref().filter(|l| l.as_raw_fd() == fd) {
+            // no descriptors left: the connection waits in the queue
+            if let Ok(Some(socket)) = sys::socket::accept_own(listener.as_fd()) {
+                let _ = self.add(socket, false);
+            }
+            return Vec::new();
+        }
+        let Some(id) = self.connected.iter().find(|(_, c)| c.socket.as_raw_fd() == fd).map(|(id, _)| *id) else {
+            return Vec::new();
+        };
+        self.read(id).map(|request| (id, request)).into_iter().collect()
+    }
+
+    fn read(&mut self, id: u64) -> Option<Request> {
+        let client = self.connected.get_mut(&id)?;
+        let message = match sys::socket::receive(client.socket.as_fd()) {
+            Ok(Some(message)) => message,
+            Err(e) if e.errno() == nix::errno::Errno::EAGAIN => return None,
+            _ => {
+                self.connected.remove(&id);
+                return Some(Request::Gone);
+            }
+        };
+        match serde_json::from_slice(&message.bytes).ok()? {
+            Ask::Attach { streams } => {
+                client.waits = true;
+                Some(Request::Attach(streams))
+            }
+            Ask::Wait | Ask::WaitRemoved => {
+                client.waits = true;
+                None
+            }
+            Ask::Kill { signal } => Some(Request::Kill(signal)),
+            Ask::Stop { signal, timeout } => {
+                client.waits = true;
+                Some(Request::Stop(signal, timeout))
+            }
+            Ask::Pause(on) => Some(Request::Pause(on)),
+            Ask::Launch { .. } | Ask::Exec { .. } => None,
+        }
+    }
+
+    /// Sends one message; a client that cannot take it is dropped.
+    pub(super) fn tell(&mut self, id: u64, tell: &Tell, fds: &[OwnedFd]) {
+        if let Some(client) = self.connected.get(&id) {
+            let fds: Vec<_> = fds.iter().map(AsFd::as_fd).collect();
+            if super::tell(&client.socket, tell, &fds).is_err() {
+                self.connected.remove(&id);
+            }
+        }
+    }
+
+    /// Tells everybody who waits, closes every connection and removes the socket.
+    pub(super) fn end(&mut self, code: i32, runtime: &Path) {
+        self.listener = None;
+        for client in std::mem::take(&mut self.connected).into_values() {
+            if client.waits {
+                // one that is gone needs no answer
+                let _ = super::tell(&client.socket, &Tell::Exited { code }, &[]);
+            }
+        }
+        let _ = std::fs::remove_file(runtime.join("ctl"));
+    }
+}

@@ -1,0 +1,423 @@
+//! The life of one container: lock, namespaces, start, watch, end; and again, as long as the restart policy says so.
+
+use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+
+use super::clients::{Clients, Request};
+use super::health::Checks;
+use super::io::Io;
+use super::log_file::LogFile;
+use super::program::{Pipes, fork_error};
+use super::{end, root, script, tell};
+use crate::container::control::Tell;
+use crate::container::plan::{Join, Kind as PlanKind, Namespace, Plan, Start, User};
+use crate::container::restart::{self, Verdict};
+use crate::error::{Error, Result};
+use crate::store::Store;
+use crate::store::containers::{State, Status};
+use crate::store::paths::Paths;
+use crate::sys::process::Child;
+use crate::sys::{self, SysError};
+
+/// Lives until the container has ended for good.
+pub(super) fn live(plan: &Plan, launcher: &OwnedFd, attach: [bool; 3]) -> Result<()> {
+    let PlanKind::Start(start) = &plan.kind else { unreachable!("a container's plan starts it") };
+    let store = Store::open(paths_of(start))?;
+    // held for as long as we live: this is what "running" means
+    let _lock = store.containers().hold(&plan.id)?;
+    let mut life = Life::new(plan, start, &store)?;
+    match life.first_start(launcher, attach) {
+        Ok(()) => {
+            let code = life.watch()?;
+            life.end(code)
+        }
+        Err(e) => {
+            life.not_started(&e);
+            Err(e)
+        }
+    }
+}
+
+/// `<data>/containers/<id>` and `<runtime>/containers/<id>` to their two roots.
+fn paths_of(start: &Start) -> Paths {
+    let root = |p: &std::path::Path| p.ancestors().nth(2).map(std::path::Path::to_owned).unwrap_or_default();
+    Paths { data: root(&start.dir), runtime: root(&start.runtime) }
+}
+
+pub(super) struct Life<'a> {
+    plan: &'a Plan,
+    start: &'a Start,
+    store: &'a Store,
+    state: State,
+    log: Option<LogFile>,
+    clients: Clients,
+    io: Io,
+    child: Option<Child>,
+    checks: Option<Checks>,
+    /// SIGKILL is due: a stop's patience ends.
+    kill_at: Option<Instant>,
+    /// The next try of the restart policy.
+    restart_at: Option<Instant>,
+    /// The last start, for the policy's back-off.
+    started: Instant,
+    backoff: Duration,
+    last_code: i32,
+}
+
+impl<'a> Life<'a> {
+    fn new(plan: &'a Plan, start: &'a Start, store: &'a Store) -> Result<Life<'a>> {
+        enter_namespaces(plan, start)?;
+        root::prepare(start)?;
+        let old = store.containers().state(&plan.id)?;
+        Ok(Life {
+            plan,
+            start,
+            store,
+            state: State {
+                monitor: std::process::id() as i32,
+                boot_id: crate::store::boot_id(),
+                finished_at: old.finished_at,
+                identity: match plan.process.user {
+                    User::Root => "off".to_owned(),
+                    User::Native { .. } => "native".to_owned(),
+                },
+                ..State::default()
+            },
+            log: start.log.as_ref().map(LogFile::open).transpose()?,
+            clients: Clients::default(),
+            io: Io::new(plan.process.tty),
+            child: None,
+            checks: None,
+            kill_at: None,
+            restart_at: None,
+            started: Instant::now(),
+            backoff: restart::FIRST_PAUSE,
+            last_code: 0,
+        })
+    }
+
+    fn first_start(&mut self, launcher: &OwnedFd, attach: [bool; 3]) -> Result<()> {
+        self.start_program()?;
+        self.clients.listen(&self.start.runtime)?;
+        let client = self.clients.add(sys::fd::duplicate(launcher.as_fd())?, true)?;
+        if attach.contains(&true) {
+            let (streams, fds) = self.io.attach(client, attach, self.plan.process.stdin_once)?;
+            let fds: Vec<_> = fds.iter().map(AsFd::as_fd).collect();
+            // a launcher that is gone already: the container runs on, as docker's does
+            let _ = tell(launcher, &Tell::Streams { streams }, &fds);
+        }
+        let _ = tell(launcher, &Tell::Started { pid: self.state.pid }, &[]);
+        Ok(())
+    }
+
+    fn start_program(&mut self) -> Result<()> {
+        let pipes = Pipes::new(&self.plan.process)?;
+        let script = script::start(self.plan, self.start, pipes.fds)?;
+        let flags = clone_flags(&self.start.namespaces);
+        let (child, io) = pipes.fork(self.plan, flags, &script, false)?;
+        self.io.succeed(io);
+        self.state.status = Status::Running;
+        self.state.pid = child.pid;
+        self.state.pid_start = sys::process::start_time(child.pid).unwrap_or(0);
+        self.state.started_at = crate::store::now();
+        self.state.exit_code = 0;
+        self.state.error = String::new();
+        self.started = Instant::now();
+        self.checks = Checks::new(self.start.health.as_ref(), &["/bin/sh".to_owned(), "-c".to_owned()]);
+        self.state.health = self.checks.as_ref().map(|c| c.health.clone());
+        self.child = Some(child);
+        self.save();
+        Ok(())
+    }
+
+    /// A state that cannot be written (full disk) leaves the old one: the lock still tells the truth about running.
+    fn save(&self) {
+        let _ = self.store.containers().write_state(&self.plan.id, &self.state);
+    }
+
+    /// Serves until the container has ended for good; returns its exit code.
+    fn watch(&mut self) -> Result<i32> {
+        loop {
+            for event in self.wait()? {
+                self.handle(event)?;
+            }
+            self.tick();
+            if self.child.is_none() && self.restart_at.is_none() {
+                return Ok(self.last_code);
+            }
+        }
+    }
+
+    fn wait(&mut self) -> Result<Vec<RawFd>> {
+        let mut numbers: Vec<(RawFd, bool)> = self.io.interests();
+        numbers.extend(self.child.iter().map(|c| (c.pidfd.as_raw_fd(), false)));
+        numbers.extend(self.clients.interests().into_iter().map(|fd| (fd, false)));
+        numbers.extend(self.checks.iter().flat_map(Checks::interests).map(|fd| (fd, false)));
+        let mut fds: Vec<PollFd<'_>> = numbers
+            .iter()
+            .map(|(fd, writing)| {
+                let flags = if *writing { PollFlags::POLLOUT } else { PollFlags::POLLIN };
+                PollFd::new(sys::fd::borrow(*fd), flags)
+            })
+            .collect();
+        match poll(&mut fds, self.timeout()) {
+            Ok(0) => {
+                self.io.rest();
+                return Ok(Vec::new());
+            }
+            Ok(_) => {}
+            Err(Errno::EINTR) => return Ok(Vec::new()),
+            Err(e) => return Err(SysError::new("poll()", e).into()),
+        }
+        let ready = fds.iter().map(|f| f.any().unwrap_or(false));
+        Ok(numbers.into_iter().zip(ready).filter_map(|((fd, _), ready)| ready.then_some(fd)).collect())
+    }
+
+    fn timeout(&self) -> PollTimeout {
+        let checks = self.child.as_ref().and(self.checks.as_ref()).map(Checks::deadline);
+        match [self.kill_at, self.restart_at, checks].into_iter().flatten().min() {
+            // one millisecond more, so that the deadline has passed when poll returns
+            Some(at) => {
+                let wait = at.saturating_duration_since(Instant::now()) + Duration::from_millis(1);
+                PollTimeout::try_from(wait).unwrap_or(PollTimeout::MAX)
+            }
+            None => PollTimeout::NONE,
+        }
+    }
+
+    fn handle(&mut self, fd: RawFd) -> Result<()> {
+        if self.child.as_ref().is_some_and(|c| c.pidfd.as_raw_fd() == fd) {
+            return self.ended();
+        }
+        if self.clients.owns(fd) {
+            for (client, request) in self.clients.ready(fd) {
+                self.answer(client, request);
+            }
+            return Ok(());
+        }
+        if let Some(checks) = &mut self.checks
+            && checks.interests().contains(&fd)
+        {
+            if checks.ready(fd) {
+                self.note_health();
+            }
+            return Ok(());
+        }
+        self.io.ready(fd, self.log.as_mut());
+        Ok(())
+    }
+
+    fn note_health(&mut self) {
+        self.state.health = self.checks.as_ref().map(|c| c.health.clone());
+        self.save();
+    }
+
+    /// What time brings: SIGKILL, a health check, a restart.
+    fn tick(&mut self) {
+        let now = Instant::now();
+        if self.kill_at.is_some_and(|at| now >= at) {
+            self.kill_at = None;
+            self.signal(libc::SIGKILL);
+        }
+        if let (Some(_), Some(checks)) = (&self.child, &mut self.checks) {
+            let (plan, start, state) = (self.plan, self.start, &self.state);
+            if checks.tick(|argv| check_plan(plan, start, state, argv)) {
+                self.note_health();
+            }
+        }
+        if self.restart_at.is_some_and(|at| now >= at) {
+            self.restart_at = None;
+            self.state.restart_count += 1;
+            if let Err(e) = self.start_program() {
+                self.state.error = e.to_string();
+                self.last_code = e.kind().exit_code().into();
+                self.after_exit();
+            }
+        }
+    }
+
+    fn signal(&self, signal: i32) {
+        if let Some(child) = &self.child {
+            // the only failure left is a process that is gone
+            let _ = sys::process::signal(child.pidfd.as_fd(), signal);
+        }
+    }
+
+    /// The first process has ended, and with it, where it has its own pid namespace, all others.
+    fn ended(&mut self) -> Result<()> {
+        let Some(child) = self.child.take() else { return Ok(()) };
+        self.last_code = sys::process::wait(child.pid)?;
+        self.checks = None;
+        self.kill_at = None;
+        self.io.drain(self.log.as_mut());
+        self.after_exit();
+        Ok(())
+    }
+
+    fn after_exit(&mut self) {
+        self.state.pid = 0;
+        self.state.pid_start = 0;
+        self.state.exit_code = self.last_code;
+        self.state.finished_at = crate::store::now();
+        self.state.health = None;
+        if self.started.elapsed() >= restart::STEADY {
+            self.backoff = restart::FIRST_PAUSE;
+        }
+        let tries = self.state.restart_count;
+        match restart::verdict(&self.start.restart, self.last_code, tries, self.state.stopped_by_user) {
+            Verdict::Again => {
+                self.state.status = Status::Restarting;
+                self.restart_at = Some(Instant::now() + self.backoff);
+                self.backoff = (self.backoff * 2).min(restart::LAST_PAUSE);
+                self.save();
+            }
+            Verdict::Down => self.state.status = Status::Exited,
+        }
+    }
+
+    fn answer(&mut self, client: u64, request: Request) {
+        match request {
+            Request::Attach(streams) => match self.io.attach(client, streams, self.plan.process.stdin_once) {
+                Ok((streams, fds)) => self.clients.tell(client, &Tell::Streams { streams }, &fds),
+                Err(e) => self.clients.tell(client, &Tell::Failed(e), &[]),
+            },
+            Request::Kill(signal) => {
+                if signal == libc::SIGKILL || signal == self.start.stop_signal {
+                    self.state.stopped_by_user = true;
+                }
+                self.signal(signal);
+                self.clients.tell(client, &Tell::Done, &[]);
+            }
+            Request::Stop(signal, timeout) => self.stop(signal, timeout),
+            Request::Pause(on) => {
+                let told = match self.pause(on) {
+                    Ok(()) => Tell::Done,
+                    Err(e) => Tell::Failed(e),
+                };
+                self.clients.tell(client, &told, &[]);
+            }
+            Request::Gone => self.io.detach(client),
+        }
+    }
+
+    fn stop(&mut self, signal: i32, timeout: i64) {
+        self.state.stopped_by_user = true;
+        self.restart_at = None;
+        if self.child.is_none() {
+            self.state.status = Status::Exited;
+            return;
+        }
+        if self.state.status == Status::Paused {
+            // a frozen process takes no signal; docker thaws it first
+            let _ = self.pause(false);
+        }
+        if timeout == 0 {
+            self.signal(libc::SIGKILL);
+            return;
+        }
+        self.signal(signal);
+        if let Ok(seconds) = u64::try_from(timeout) {
+            self.kill_at = Some(Instant::now() + Duration::from_secs(seconds));
+        }
+    }
+
+    fn pause(&mut self, on: bool) -> Result<()> {
+        let Some(child) = &self.child else { return Ok(()) };
+        super::freeze::freeze(child.pid, &self.start.namespaces.pid, on)?;
+        self.state.status = if on { Status::Paused } else { Status::Running };
+        self.save();
+        Ok(())
+    }
+
+    /// Tells the end first, then cleans up.
+    fn end(mut self, code: i32) -> Result<()> {
+        let leftovers = if self.start.remove {
+            end::remove(self.store, self.plan)
+        } else {
+            self.save();
+            None
+        };
+        self.clients.end(code, &self.start.runtime);
+        drop(self.log.take());
+        while self.io.has_backlog() {
+            super::joiner::wait_for(&self.io, &[])?.into_iter().for_each(|fd| self.io.flush(fd));
+        }
+        root::release(self.start);
+        end::clean(leftovers);
+        Ok(())
+    }
+
+    /// The program could not be started: as docker, the container stays "created" with the reason, or goes with `--rm`.
+    fn not_started(&mut self, why: &Error) {
+        if let Some(child) = self.child.take() {
+            // it was started, but its control socket could not be made
+            let _ = sys::process::signal(child.pidfd.as_fd(), libc::SIGKILL);
+            let _ = sys::process::wait(child.pid);
+        }
+        if self.start.remove {
+            end::clean(end::remove(self.store, self.plan));
+            return;
+        }
+        self.state.status = Status::Created;
+        self.state.pid = 0;
+        self.state.exit_code = why.kind().exit_code().into();
+        self.state.error = why.to_string();
+        self.save();
+    }
+}
+
+/// U0: a user namespace of our own in which we are root over the container's. A container that shares another's namespaces
+/// is made in that one's U0, since only there somebody may enter them.
+fn enter_namespaces(plan: &Plan, start: &Start) -> Result<()> {
+    let ns = &start.namespaces;
+    let shared = [(&ns.net, libc::CLONE_NEWNET), (&ns.pid, libc::CLONE_NEWPID), (&ns.ipc, libc::CLONE_NEWIPC), (&ns.uts, libc::CLONE_NEWUTS)];
+    let mut entered = false;
+    for (namespace, flag) in shared {
+        let Namespace::Of(pid, pid_start) = namespace else { continue };
+        let gone = || {
+            Error::new(crate::error::Kind::State, format!("cannot start `{}`", plan.name))
+                .because("the container whose namespaces it shares is not running")
+        };
+        let pidfd = sys::process::open_pid(*pid, *pid_start)?.ok_or_else(gone)?;
+        if !entered {
+            sys::namespace::enter(sys::namespace::below_ours(*pid)?.as_fd(), libc::CLONE_NEWUSER)?;
+            entered = true;
+        }
+        sys::namespace::enter(pidfd.as_fd(), flag)?;
+    }
+    if entered { Ok(()) } else { sys::namespace::become_root().map_err(fork_error) }
+}
+
+fn clone_flags(ns: &crate::container::plan::Namespaces) -> u64 {
+    let mut flags = libc::CLONE_NEWUSER | libc::CLONE_NEWNS;
+    for (namespace, flag) in [
+        (&ns.net, libc::CLONE_NEWNET),
+        (&ns.pid, libc::CLONE_NEWPID),
+        (&ns.ipc, libc::CLONE_NEWIPC),
+        (&ns.uts, libc::CLONE_NEWUTS),
+        (&ns.cgroup, libc::CLONE_NEWCGROUP),
+    ] {
+        if *namespace == Namespace::New {
+            flags |= flag;
+        }
+    }
+    flags as u64
+}
+
+/// The container's own plan with another program.
+fn check_plan(plan: &Plan, start: &Start, state: &State, argv: &[String]) -> Result<Plan> {
+    let mut check = plan.clone();
+    check.process.argv = argv.to_vec();
+    check.process.tty = false;
+    check.process.stdin = false;
+    check.kind = PlanKind::Join(Join {
+        pid: state.pid,
+        pid_start: state.pid_start,
+        exec_id: crate::store::new_id()?,
+        control: start.runtime.join("ctl"),
+    });
+    Ok(check)
+}
