@@ -7,7 +7,7 @@ use std::path::Path;
 
 use crate::container::plan::{Mount, Namespace, Plan, Process, Root, Source, Start, User};
 use crate::error::{Error, Kind, Result};
-use crate::sys::spawn::{Op, SLOTS, Script, Slot, When};
+use crate::sys::spawn::{Last, Op, SLOTS, Script, Slot, When};
 
 /// Descriptors that the child inherits, by number.
 #[derive(Debug, Clone, Copy)]
@@ -87,7 +87,7 @@ pub(super) fn start(plan: &Plan, start: &Start, fds: Fds) -> Result<Script> {
     if let User::Native { uid, gid } = plan.process.user {
         b.ops.push(Op::NativeUser { uid_map: map(uid)?, gid_map: map(gid)? });
     }
-    b.finish(plan, fds)?;
+    b.finish(plan, if start.init { Last::Init } else { Last::Exec })?;
     b.script()
 }
 
@@ -105,7 +105,7 @@ pub(super) fn join(plan: &Plan, entry: Entry, fds: Fds) -> Result<Script> {
     b.ops.extend([Op::ForkInto { socket: fds.sync }, Op::Session]);
     b.pty(&plan.process, fds, false);
     b.ops.push(Op::WorkDir(text(&plan.process.cwd)?));
-    b.finish(plan, fds)?;
+    b.finish(plan, Last::Exec)?;
     b.script()
 }
 
@@ -320,7 +320,7 @@ impl Builder {
     }
 
     /// What every program gets last: limits, capabilities, filter, exec.
-    fn finish(&mut self, plan: &Plan, _fds: Fds) -> Result<()> {
+    fn finish(&mut self, plan: &Plan, last: Last) -> Result<()> {
         let process = &plan.process;
         for (resource, soft, hard) in &process.rlimits {
             self.ops.push(Op::Limit { resource: *resource, soft: *soft, hard: *hard });
@@ -343,6 +343,7 @@ impl Builder {
             candidates: candidates(process)?,
             argv: process.argv.iter().map(|a| text(a)).collect::<Result<_>>()?,
             env: process.env.iter().map(|e| text(e)).collect::<Result<_>>()?,
+            last,
         });
         Ok(())
     }

@@ -12,6 +12,7 @@ use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
 use nix::errno::Errno;
 
+pub(crate) use super::stub::Last;
 use super::{SysError, mount, stub};
 
 /// What to do when a mount's target is not there or the kernel refuses.
@@ -610,25 +611,21 @@ fn close_on_exec() -> Step {
     }
 }
 
-/// Returns the errno that the exec failed with: ENOENT when no candidate is there, EACCES when the best was not executable.
-fn exec(
-    candidates: &[CString],
-    argv: &[CString],
-    env: &[CString],
-    report: BorrowedFd<'_>,
-    index: u32,
-) -> Errno {
+/// Returns the first candidate that can be executed; ENOENT when there is none, EACCES and the like when the best was not
+/// executable.
+fn find(candidates: &[CString]) -> Result<&CStr, Errno> {
     let mut errno = Errno::ENOENT;
     for path in candidates {
         match mount::is_executable(path) {
-            Ok(()) => return exec_by_stub(path, argv, env, report, index),
+            Ok(()) => return Ok(path),
             Err(Errno::ENOENT | Errno::ENOTDIR) => {}
             Err(other) => errno = other,
         }
     }
-    errno
+    Err(errno)
 }
 
+/// Returns the errno that the exec failed with.
 fn exec_by_stub(
     path: &CStr,
     argv: &[CString],
@@ -636,7 +633,7 @@ fn exec_by_stub(
     report: BorrowedFd<'_>,
     index: u32,
 ) -> Errno {
-    let stub = match stub::make(report.as_raw_fd(), index) {
+    let stub = match stub::make(last, report.as_raw_fd(), index) {
         Ok(stub) => stub,
         Err(e) => return e.errno(),
     };
