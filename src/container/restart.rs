@@ -21,12 +21,18 @@ pub(crate) enum Verdict {
 }
 
 /// Decides for a container that ended with `code` after `restarts` restarts by policy.
-pub(crate) fn verdict(policy: &RestartPolicy, code: i32, restarts: u32, stopped_by_user: bool) -> Verdict {
+pub(crate) fn verdict(
+    policy: &RestartPolicy,
+    code: i32,
+    restarts: u32,
+    stopped_by_user: bool,
+) -> Verdict {
     let again = !stopped_by_user
         && match policy.name.as_str() {
             "always" | "unless-stopped" => true,
             "on-failure" => {
-                code != 0 && (policy.maximum_retry_count == 0 || restarts < policy.maximum_retry_count)
+                code != 0
+                    && (policy.maximum_retry_count == 0 || restarts < policy.maximum_retry_count)
             }
             _ => false,
         };
@@ -39,7 +45,10 @@ mod tests {
 
     #[test]
     fn policies_are_docker_s() {
-        let policy = |name: &str, n| RestartPolicy { name: name.to_owned(), maximum_retry_count: n };
+        let policy = |name: &str, n| RestartPolicy {
+            name: name.to_owned(),
+            maximum_retry_count: n,
+        };
         for (name, most, code, restarts, stopped, expected) in [
             ("no", 0, 1, 0, false, Verdict::Down),
             ("always", 0, 0, 99, false, Verdict::Again),
@@ -50,7 +59,11 @@ mod tests {
             ("on-failure", 2, 1, 1, false, Verdict::Again),
             ("on-failure", 2, 1, 2, false, Verdict::Down),
         ] {
-            assert_eq!(verdict(&policy(name, most), code, restarts, stopped), expected, "{name} {code} {restarts}");
+            assert_eq!(
+                verdict(&policy(name, most), code, restarts, stopped),
+                expected,
+                "{name} {code} {restarts}"
+            );
         }
     }
 }

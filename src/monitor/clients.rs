@@ -59,7 +59,11 @@ impl Clients {
     /// What to poll for reading.
     pub(super) fn interests(&self) -> Vec<RawFd> {
         let sockets = self.connected.values().map(|c| c.socket.as_raw_fd());
-        self.listener.iter().map(AsRawFd::as_raw_fd).chain(sockets).collect()
+        self.listener
+            .iter()
+            .map(AsRawFd::as_raw_fd)
+            .chain(sockets)
+            .collect()
     }
 
     /// Says whether the descriptor is one of ours.
@@ -76,10 +80,18 @@ impl Clients {
             }
             return Vec::new();
         }
-        let Some(id) = self.connected.iter().find(|(_, c)| c.socket.as_raw_fd() == fd).map(|(id, _)| *id) else {
+        let Some(id) = self
+            .connected
+            .iter()
+            .find(|(_, c)| c.socket.as_raw_fd() == fd)
+            .map(|(id, _)| *id)
+        else {
             return Vec::new();
         };
-        self.read(id).map(|request| (id, request)).into_iter().collect()
+        self.read(id)
+            .map(|request| (id, request))
+            .into_iter()
+            .collect()
     }
 
     fn read(&mut self, id: u64) -> Option<Request> {

@@ -2,14 +2,20 @@
 
 use crate::container::plan::{Kind, Plan};
 use crate::store::Store;
+use crate::sys::lock::Lock;
 
 /// Takes the container out of the store; what is left of it lies in the trash. `None` when it could not be moved.
-pub(super) fn remove<'a>(store: &'a Store, plan: &Plan) -> Option<&'a Store> {
-    let Kind::Start(start) = &plan.kind else { return None };
-    store.containers().remove(&plan.id).ok()?;
-    for volume in &start.anonymous_volumes {
-        // in use by another container (`--volumes-from`): it stays until that one goes
-        let _ = store.volumes().remove(volume, false);
+pub(super) fn remove<'a>(store: &'a Store, plan: &Plan, lock: &Lock) -> Option<&'a Store> {
+    let Kind::Start(start) = &plan.kind else {
+        return None;
+    };
+    store.containers().remove_held(&plan.id, lock).ok()?;
+    if !start.anonymous_volumes.is_empty() {
+        let users = store.volumes().users().unwrap_or_default();
+        for volume in &start.anonymous_volumes {
+            // in use by another container (`--volumes-from`): it stays until that one goes
+            let _ = store.volumes().remove(volume, &users);
+        }
     }
     Some(store)
 }

@@ -7,8 +7,11 @@ use crate::sys;
 /// Stops (or continues) all processes that share the pid namespace of `init`.
 pub(super) fn freeze(init: i32, pid_namespace: &Namespace, on: bool) -> Result<()> {
     if *pid_namespace != Namespace::New {
-        return Err(Error::new(Kind::Host, "cannot pause a container that shares its pid namespace")
-            .hint("give it a namespace of its own, or use a host with a delegated cgroup"));
+        return Err(Error::new(
+            Kind::Host,
+            "cannot pause a container that shares its pid namespace",
+        )
+        .hint("give it a namespace of its own, or use a host with a delegated cgroup"));
     }
     let namespace_of = |pid: &str| std::fs::read_link(format!("/proc/{pid}/ns/pid")).ok();
     let ours = namespace_of(&init.to_string());
@@ -17,7 +20,9 @@ pub(super) fn freeze(init: i32, pid_namespace: &Namespace, on: bool) -> Result<(
     for _round in 0..2 {
         for entry in fs_err::read_dir("/proc")?.flatten() {
             let name = entry.file_name();
-            let Some(pid) = name.to_str().and_then(|n| n.parse::<i32>().ok()) else { continue };
+            let Some(pid) = name.to_str().and_then(|n| n.parse::<i32>().ok()) else {
+                continue;
+            };
             if ours.is_some()
                 && namespace_of(&pid.to_string()) == ours
                 && let Some(start) = sys::process::start_time(pid)

@@ -52,7 +52,10 @@ impl Checks {
             started: now,
             next: now,
             running: None,
-            health: Health { status: "starting".to_owned(), ..Health::default() },
+            health: Health {
+                status: "starting".to_owned(),
+                ..Health::default()
+            },
         };
         checks.next = now + checks.pause();
         Some(checks)
@@ -79,10 +82,17 @@ impl Checks {
 
     /// What to poll for reading.
     pub(super) fn interests(&self) -> Vec<RawFd> {
-        let Some(running) = &self.running else { return Vec::new() };
+        let Some(running) = &self.running else {
+            return Vec::new();
+        };
         let streams = &running.session.streams;
         let mut list = vec![running.session.client.as_fd().as_raw_fd()];
-        list.extend([&streams.stdout, &streams.stderr].into_iter().flatten().map(AsRawFd::as_raw_fd));
+        list.extend(
+            [&streams.stdout, &streams.stderr]
+                .into_iter()
+                .flatten()
+                .map(AsRawFd::as_raw_fd),
+        );
         list
     }
 
@@ -94,16 +104,34 @@ impl Checks {
             let running = self.running.take();
             if let Some(running) = &running {
                 // a check that has just ended needs no signal
-                let _ = running.session.client.ask(&Ask::Kill { signal: libc::SIGKILL }, &[]);
+                let _ = running.session.client.ask(
+                    &Ask::Kill {
+                        signal: libc::SIGKILL,
+                    },
+                    &[],
+                );
             }
-            return self.finish(running, -1, Some(format!("Health check exceeded timeout ({})", seconds(limit))));
+            return self.finish(
+                running,
+                -1,
+                Some(format!(
+                    "Health check exceeded timeout ({})",
+                    seconds(limit)
+                )),
+            );
         }
         if self.running.is_none() && now >= self.next {
             let began = crate::store::now();
             match plan(&self.argv).and_then(|plan| launch(&plan, [false, true, true])) {
                 Ok(session) => {
                     let deadline = now + or(self.config.timeout, 30);
-                    self.running = Some(Running { session, began, deadline, output: Vec::new(), code: None });
+                    self.running = Some(Running {
+                        session,
+                        began,
+                        deadline,
+                        output: Vec::new(),
+                        code: None,
+                    });
                 }
                 Err(e) => return self.finish(None, -1, Some(e.to_string())),
             }
@@ -113,10 +141,14 @@ impl Checks {
 
     /// Handles one ready descriptor. Returns whether the health changed.
     pub(super) fn ready(&mut self, fd: RawFd) -> bool {
-        let Some(running) = &mut self.running else { return false };
+        let Some(running) = &mut self.running else {
+            return false;
+        };
         if running.session.client.as_fd().as_raw_fd() == fd {
             match running.session.client.told() {
-                Ok(Some((Tell::Streams { streams }, fds))) => running.session.streams.take(streams, fds),
+                Ok(Some((Tell::Streams { streams }, fds))) => {
+                    running.session.streams.take(streams, fds)
+                }
                 Ok(Some((Tell::Exited { code }, _))) => running.code = Some(code),
                 Ok(Some((Tell::Failed(e), _))) => {
                     let running = self.running.take();
@@ -139,7 +171,10 @@ impl Checks {
         let (began, mut output) = match running {
             Some(mut running) => {
                 running.drain();
-                (running.began, String::from_utf8_lossy(&running.output).into_owned())
+                (
+                    running.began,
+                    String::from_utf8_lossy(&running.output).into_owned(),
+                )
             }
             None => (crate::store::now(), String::new()),
         };
@@ -148,7 +183,12 @@ impl Checks {
         }
         self.next = Instant::now() + self.pause();
         let counts = code == 0 || !self.starting();
-        self.health.log.push(HealthResult { start: began, end: crate::store::now(), exit_code: code, output });
+        self.health.log.push(HealthResult {
+            start: began,
+            end: crate::store::now(),
+            exit_code: code,
+            output,
+        });
         let surplus = self.health.log.len().saturating_sub(RESULTS_MAX);
         self.health.log.drain(..surplus);
         judge(&mut self.health, code == 0, counts, self.config.retries);
@@ -191,8 +231,11 @@ impl Running {
 
     fn drain(&mut self) {
         let streams = &self.session.streams;
-        let fds: Vec<RawFd> =
-            [&streams.stdout, &streams.stderr].into_iter().flatten().map(AsRawFd::as_raw_fd).collect();
+        let fds: Vec<RawFd> = [&streams.stdout, &streams.stderr]
+            .into_iter()
+            .flatten()
+            .map(AsRawFd::as_raw_fd)
+            .collect();
         for fd in fds {
             // the session has ended: what is not there now will never be
             let _ = sys::fd::set_nonblocking(sys::fd::borrow(fd), true);
@@ -210,7 +253,11 @@ fn or(nanoseconds: i64, default_seconds: u64) -> Duration {
 
 /// As Go prints a duration of whole or broken seconds.
 fn seconds(d: Duration) -> String {
-    if d.subsec_nanos() == 0 && d.as_secs() < 60 { format!("{}s", d.as_secs()) } else { format!("{d:?}") }
+    if d.subsec_nanos() == 0 && d.as_secs() < 60 {
+        format!("{}s", d.as_secs())
+    } else {
+        format!("{d:?}")
+    }
 }
 
 #[cfg(test)]
@@ -219,28 +266,43 @@ mod tests {
 
     #[test]
     fn three_failures_in_a_row_are_unhealthy_and_one_success_heals() {
-        let mut health = Health { status: "starting".to_owned(), ..Health::default() };
+        let mut health = Health {
+            status: "starting".to_owned(),
+            ..Health::default()
+        };
         judge(&mut health, false, false, 0);
-        assert_eq!((health.status.as_str(), health.failing_streak), ("starting", 0));
+        assert_eq!(
+            (health.status.as_str(), health.failing_streak),
+            ("starting", 0)
+        );
         for n in 1..=3 {
             judge(&mut health, false, true, 0);
             assert_eq!(health.failing_streak, n);
         }
         assert_eq!(health.status, "unhealthy");
         judge(&mut health, true, true, 0);
-        assert_eq!((health.status.as_str(), health.failing_streak), ("healthy", 0));
+        assert_eq!(
+            (health.status.as_str(), health.failing_streak),
+            ("healthy", 0)
+        );
     }
 
     #[test]
     fn a_check_needs_a_command() {
         let shell = ["/bin/sh".to_owned(), "-c".to_owned()];
         let check = |test: &[&str]| {
-            let config = Healthcheck { test: test.iter().map(|s| (*s).to_owned()).collect(), ..Healthcheck::default() };
+            let config = Healthcheck {
+                test: test.iter().map(|s| (*s).to_owned()).collect(),
+                ..Healthcheck::default()
+            };
             Checks::new(Some(&config), &shell).map(|c| c.argv.join(" "))
         };
         assert_eq!(check(&["NONE"]), None);
         assert_eq!(check(&[]), None);
         assert_eq!(check(&["CMD", "a", "b"]).as_deref(), Some("a b"));
-        assert_eq!(check(&["CMD-SHELL", "x | y"]).as_deref(), Some("/bin/sh -c x | y"));
+        assert_eq!(
+            check(&["CMD-SHELL", "x | y"]).as_deref(),
+            Some("/bin/sh -c x | y")
+        );
     }
 }

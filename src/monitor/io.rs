@@ -34,7 +34,13 @@ const STREAMS: [Stream; 2] = [Stream::Stdout, Stream::Stderr];
 
 impl Io {
     pub(super) fn new(tty: bool) -> Io {
-        Io { tty, stdin: None, sources: [None, None], attached: Vec::new(), buffer: Vec::new() }
+        Io {
+            tty,
+            stdin: None,
+            sources: [None, None],
+            attached: Vec::new(),
+            buffer: Vec::new(),
+        }
     }
 
     /// Sets our ends of the program's output, or the pty's master.
@@ -53,19 +59,35 @@ impl Io {
     }
 
     /// Attaches a client; returns the descriptors it is to get and which streams they are.
-    pub(super) fn attach(&mut self, client: u64, wanted: [bool; 3], stdin_once: bool) -> Result<([bool; 3], Vec<OwnedFd>)> {
+    pub(super) fn attach(
+        &mut self,
+        client: u64,
+        wanted: [bool; 3],
+        stdin_once: bool,
+    ) -> Result<([bool; 3], Vec<OwnedFd>)> {
         let mut fds = Vec::with_capacity(3);
         let mut which = [false; 3];
         if wanted[0] {
             let stdin = match (self.tty, stdin_once) {
-                (true, _) => self.sources[0].as_ref().map(|m| sys::fd::duplicate(m.as_fd())).transpose()?,
+                (true, _) => self.sources[0]
+                    .as_ref()
+                    .map(|m| sys::fd::duplicate(m.as_fd()))
+                    .transpose()?,
                 (false, true) => self.stdin.take(),
-                (false, false) => self.stdin.as_ref().map(|w| sys::fd::duplicate(w.as_fd())).transpose()?,
+                (false, false) => self
+                    .stdin
+                    .as_ref()
+                    .map(|w| sys::fd::duplicate(w.as_fd()))
+                    .transpose()?,
             };
             which[0] = stdin.is_some();
             fds.extend(stdin);
         }
-        let mut attached = Attached { client, pipes: [None, None], backlog: [Vec::new(), Vec::new()] };
+        let mut attached = Attached {
+            client,
+            pipes: [None, None],
+            backlog: [Vec::new(), Vec::new()],
+        };
         for n in 0..2 {
             if wanted[n + 1] && self.sources[n].is_some() {
                 let (read, write) = sys::fd::pipe()?;
@@ -107,14 +129,20 @@ impl Io {
     /// Handles one ready descriptor.
     pub(super) fn ready(&mut self, fd: RawFd, log: Option<&mut LogFile>) {
         for n in 0..2 {
-            if self.sources[n].as_ref().is_some_and(|s| s.as_raw_fd() == fd) {
+            if self.sources[n]
+                .as_ref()
+                .is_some_and(|s| s.as_raw_fd() == fd)
+            {
                 self.pump(n, log);
                 return;
             }
         }
         for attached in &mut self.attached {
             for n in 0..2 {
-                if attached.pipes[n].as_ref().is_some_and(|p| p.as_raw_fd() == fd) {
+                if attached.pipes[n]
+                    .as_ref()
+                    .is_some_and(|p| p.as_raw_fd() == fd)
+                {
                     let backlog = std::mem::take(&mut attached.backlog[n]);
                     attached.give(n, &backlog);
                 }
@@ -125,7 +153,9 @@ impl Io {
 
     /// Reads once from a source and passes it on; returns whether more may be there.
     fn pump(&mut self, n: usize, log: Option<&mut LogFile>) -> bool {
-        let Some(source) = &self.sources[n] else { return false };
+        let Some(source) = &self.sources[n] else {
+            return false;
+        };
         if self.buffer.is_empty() {
             self.buffer = vec![0; CHUNK];
         }

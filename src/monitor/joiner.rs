@@ -18,19 +18,37 @@ use crate::sys::{self, SysError};
 
 /// Runs the session to its end.
 pub(super) fn live(plan: &Plan, launcher: &OwnedFd, attach: [bool; 3]) -> Result<()> {
-    let PlanKind::Join(join) = &plan.kind else { unreachable!("a joiner's plan joins") };
+    let PlanKind::Join(join) = &plan.kind else {
+        unreachable!("a joiner's plan joins")
+    };
     let stopped = || {
-        Error::new(Kind::State, format!("container {} is not running", crate::store::short_id(&plan.id)))
+        Error::new(
+            Kind::State,
+            format!(
+                "container {} is not running",
+                crate::store::short_id(&plan.id)
+            ),
+        )
     };
     let pidfd = sys::process::open_pid(join.pid, join.pid_start)?.ok_or_else(stopped)?;
     let target = Target::look(join, plan)?;
     let proc = sys::fd::open(c"/proc", libc::O_PATH | libc::O_DIRECTORY)?;
     let pipes = Pipes::new(&plan.process)?;
-    let script = script::join(plan, target.entry(pidfd.as_raw_fd(), proc.as_raw_fd()), pipes.fds)?;
+    let script = script::join(
+        plan,
+        target.entry(pidfd.as_raw_fd(), proc.as_raw_fd()),
+        pipes.fds,
+    )?;
     // told, not asked: a container whose monitor does not listen can still be joined
     let watcher = Client::connect_at(&join.control)?;
     if let Some(watcher) = &watcher {
-        watcher.ask(&Ask::Exec { id: join.exec_id.clone(), monitor: std::process::id() as i32 }, &[])?;
+        watcher.ask(
+            &Ask::Exec {
+                id: join.exec_id.clone(),
+                monitor: std::process::id() as i32,
+            },
+            &[],
+        )?;
     }
     let (child, mut io) = pipes.fork(plan, 0, &script, true)?;
     if attach.contains(&true) {
@@ -84,16 +102,34 @@ impl Target {
             User::Native { uid, gid } => (uid, gid),
         };
         if ids == wanted {
-            return Ok(Target { flags: flags | libc::CLONE_NEWUSER, user: None, native: false });
+            return Ok(Target {
+                flags: flags | libc::CLONE_NEWUSER,
+                user: None,
+                native: false,
+            });
         }
         let user = sys::namespace::user_of(join.pid)?;
-        let user = if ids == (0, 0) { user } else { sys::namespace::parent(user.as_fd())? };
-        Ok(Target { flags, user: Some(user), native: wanted != (0, 0) })
+        let user = if ids == (0, 0) {
+            user
+        } else {
+            sys::namespace::parent(user.as_fd())?
+        };
+        Ok(Target {
+            flags,
+            user: Some(user),
+            native: wanted != (0, 0),
+        })
     }
 
     fn entry(&self, pidfd: i32, proc: i32) -> Entry {
         let user = self.user.as_ref().map(AsRawFd::as_raw_fd);
-        Entry { pidfd, flags: self.flags, user, proc, native: self.native }
+        Entry {
+            pidfd,
+            flags: self.flags,
+            user,
+            proc,
+            native: self.native,
+        }
     }
 }
 
@@ -101,7 +137,8 @@ impl Target {
 fn inside_ids(pid: i32) -> Result<(u32, u32)> {
     let first = |file: &str| -> Result<u32> {
         let path = format!("/proc/{pid}/{file}");
-        let text = std::fs::read_to_string(&path).context(Kind::State, || format!("cannot read {path}"))?;
+        let text = std::fs::read_to_string(&path)
+            .context(Kind::State, || format!("cannot read {path}"))?;
         text.split_ascii_whitespace()
             .next()
             .and_then(|n| n.parse().ok())
@@ -144,10 +181,16 @@ fn watch(child: &sys::process::Child, io: &mut Io, launcher: &OwnedFd) -> Result
 /// Waits until something is ready; returns the ready descriptors.
 pub(super) fn wait_for(io: &Io, extra: &[i32]) -> Result<Vec<i32>> {
     let interests = io.interests();
-    let mut fds: Vec<PollFd<'_>> =
-        extra.iter().map(|fd| PollFd::new(sys::fd::borrow(*fd), PollFlags::POLLIN)).collect();
+    let mut fds: Vec<PollFd<'_>> = extra
+        .iter()
+        .map(|fd| PollFd::new(sys::fd::borrow(*fd), PollFlags::POLLIN))
+        .collect();
     fds.extend(interests.iter().map(|(fd, writing)| {
-        let flags = if *writing { PollFlags::POLLOUT } else { PollFlags::POLLIN };
+        let flags = if *writing {
+            PollFlags::POLLOUT
+        } else {
+            PollFlags::POLLIN
+        };
         PollFd::new(sys::fd::borrow(*fd), flags)
     }));
     loop {
@@ -158,6 +201,12 @@ pub(super) fn wait_for(io: &Io, extra: &[i32]) -> Result<Vec<i32>> {
         }
     }
     let ready = fds.iter().map(|f| f.any().unwrap_or(false));
-    let numbers = extra.iter().copied().chain(interests.iter().map(|(fd, _)| *fd));
-    Ok(numbers.zip(ready).filter_map(|(fd, ready)| ready.then_some(fd)).collect())
+    let numbers = extra
+        .iter()
+        .copied()
+        .chain(interests.iter().map(|(fd, _)| *fd));
+    Ok(numbers
+        .zip(ready)
+        .filter_map(|(fd, ready)| ready.then_some(fd))
+        .collect())
 }

@@ -19,16 +19,19 @@ use crate::error::{Error, Result};
 use crate::store::Store;
 use crate::store::containers::{State, Status};
 use crate::store::paths::Paths;
+use crate::sys::lock::Lock;
 use crate::sys::process::Child;
 use crate::sys::{self, SysError};
 
 /// Lives until the container has ended for good.
 pub(super) fn live(plan: &Plan, launcher: &OwnedFd, attach: [bool; 3]) -> Result<()> {
-    let PlanKind::Start(start) = &plan.kind else { unreachable!("a container's plan starts it") };
+    let PlanKind::Start(start) = &plan.kind else {
+        unreachable!("a container's plan starts it")
+    };
     let store = Store::open(paths_of(start))?;
     // held for as long as we live: this is what "running" means
-    let _lock = store.containers().hold(&plan.id)?;
-    let mut life = Life::new(plan, start, &store)?;
+    let lock = store.containers().hold(&plan.id)?;
+    let mut life = Life::new(plan, start, &store, lock)?;
     match life.first_start(launcher, attach) {
         Ok(()) => {
             let code = life.watch()?;
@@ -43,14 +46,23 @@ pub(super) fn live(plan: &Plan, launcher: &OwnedFd, attach: [bool; 3]) -> Result
 
 /// `<data>/containers/<id>` and `<runtime>/containers/<id>` to their two roots.
 fn paths_of(start: &Start) -> Paths {
-    let root = |p: &std::path::Path| p.ancestors().nth(2).map(std::path::Path::to_owned).unwrap_or_default();
-    Paths { data: root(&start.dir), runtime: root(&start.runtime) }
+    let root = |p: &std::path::Path| {
+        p.ancestors()
+            .nth(2)
+            .map(std::path::Path::to_owned)
+            .unwrap_or_default()
+    };
+    Paths {
+        data: root(&start.dir),
+        runtime: root(&start.runtime),
+    }
 }
 
 pub(super) struct Life<'a> {
     plan: &'a Plan,
     start: &'a Start,
     store: &'a Store,
+    lock: Lock,
     state: State,
     log: Option<LogFile>,
     clients: Clients,
@@ -68,7 +80,7 @@ pub(super) struct Life<'a> {
 }
 
 impl<'a> Life<'a> {
-    fn new(plan: &'a Plan, start: &'a Start, store: &'a Store) -> Result<Life<'a>> {
+    fn new(plan: &'a Plan, start: &'a Start, store: &'a Store, lock: Lock) -> Result<Life<'a>> {
         enter_namespaces(plan, start)?;
         root::prepare(start)?;
         let old = store.containers().state(&plan.id)?;
@@ -76,9 +88,10 @@ impl<'a> Life<'a> {
             plan,
             start,
             store,
+            lock,
             state: State {
                 monitor: std::process::id() as i32,
-                boot_id: crate::store::boot_id(),
+                boot_id: crate::store::containers::boot_id(),
                 finished_at: old.finished_at,
                 identity: match plan.process.user {
                     User::Root => "off".to_owned(),
@@ -102,14 +115,24 @@ impl<'a> Life<'a> {
     fn first_start(&mut self, launcher: &OwnedFd, attach: [bool; 3]) -> Result<()> {
         self.start_program()?;
         self.clients.listen(&self.start.runtime)?;
-        let client = self.clients.add(sys::fd::duplicate(launcher.as_fd())?, true)?;
+        let client = self
+            .clients
+            .add(sys::fd::duplicate(launcher.as_fd())?, true)?;
         if attach.contains(&true) {
-            let (streams, fds) = self.io.attach(client, attach, self.plan.process.stdin_once)?;
+            let (streams, fds) = self
+                .io
+                .attach(client, attach, self.plan.process.stdin_once)?;
             let fds: Vec<_> = fds.iter().map(AsFd::as_fd).collect();
             // a launcher that is gone already: the container runs on, as docker's does
             let _ = tell(launcher, &Tell::Streams { streams }, &fds);
         }
-        let _ = tell(launcher, &Tell::Started { pid: self.state.pid }, &[]);
+        let _ = tell(
+            launcher,
+            &Tell::Started {
+                pid: self.state.pid,
+            },
+            &[],
+        );
         Ok(())
     }
 
@@ -126,7 +149,10 @@ impl<'a> Life<'a> {
         self.state.exit_code = 0;
         self.state.error = String::new();
         self.started = Instant::now();
-        self.checks = Checks::new(self.start.health.as_ref(), &["/bin/sh".to_owned(), "-c".to_owned()]);
+        self.checks = Checks::new(
+            self.start.health.as_ref(),
+            &["/bin/sh".to_owned(), "-c".to_owned()],
+        );
         self.state.health = self.checks.as_ref().map(|c| c.health.clone());
         self.child = Some(child);
         self.save();
@@ -135,7 +161,10 @@ impl<'a> Life<'a> {
 
     /// A state that cannot be written (full disk) leaves the old one: the lock still tells the truth about running.
     fn save(&self) {
-        let _ = self.store.containers().write_state(&self.plan.id, &self.state);
+        let _ = self
+            .store
+            .containers()
+            .write_state(&self.plan.id, &self.state);
     }
 
     /// Serves until the container has ended for good; returns its exit code.
@@ -155,11 +184,20 @@ impl<'a> Life<'a> {
         let mut numbers: Vec<(RawFd, bool)> = self.io.interests();
         numbers.extend(self.child.iter().map(|c| (c.pidfd.as_raw_fd(), false)));
         numbers.extend(self.clients.interests().into_iter().map(|fd| (fd, false)));
-        numbers.extend(self.checks.iter().flat_map(Checks::interests).map(|fd| (fd, false)));
+        numbers.extend(
+            self.checks
+                .iter()
+                .flat_map(Checks::interests)
+                .map(|fd| (fd, false)),
+        );
         let mut fds: Vec<PollFd<'_>> = numbers
             .iter()
             .map(|(fd, writing)| {
-                let flags = if *writing { PollFlags::POLLOUT } else { PollFlags::POLLIN };
+                let flags = if *writing {
+                    PollFlags::POLLOUT
+                } else {
+                    PollFlags::POLLIN
+                };
                 PollFd::new(sys::fd::borrow(*fd), flags)
             })
             .collect();
@@ -173,12 +211,24 @@ impl<'a> Life<'a> {
             Err(e) => return Err(SysError::new("poll()", e).into()),
         }
         let ready = fds.iter().map(|f| f.any().unwrap_or(false));
-        Ok(numbers.into_iter().zip(ready).filter_map(|((fd, _), ready)| ready.then_some(fd)).collect())
+        Ok(numbers
+            .into_iter()
+            .zip(ready)
+            .filter_map(|((fd, _), ready)| ready.then_some(fd))
+            .collect())
     }
 
     fn timeout(&self) -> PollTimeout {
-        let checks = self.child.as_ref().and(self.checks.as_ref()).map(Checks::deadline);
-        match [self.kill_at, self.restart_at, checks].into_iter().flatten().min() {
+        let checks = self
+            .child
+            .as_ref()
+            .and(self.checks.as_ref())
+            .map(Checks::deadline);
+        match [self.kill_at, self.restart_at, checks]
+            .into_iter()
+            .flatten()
+            .min()
+        {
             // one millisecond more, so that the deadline has passed when poll returns
             Some(at) => {
                 let wait = at.saturating_duration_since(Instant::now()) + Duration::from_millis(1);
@@ -189,7 +239,11 @@ impl<'a> Life<'a> {
     }
 
     fn handle(&mut self, fd: RawFd) -> Result<()> {
-        if self.child.as_ref().is_some_and(|c| c.pidfd.as_raw_fd() == fd) {
+        if self
+            .child
+            .as_ref()
+            .is_some_and(|c| c.pidfd.as_raw_fd() == fd)
+        {
             return self.ended();
         }
         if self.clients.owns(fd) {
@@ -248,7 +302,9 @@ impl<'a> Life<'a> {
 
     /// The first process has ended, and with it, where it has its own pid namespace, all others.
     fn ended(&mut self) -> Result<()> {
-        let Some(child) = self.child.take() else { return Ok(()) };
+        let Some(child) = self.child.take() else {
+            return Ok(());
+        };
         self.last_code = sys::process::wait(child.pid)?;
         self.checks = None;
         self.kill_at = None;
@@ -267,7 +323,12 @@ impl<'a> Life<'a> {
             self.backoff = restart::FIRST_PAUSE;
         }
         let tries = self.state.restart_count;
-        match restart::verdict(&self.start.restart, self.last_code, tries, self.state.stopped_by_user) {
+        match restart::verdict(
+            &self.start.restart,
+            self.last_code,
+            tries,
+            self.state.stopped_by_user,
+        ) {
             Verdict::Again => {
                 self.state.status = Status::Restarting;
                 self.restart_at = Some(Instant::now() + self.backoff);
@@ -280,10 +341,17 @@ impl<'a> Life<'a> {
 
     fn answer(&mut self, client: u64, request: Request) {
         match request {
-            Request::Attach(streams) => match self.io.attach(client, streams, self.plan.process.stdin_once) {
-                Ok((streams, fds)) => self.clients.tell(client, &Tell::Streams { streams }, &fds),
-                Err(e) => self.clients.tell(client, &Tell::Failed(e), &[]),
-            },
+            Request::Attach(streams) => {
+                match self
+                    .io
+                    .attach(client, streams, self.plan.process.stdin_once)
+                {
+                    Ok((streams, fds)) => {
+                        self.clients.tell(client, &Tell::Streams { streams }, &fds)
+                    }
+                    Err(e) => self.clients.tell(client, &Tell::Failed(e), &[]),
+                }
+            }
             Request::Kill(signal) => {
                 if signal == libc::SIGKILL || signal == self.start.stop_signal {
                     self.state.stopped_by_user = true;
@@ -325,7 +393,9 @@ impl<'a> Life<'a> {
     }
 
     fn pause(&mut self, on: bool) -> Result<()> {
-        let Some(child) = &self.child else { return Ok(()) };
+        let Some(child) = &self.child else {
+            return Ok(());
+        };
         super::freeze::freeze(child.pid, &self.start.namespaces.pid, on)?;
         self.state.status = if on { Status::Paused } else { Status::Running };
         self.save();
@@ -335,7 +405,7 @@ impl<'a> Life<'a> {
     /// Tells the end first, then cleans up.
     fn end(mut self, code: i32) -> Result<()> {
         let leftovers = if self.start.remove {
-            end::remove(self.store, self.plan)
+            end::remove(self.store, self.plan, &self.lock)
         } else {
             self.save();
             None
@@ -343,7 +413,9 @@ impl<'a> Life<'a> {
         self.clients.end(code, &self.start.runtime);
         drop(self.log.take());
         while self.io.has_backlog() {
-            super::joiner::wait_for(&self.io, &[])?.into_iter().for_each(|fd| self.io.flush(fd));
+            super::joiner::wait_for(&self.io, &[])?
+                .into_iter()
+                .for_each(|fd| self.io.flush(fd));
         }
         root::release(self.start);
         end::clean(leftovers);
@@ -358,7 +430,7 @@ impl<'a> Life<'a> {
             let _ = sys::process::wait(child.pid);
         }
         if self.start.remove {
-            end::clean(end::remove(self.store, self.plan));
+            end::clean(end::remove(self.store, self.plan, &self.lock));
             return;
         }
         self.state.status = Status::Created;
@@ -373,22 +445,39 @@ impl<'a> Life<'a> {
 /// is made in that one's U0, since only there somebody may enter them.
 fn enter_namespaces(plan: &Plan, start: &Start) -> Result<()> {
     let ns = &start.namespaces;
-    let shared = [(&ns.net, libc::CLONE_NEWNET), (&ns.pid, libc::CLONE_NEWPID), (&ns.ipc, libc::CLONE_NEWIPC), (&ns.uts, libc::CLONE_NEWUTS)];
+    let shared = [
+        (&ns.net, libc::CLONE_NEWNET),
+        (&ns.pid, libc::CLONE_NEWPID),
+        (&ns.ipc, libc::CLONE_NEWIPC),
+        (&ns.uts, libc::CLONE_NEWUTS),
+    ];
     let mut entered = false;
     for (namespace, flag) in shared {
-        let Namespace::Of(pid, pid_start) = namespace else { continue };
+        let Namespace::Of(pid, pid_start) = namespace else {
+            continue;
+        };
         let gone = || {
-            Error::new(crate::error::Kind::State, format!("cannot start `{}`", plan.name))
-                .because("the container whose namespaces it shares is not running")
+            Error::new(
+                crate::error::Kind::State,
+                format!("cannot start `{}`", plan.name),
+            )
+            .because("the container whose namespaces it shares is not running")
         };
         let pidfd = sys::process::open_pid(*pid, *pid_start)?.ok_or_else(gone)?;
         if !entered {
-            sys::namespace::enter(sys::namespace::below_ours(*pid)?.as_fd(), libc::CLONE_NEWUSER)?;
+            sys::namespace::enter(
+                sys::namespace::below_ours(*pid)?.as_fd(),
+                libc::CLONE_NEWUSER,
+            )?;
             entered = true;
         }
         sys::namespace::enter(pidfd.as_fd(), flag)?;
     }
-    if entered { Ok(()) } else { sys::namespace::become_root().map_err(fork_error) }
+    if entered {
+        Ok(())
+    } else {
+        sys::namespace::become_root().map_err(fork_error)
+    }
 }
 
 fn clone_flags(ns: &crate::container::plan::Namespaces) -> u64 {

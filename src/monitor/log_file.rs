@@ -41,7 +41,13 @@ impl LogFile {
     pub(super) fn open(log: &Log) -> Result<LogFile> {
         let file = open(&log.path)?;
         let size = file.metadata().map_or(0, |m| m.len());
-        Ok(LogFile { log: log.clone(), file, size, begun: [Vec::new(), Vec::new()], out: Vec::new() })
+        Ok(LogFile {
+            log: log.clone(),
+            file,
+            size,
+            begun: [Vec::new(), Vec::new()],
+            out: Vec::new(),
+        })
     }
 
     /// Takes a piece of output. A full disk loses log lines, never the container.
@@ -80,7 +86,10 @@ impl LogFile {
         if self.out.is_empty() {
             return;
         }
-        if self.log.max_size > 0 && self.size > 0 && self.size + self.out.len() as u64 > self.log.max_size {
+        if self.log.max_size > 0
+            && self.size > 0
+            && self.size + self.out.len() as u64 > self.log.max_size
+        {
             self.rotate();
         }
         if self.file.write_all(&self.out).is_ok() {
@@ -118,7 +127,11 @@ impl LogFile {
 
 fn open(path: &std::path::Path) -> std::io::Result<std::fs::File> {
     use std::os::unix::fs::OpenOptionsExt;
-    std::fs::OpenOptions::new().append(true).create(true).mode(0o600).open(path)
+    std::fs::OpenOptions::new()
+        .append(true)
+        .create(true)
+        .mode(0o600)
+        .open(path)
 }
 
 fn now() -> String {
@@ -192,13 +205,20 @@ mod tests {
     fn lines_are_split_at_newlines_and_at_16_kib_and_rotated() {
         let folder = std::env::temp_dir().join(format!("coracle-log-{}", std::process::id()));
         fs_err::create_dir_all(&folder).expect("folder");
-        let log = Log { path: folder.join("log"), max_size: 40_000, max_file: 2 };
+        let log = Log {
+            path: folder.join("log"),
+            max_size: 40_000,
+            max_file: 2,
+        };
         let mut file = LogFile::open(&log).expect("open");
         file.write(Stream::Stdout, b"one\ntw");
         file.write(Stream::Stdout, b"o\nthree");
         file.finish();
         let text = fs_err::read_to_string(&log.path).expect("read");
-        let lines: Vec<serde_json::Value> = text.lines().map(|l| serde_json::from_str(l).expect("JSON")).collect();
+        let lines: Vec<serde_json::Value> = text
+            .lines()
+            .map(|l| serde_json::from_str(l).expect("JSON"))
+            .collect();
         let logs: Vec<&str> = lines.iter().filter_map(|l| l["log"].as_str()).collect();
         assert_eq!(logs, ["one\n", "two\n", "three"]);
         file.write(Stream::Stderr, &[b'x'; 40_000]);

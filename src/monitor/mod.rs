@@ -60,9 +60,16 @@ fn start() -> Result<()> {
 
 fn receive(launcher: &OwnedFd) -> Result<(Plan, [bool; 3])> {
     use std::os::fd::AsFd;
-    let bad = || Error::new(Kind::Corrupt, "the monitor's launch message is not understood");
+    let bad = || {
+        Error::new(
+            Kind::Corrupt,
+            "the monitor's launch message is not understood",
+        )
+    };
     let message = sys::socket::receive(launcher.as_fd())?.ok_or_else(bad)?;
-    let Ok(Ask::Launch { attach }) = serde_json::from_slice(&message.bytes) else { return Err(bad()) };
+    let Ok(Ask::Launch { attach }) = serde_json::from_slice(&message.bytes) else {
+        return Err(bad());
+    };
     let plan = message.fds.into_iter().next().ok_or_else(bad)?;
     let plan = serde_json::from_slice(&sys::fd::read_all(plan)?)
         .context(Kind::Corrupt, || "the plan is not understood")?;
@@ -70,6 +77,11 @@ fn receive(launcher: &OwnedFd) -> Result<(Plan, [bool; 3])> {
 }
 
 fn tell(socket: &OwnedFd, tell: &Tell, fds: &[std::os::fd::BorrowedFd<'_>]) -> Result<()> {
-    let bytes = serde_json::to_vec(tell).context(Kind::System, || "cannot write a control message")?;
-    Ok(sys::socket::send(std::os::fd::AsFd::as_fd(socket), &bytes, fds)?)
+    let bytes =
+        serde_json::to_vec(tell).context(Kind::System, || "cannot write a control message")?;
+    Ok(sys::socket::send(
+        std::os::fd::AsFd::as_fd(socket),
+        &bytes,
+        fds,
+    )?)
 }

@@ -47,17 +47,40 @@ impl Pipes {
                 child.push(fd);
             }
         }
-        let fds = Fds { stdio, sync: child_sync.as_raw_fd() };
+        let fds = Fds {
+            stdio,
+            sync: child_sync.as_raw_fd(),
+        };
         child.push(child_sync);
-        Ok(Pipes { io, report, sync, child, child_report, fds })
+        Ok(Pipes {
+            io,
+            report,
+            sync,
+            child,
+            child_report,
+            fds,
+        })
     }
 
     /// Forks with `flags` and walks the script; returns when the program runs.
     ///
     /// # Errors
     /// Why it does not run, in docker's words where it has some; nothing is left of the child then.
-    pub(super) fn fork(self, plan: &Plan, flags: u64, script: &Script, joins: bool) -> Result<(Child, Io)> {
-        let Pipes { mut io, report, sync, child, child_report, .. } = self;
+    pub(super) fn fork(
+        self,
+        plan: &Plan,
+        flags: u64,
+        script: &Script,
+        joins: bool,
+    ) -> Result<(Child, Io)> {
+        let Pipes {
+            mut io,
+            report,
+            sync,
+            child,
+            child_report,
+            ..
+        } = self;
         let mut born = process::fork(flags, || script.run(child_report.as_fd()))?;
         drop((child, child_report));
         if joins {
@@ -75,7 +98,10 @@ impl Pipes {
             let master = message.and_then(|m| m.fds.into_iter().next());
             let Some(master) = master else {
                 process::wait(born.pid)?;
-                return Err(Error::new(Kind::System, "the process was killed before its program ran"));
+                return Err(Error::new(
+                    Kind::System,
+                    "the process was killed before its program ran",
+                ));
             };
             io.set_outputs(master, None)?;
         }
@@ -90,7 +116,11 @@ fn go_between(first: Child, sync: &OwnedFd) -> Result<Child> {
     let Some(message) = message else {
         return Ok(first); // it failed on the way; the report says where
     };
-    let pid = message.bytes.get(..4).and_then(|b| b.try_into().ok()).map(i32::from_ne_bytes);
+    let pid = message
+        .bytes
+        .get(..4)
+        .and_then(|b| b.try_into().ok())
+        .map(i32::from_ne_bytes);
     match (pid, message.fds.into_iter().next()) {
         (Some(pid), Some(pidfd)) => Ok(Child { pid, pidfd }),
         _ => Err(Error::new(Kind::System, "the joining process sent no pid")),
@@ -162,11 +192,18 @@ fn start_error(plan: &Plan, op: &Op, errno: nix::errno::Errno) -> Error {
 /// Errno of a fork that a limit forbids, as a sentence that cites the host's facts.
 pub(super) fn fork_error(e: SysError) -> Error {
     use nix::errno::Errno;
-    let host = matches!(e.errno(), Errno::EPERM | Errno::ENOSPC | Errno::EUSERS | Errno::EINVAL);
+    let host = matches!(
+        e.errno(),
+        Errno::EPERM | Errno::ENOSPC | Errno::EUSERS | Errno::EINVAL
+    );
     let error = Error::new(
         if host { Kind::Host } else { Kind::System },
         "cannot make the container's namespaces",
     )
     .because(e);
-    if host { error.hint("`coracle doctor` tells what forbids it and how an administrator allows it") } else { error }
+    if host {
+        error.hint("`coracle doctor` tells what forbids it and how an administrator allows it")
+    } else {
+        error
+    }
 }

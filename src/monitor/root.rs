@@ -7,7 +7,15 @@ use crate::sys;
 /// Makes the root's mount point usable; for fuse-overlayfs starts it in a mount namespace that the container's is copied
 /// from.
 pub(super) fn prepare(start: &Start) -> Result<()> {
-    let Root::Fuse { program, lower, upper, work } = &start.root else { return Ok(()) };
+    let Root::Fuse {
+        program,
+        lower,
+        upper,
+        work,
+    } = &start.root
+    else {
+        return Ok(());
+    };
     sys::namespace::new_mounts()?;
     let mut options = b"lowerdir=".to_vec();
     use std::os::unix::ffi::OsStrExt;
@@ -21,7 +29,10 @@ pub(super) fn prepare(start: &Start) -> Result<()> {
         options.extend(key);
         options.extend(folder.as_os_str().as_bytes());
     }
-    #[expect(clippy::disallowed_methods, reason = "the fuse rung's helper program; the monitor has one thread")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the fuse rung's helper program; the monitor has one thread"
+    )]
     let status = std::process::Command::new(program)
         .arg("-o")
         .arg(std::ffi::OsStr::from_bytes(&options))
@@ -31,9 +42,11 @@ pub(super) fn prepare(start: &Start) -> Result<()> {
     if status.success() {
         return Ok(());
     }
-    Err(Error::new(Kind::Host, "cannot mount the layers with fuse-overlayfs")
-        .because(status)
-        .hint("`--storage-driver copy` works everywhere"))
+    Err(
+        Error::new(Kind::Host, "cannot mount the layers with fuse-overlayfs")
+            .because(status)
+            .hint("`--storage-driver copy` works everywhere"),
+    )
 }
 
 /// Ends what `prepare` started: the last unmount ends fuse-overlayfs.

@@ -52,8 +52,21 @@ pub(super) fn start(plan: &Plan, start: &Start, fds: Fds) -> Result<Script> {
     }
     b.write("/proc/self/uid_map", "0 0 1", When::Must)?;
     b.write("/proc/self/gid_map", "0 0 1", When::Must)?;
-    b.ops.extend([Op::Dumpable(false), Op::DeathSignal, Op::Session, Op::DefaultSignals, Op::Umask(0)]);
-    b.mount("none", "/", "", libc::MS_REC | libc::MS_SLAVE, "", When::Must)?;
+    b.ops.extend([
+        Op::Dumpable(false),
+        Op::DeathSignal,
+        Op::Session,
+        Op::DefaultSignals,
+        Op::Umask(0),
+    ]);
+    b.mount(
+        "none",
+        "/",
+        "",
+        libc::MS_REC | libc::MS_SLAVE,
+        "",
+        When::Must,
+    )?;
     b.root(start)?;
     b.proc(start)?;
     b.dev(start)?;
@@ -61,7 +74,11 @@ pub(super) fn start(plan: &Plan, start: &Start, fds: Fds) -> Result<Script> {
     let trees = b.open_trees(start)?;
     b.ops.push(Op::Pivot);
     for (name, value) in &start.sysctls {
-        b.write(&format!("/proc/sys/{}", name.replace('.', "/")), value, When::Must)?;
+        b.write(
+            &format!("/proc/sys/{}", name.replace('.', "/")),
+            value,
+            When::Must,
+        )?;
     }
     for path in &start.readonly_paths {
         b.ops.push(Op::ReadOnly(text(path)?));
@@ -85,7 +102,10 @@ pub(super) fn start(plan: &Plan, start: &Start, fds: Fds) -> Result<Script> {
         b.ops.push(Op::ReadOnlyRoot);
     }
     if let User::Native { uid, gid } = plan.process.user {
-        b.ops.push(Op::NativeUser { uid_map: map(uid)?, gid_map: map(gid)? });
+        b.ops.push(Op::NativeUser {
+            uid_map: map(uid)?,
+            gid_map: map(gid)?,
+        });
     }
     b.finish(plan, if start.init { Last::Init } else { Last::Exec })?;
     b.script()
@@ -96,13 +116,24 @@ pub(super) fn join(plan: &Plan, entry: Entry, fds: Fds) -> Result<Script> {
     let mut b = Builder::default();
     b.ops.extend([Op::Dumpable(false), Op::DefaultSignals]);
     if let Some(user) = entry.user {
-        b.ops.push(Op::Join { fd: user, flags: libc::CLONE_NEWUSER });
+        b.ops.push(Op::Join {
+            fd: user,
+            flags: libc::CLONE_NEWUSER,
+        });
     }
-    b.ops.push(Op::Join { fd: entry.pidfd, flags: entry.flags });
+    b.ops.push(Op::Join {
+        fd: entry.pidfd,
+        flags: entry.flags,
+    });
     if let (true, User::Native { uid, gid }) = (entry.native, &plan.process.user) {
-        b.ops.push(Op::NativeUserAt { proc: entry.proc, uid_map: map(*uid)?, gid_map: map(*gid)? });
+        b.ops.push(Op::NativeUserAt {
+            proc: entry.proc,
+            uid_map: map(*uid)?,
+            gid_map: map(*gid)?,
+        });
     }
-    b.ops.extend([Op::ForkInto { socket: fds.sync }, Op::Session]);
+    b.ops
+        .extend([Op::ForkInto { socket: fds.sync }, Op::Session]);
     b.pty(&plan.process, fds, false);
     b.ops.push(Op::WorkDir(text(&plan.process.cwd)?));
     b.finish(plan, Last::Exec)?;
@@ -120,11 +151,23 @@ impl Builder {
     }
 
     fn write(&mut self, path: &str, data: &str, when: When) -> Result<()> {
-        self.ops.push(Op::Write { path: text(path)?, data: text(data)?, when });
+        self.ops.push(Op::Write {
+            path: text(path)?,
+            data: text(data)?,
+            when,
+        });
         Ok(())
     }
 
-    fn mount(&mut self, source: &str, target: &str, fstype: &str, flags: u64, data: &str, when: When) -> Result<()> {
+    fn mount(
+        &mut self,
+        source: &str,
+        target: &str,
+        fstype: &str,
+        flags: u64,
+        data: &str,
+        when: When,
+    ) -> Result<()> {
         self.ops.push(Op::Mount {
             source: text(source)?,
             target: text(target)?,
@@ -137,7 +180,10 @@ impl Builder {
     }
 
     fn real_dir(&mut self, name: &str, mode: u32) -> Result<()> {
-        self.ops.push(Op::RealDir { path: text(name)?, mode });
+        self.ops.push(Op::RealDir {
+            path: text(name)?,
+            mode,
+        });
         Ok(())
     }
 
@@ -145,10 +191,18 @@ impl Builder {
     fn root(&mut self, start: &Start) -> Result<()> {
         let point = path(&start.root_point)?;
         match &start.root {
-            Root::Overlay { lower, upper, work, volatile } => {
+            Root::Overlay {
+                lower,
+                upper,
+                work,
+                volatile,
+            } => {
                 self.overlay(lower, upper, work, *volatile, &point)?;
                 // the kernel makes it with mode 0, and a plain `rm -rf` of the store would stumble over it
-                self.ops.push(Op::Mode { path: path(&work.join("work"))?, mode: 0o700 });
+                self.ops.push(Op::Mode {
+                    path: path(&work.join("work"))?,
+                    mode: 0o700,
+                });
             }
             Root::Fuse { .. } => self.ops.push(bind(point.clone(), point.clone())),
             Root::Plain { path: folder } => self.ops.push(bind(path(folder)?, point.clone())),
@@ -157,9 +211,21 @@ impl Builder {
         Ok(())
     }
 
-    fn overlay(&mut self, lower: &[impl AsRef<Path>], upper: &Path, work: &Path, volatile: bool, at: &CString) -> Result<()> {
+    fn overlay(
+        &mut self,
+        lower: &[impl AsRef<Path>],
+        upper: &Path,
+        work: &Path,
+        volatile: bool,
+        at: &CString,
+    ) -> Result<()> {
         let all = || lower.iter().map(AsRef::as_ref).chain([upper, work]);
-        let plain = all().all(|p| !p.as_os_str().as_bytes().iter().any(|b| b":,\\\"".contains(b)));
+        let plain = all().all(|p| {
+            !p.as_os_str()
+                .as_bytes()
+                .iter()
+                .any(|b| b":,\\\"".contains(b))
+        });
         let mut data: Vec<u8> = b"lowerdir=".to_vec();
         for (i, layer) in lower.iter().enumerate() {
             data.extend(if i == 0 { &b""[..] } else { b":" });
@@ -169,7 +235,11 @@ impl Builder {
             data.extend(key.as_bytes());
             data.extend(folder.as_os_str().as_bytes());
         }
-        data.extend(if volatile { &b",userxattr,volatile"[..] } else { b",userxattr" });
+        data.extend(if volatile {
+            &b",userxattr,volatile"[..]
+        } else {
+            b",userxattr"
+        });
         // mount(2) takes a page of options and gives `:`, `,` and `\` a meaning
         if plain && data.len() < 4096 {
             self.ops.push(Op::Mount {
@@ -192,38 +262,76 @@ impl Builder {
         if volatile {
             options.push((c"volatile".to_owned(), CString::default()));
         }
-        self.ops.push(Op::MountLong { fstype: c"overlay".to_owned(), options, target: at.clone() });
+        self.ops.push(Op::MountLong {
+            fstype: c"overlay".to_owned(),
+            options,
+            target: at.clone(),
+        });
         Ok(())
     }
 
     fn proc(&mut self, start: &Start) -> Result<()> {
         self.real_dir("proc", 0o755)?;
         if start.namespaces.pid == Namespace::Host {
-            return self.mount("/proc", "proc", "", libc::MS_BIND | libc::MS_REC, "", When::Must);
+            return self.mount(
+                "/proc",
+                "proc",
+                "",
+                libc::MS_BIND | libc::MS_REC,
+                "",
+                When::Must,
+            );
         }
         self.mount("proc", "proc", "proc", STRICT, "", When::Must)
     }
 
     fn dev(&mut self, start: &Start) -> Result<()> {
         self.real_dir("dev", 0o755)?;
-        self.mount("tmpfs", "dev", "tmpfs", NOSUID | libc::MS_STRICTATIME, "mode=755,size=65536k", When::Must)?;
+        self.mount(
+            "tmpfs",
+            "dev",
+            "tmpfs",
+            NOSUID | libc::MS_STRICTATIME,
+            "mode=755,size=65536k",
+            When::Must,
+        )?;
         for name in ["null", "zero", "full", "random", "urandom", "tty"] {
             let inside = text(&format!("dev/{name}"))?;
-            self.ops.push(Op::File { path: inside.clone(), mode: 0o666 });
+            self.ops.push(Op::File {
+                path: inside.clone(),
+                mode: 0o666,
+            });
             self.ops.push(bind(text(&format!("/dev/{name}"))?, inside));
         }
         for name in ["dev/pts", "dev/shm", "dev/mqueue"] {
-            self.ops.push(Op::Dir { path: text(name)?, mode: 0o755 });
+            self.ops.push(Op::Dir {
+                path: text(name)?,
+                mode: 0o755,
+            });
         }
         let options = "newinstance,ptmxmode=0666,mode=0620";
-        self.mount("devpts", "dev/pts", "devpts", NOSUID | NOEXEC, options, When::Must)?;
+        self.mount(
+            "devpts",
+            "dev/pts",
+            "devpts",
+            NOSUID | NOEXEC,
+            options,
+            When::Must,
+        )?;
         if start.namespaces.ipc == Namespace::New {
             let size = format!("mode=1777,size={}", start.shm_size);
             self.mount("shm", "dev/shm", "tmpfs", STRICT, &size, When::Must)?;
             self.mount("mqueue", "dev/mqueue", "mqueue", STRICT, "", When::Must)?;
         } else {
             self.mount("/dev/shm", "dev/shm", "", libc::MS_BIND, "", When::Must)?;
-            self.mount("/dev/mqueue", "dev/mqueue", "", libc::MS_BIND, "", When::Try)?;
+            self.mount(
+                "/dev/mqueue",
+                "dev/mqueue",
+                "",
+                libc::MS_BIND,
+                "",
+                When::Try,
+            )?;
         }
         for (link, target) in [
             ("dev/ptmx", "pts/ptmx"),
@@ -233,7 +341,10 @@ impl Builder {
             ("dev/stderr", "/proc/self/fd/2"),
             ("dev/core", "/proc/kcore"),
         ] {
-            self.ops.push(Op::Symlink { text: text(target)?, path: text(link)? });
+            self.ops.push(Op::Symlink {
+                text: text(target)?,
+                path: text(link)?,
+            });
         }
         Ok(())
     }
@@ -245,14 +356,35 @@ impl Builder {
         if start.namespaces.net == Namespace::New {
             self.mount("sysfs", "sys", "sysfs", STRICT | read_only, "", When::Must)?;
         } else {
-            self.mount("/sys", "sys", "", libc::MS_BIND | libc::MS_REC, "", When::Must)?;
+            self.mount(
+                "/sys",
+                "sys",
+                "",
+                libc::MS_BIND | libc::MS_REC,
+                "",
+                When::Must,
+            )?;
             let flags = libc::MS_BIND | libc::MS_REMOUNT | STRICT | read_only;
             self.mount("", "sys", "", flags, "", When::Try)?;
         }
         // refused where cgroup v2 is not the host's only hierarchy: an empty folder then, not the host's tree
         if start.namespaces.cgroup == Namespace::New {
-            self.mount("cgroup", "sys/fs/cgroup", "tmpfs", STRICT | RDONLY, "size=0k", When::Try)?;
-            self.mount("cgroup", "sys/fs/cgroup", "cgroup2", STRICT | read_only, "", When::Try)?;
+            self.mount(
+                "cgroup",
+                "sys/fs/cgroup",
+                "tmpfs",
+                STRICT | RDONLY,
+                "size=0k",
+                When::Try,
+            )?;
+            self.mount(
+                "cgroup",
+                "sys/fs/cgroup",
+                "cgroup2",
+                STRICT | read_only,
+                "",
+                When::Try,
+            )?;
         }
         Ok(())
     }
@@ -263,18 +395,45 @@ impl Builder {
         let mut slot = FIRST_TREE;
         let mut next = || {
             slot += 1;
-            if slot > SLOTS { Err(Error::new(Kind::Usage, format!("more than {} mounts", SLOTS - FIRST_TREE))) } else { Ok(slot - 1) }
+            if slot > SLOTS {
+                Err(Error::new(
+                    Kind::Usage,
+                    format!("more than {} mounts", SLOTS - FIRST_TREE),
+                ))
+            } else {
+                Ok(slot - 1)
+            }
         };
         for name in ["hosts", "hostname", "resolv.conf"] {
             let slot = next()?;
             let source = path(&start.dir.join("etc").join(name))?;
-            self.ops.push(Op::OpenTree { path: source, recursive: false, slot });
-            later.push(Op::Attach { slot, target: text(&format!("/etc/{name}"))?, attributes: 0, recursive: false, propagation: 0 });
+            self.ops.push(Op::OpenTree {
+                path: source,
+                recursive: false,
+                slot,
+            });
+            later.push(Op::Attach {
+                slot,
+                target: text(&format!("/etc/{name}"))?,
+                attributes: 0,
+                recursive: false,
+                propagation: 0,
+            });
         }
         for (host, inside) in &start.devices {
             let slot = next()?;
-            self.ops.push(Op::OpenTree { path: path(host)?, recursive: false, slot });
-            later.push(Op::Attach { slot, target: text(inside)?, attributes: 0, recursive: false, propagation: 0 });
+            self.ops.push(Op::OpenTree {
+                path: path(host)?,
+                recursive: false,
+                slot,
+            });
+            later.push(Op::Attach {
+                slot,
+                target: text(inside)?,
+                attributes: 0,
+                recursive: false,
+                propagation: 0,
+            });
         }
         for mount in &start.mounts {
             self.user_mount(mount, next()?, &mut later)?;
@@ -286,12 +445,22 @@ impl Builder {
         let target = text(&mount.destination)?;
         let attributes = mount.flags & STRICT | if mount.read_only { RDONLY } else { 0 };
         match &mount.source {
-            Source::Bind { path: source, copy_up } => {
+            Source::Bind {
+                path: source,
+                copy_up,
+            } => {
                 let source = path(source)?;
                 if *copy_up {
-                    self.ops.push(Op::CopyUp { from: target.clone(), to: source.clone() });
+                    self.ops.push(Op::CopyUp {
+                        from: target.clone(),
+                        to: source.clone(),
+                    });
                 }
-                self.ops.push(Op::OpenTree { path: source, recursive: mount.recursive, slot });
+                self.ops.push(Op::OpenTree {
+                    path: source,
+                    recursive: mount.recursive,
+                    slot,
+                });
             }
             Source::Tmpfs { data, .. } => {
                 let mut options = Vec::new();
@@ -299,18 +468,36 @@ impl Builder {
                     let (key, value) = option.split_once('=').unwrap_or((option, ""));
                     options.push((text(key)?, text(value)?));
                 }
-                later.push(Op::NewTree { fstype: c"tmpfs".to_owned(), options, slot });
+                later.push(Op::NewTree {
+                    fstype: c"tmpfs".to_owned(),
+                    options,
+                    slot,
+                });
             }
         }
-        later.push(Op::Attach { slot, target, attributes, recursive: mount.recursive, propagation: mount.propagation });
+        later.push(Op::Attach {
+            slot,
+            target,
+            attributes,
+            recursive: mount.recursive,
+            propagation: mount.propagation,
+        });
         Ok(())
     }
 
     fn pty(&mut self, process: &Process, fds: Fds, console: bool) {
         if process.tty {
             self.ops.extend([
-                Op::Pty { window: process.window, master: MASTER, slave: SLAVE, console },
-                Op::Send { socket: fds.sync, slot: MASTER },
+                Op::Pty {
+                    window: process.window,
+                    master: MASTER,
+                    slave: SLAVE,
+                    console,
+                },
+                Op::Send {
+                    socket: fds.sync,
+                    slot: MASTER,
+                },
                 Op::Close(MASTER),
                 Op::Terminal(SLAVE),
             ]);
@@ -323,7 +510,11 @@ impl Builder {
     fn finish(&mut self, plan: &Plan, last: Last) -> Result<()> {
         let process = &plan.process;
         for (resource, soft, hard) in &process.rlimits {
-            self.ops.push(Op::Limit { resource: *resource, soft: *soft, hard: *hard });
+            self.ops.push(Op::Limit {
+                resource: *resource,
+                soft: *soft,
+                hard: *hard,
+            });
         }
         if !process.cpus.is_empty() {
             self.ops.push(Op::Affinity(process.cpus.clone()));
@@ -341,7 +532,11 @@ impl Builder {
         }
         self.ops.push(Op::Exec {
             candidates: candidates(process)?,
-            argv: process.argv.iter().map(|a| text(a)).collect::<Result<_>>()?,
+            argv: process
+                .argv
+                .iter()
+                .map(|a| text(a))
+                .collect::<Result<_>>()?,
             env: process.env.iter().map(|e| text(e)).collect::<Result<_>>()?,
             last,
         });
@@ -350,7 +545,14 @@ impl Builder {
 }
 
 fn bind(source: CString, target: CString) -> Op {
-    Op::Mount { source, target, fstype: CString::default(), flags: libc::MS_BIND, data: CString::default(), when: When::Must }
+    Op::Mount {
+        source,
+        target,
+        fstype: CString::default(),
+        flags: libc::MS_BIND,
+        data: CString::default(),
+        when: When::Must,
+    }
 }
 
 /// `id` is the one id that our parent namespace has, 0.
@@ -366,9 +568,19 @@ fn candidates(process: &Process) -> Result<Vec<CString>> {
     if program.contains('/') {
         return Ok(vec![text(program)?]);
     }
-    let path = process.env.iter().rev().find_map(|e| e.strip_prefix("PATH=")).unwrap_or(DEFAULT_PATH);
+    let path = process
+        .env
+        .iter()
+        .rev()
+        .find_map(|e| e.strip_prefix("PATH="))
+        .unwrap_or(DEFAULT_PATH);
     path.split(':')
-        .map(|folder| text(&format!("{}/{program}", if folder.is_empty() { "." } else { folder })))
+        .map(|folder| {
+            text(&format!(
+                "{}/{program}",
+                if folder.is_empty() { "." } else { folder }
+            ))
+        })
         .collect()
 }
 
@@ -384,5 +596,8 @@ fn path(p: &Path) -> Result<CString> {
 }
 
 fn nul() -> Error {
-    Error::new(Kind::Usage, "a path, an argument or a variable holds a zero byte, which the kernel cannot take")
+    Error::new(
+        Kind::Usage,
+        "a path, an argument or a variable holds a zero byte, which the kernel cannot take",
+    )
 }

@@ -167,6 +167,17 @@ impl<'a> Volumes<'a> {
         self.dir(name).join("data")
     }
 
+    /// Returns which containers mount which volumes.
+    pub fn users(&self) -> Result<Vec<User>> {
+        let mut users = Vec::new();
+        for found in self.store.containers().list()? {
+            for mount in found.record.mounts.iter().filter(|m| m.kind == "volume") {
+                users.push(User { volume: mount.name.clone(), container: found.record.id.clone() });
+            }
+        }
+        Ok(users)
+    }
+
     /// Removes a volume. `Kind::NotFound`, or `Kind::Conflict` when one of `users` mounts it, with docker's texts.
     pub fn remove(&self, name: &str, users: &[User]) -> Result<()> {
         let volume = self.find(name)?;

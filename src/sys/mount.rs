@@ -206,7 +206,10 @@ enum Made {
 
 fn make_missing(path: &[u8], is_dir: bool) -> Step<Made> {
     let mut folder = open_inside(c"/")?;
-    let parts: Vec<&[u8]> = path.split(|b| *b == b'/').filter(|p| !p.is_empty()).collect();
+    let parts: Vec<&[u8]> = path
+        .split(|b| *b == b'/')
+        .filter(|p| !p.is_empty())
+        .collect();
     let mut done = Vec::with_capacity(path.len());
     for (i, part) in parts.iter().enumerate() {
         let parent = done.clone();
@@ -218,7 +221,11 @@ fn make_missing(path: &[u8], is_dir: bool) -> Step<Made> {
             Err(Errno::ENOENT) => {
                 if let Ok(text) = nix::fcntl::readlink(here.as_c_str()) {
                     let text = std::os::unix::ffi::OsStrExt::as_bytes(text.as_os_str());
-                    let mut whole = if text.starts_with(b"/") { Vec::new() } else { [&parent[..], b"/"].concat() };
+                    let mut whole = if text.starts_with(b"/") {
+                        Vec::new()
+                    } else {
+                        [&parent[..], b"/"].concat()
+                    };
                     whole.extend_from_slice(text);
                     for rest in &parts[i + 1..] {
                         whole.push(b'/');

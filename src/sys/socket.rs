@@ -123,9 +123,15 @@ pub(crate) fn receive(fd: BorrowedFd<'_>) -> Result<Option<Message>> {
 }
 
 /// As [`receive`], but gives up when the process behind `pidfd` has ended without sending.
-pub(crate) fn receive_or_exit(fd: BorrowedFd<'_>, pidfd: BorrowedFd<'_>) -> Result<Option<Message>> {
+pub(crate) fn receive_or_exit(
+    fd: BorrowedFd<'_>,
+    pidfd: BorrowedFd<'_>,
+) -> Result<Option<Message>> {
     use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-    let mut fds = [PollFd::new(fd, PollFlags::POLLIN), PollFd::new(pidfd, PollFlags::POLLIN)];
+    let mut fds = [
+        PollFd::new(fd, PollFlags::POLLIN),
+        PollFd::new(pidfd, PollFlags::POLLIN),
+    ];
     loop {
         match poll(&mut fds, PollTimeout::NONE) {
             Ok(_) if fds[0].any().unwrap_or(false) => return receive(fd),

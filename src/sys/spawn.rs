@@ -164,6 +164,7 @@ pub(crate) enum Op {
         candidates: Vec<CString>,
         argv: Vec<CString>,
         env: Vec<CString>,
+        last: Last,
     },
 }
 
@@ -447,7 +448,14 @@ fn step(op: &Op, slots: &mut [RawFd; SLOTS], report: BorrowedFd<'_>, index: u32)
             candidates,
             argv,
             env,
-        } => Err(exec(candidates, argv, env, report, index)),
+            last,
+        } => {
+            let errno = match find(candidates) {
+                Ok(path) => exec_by_stub(*last, path, argv, env, report, index),
+                Err(errno) => errno,
+            };
+            Err(errno)
+        }
     }
 }
 
@@ -627,6 +635,7 @@ fn find(candidates: &[CString]) -> Result<&CStr, Errno> {
 
 /// Returns the errno that the exec failed with.
 fn exec_by_stub(
+    last: Last,
     path: &CStr,
     argv: &[CString],
     env: &[CString],

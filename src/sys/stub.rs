@@ -382,7 +382,11 @@ fn program(last: Last) -> (&'static [u8], usize, usize) {
             ),
         };
         let offset = |p: *const u8| p as usize - begin as usize;
-        (std::slice::from_raw_parts(begin, offset(end)), offset(fd), offset(op))
+        (
+            std::slice::from_raw_parts(begin, offset(end)),
+            offset(fd),
+            offset(op),
+        )
     }
 }
 
