@@ -172,7 +172,10 @@ impl<'a> Volumes<'a> {
         let mut users = Vec::new();
         for found in self.store.containers().list()? {
             for mount in found.record.mounts.iter().filter(|m| m.kind == "volume") {
-                users.push(User { volume: mount.name.clone(), container: found.record.id.clone() });
+                users.push(User {
+                    volume: mount.name.clone(),
+                    container: found.record.id.clone(),
+                });
             }
         }
         Ok(users)
