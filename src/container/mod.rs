@@ -8,3 +8,4 @@ pub mod plan;
 pub mod request;
 pub(crate) mod seccomp;
 pub(crate) mod security;
+pub(crate) mod restart;
