@@ -6,6 +6,6 @@ pub(crate) mod launch;
 pub(crate) mod logs;
 pub mod plan;
 pub mod request;
+pub(crate) mod restart;
 pub(crate) mod seccomp;
 pub(crate) mod security;
-pub(crate) mod restart;

@@ -14,7 +14,9 @@ const NS_GET_PARENT: libc::c_ulong = 0xb702;
 pub(crate) fn become_root() -> Result<()> {
     let (uid, gid) = (nix::unistd::geteuid(), nix::unistd::getegid());
     // SAFETY: plain flag; affects only this process.
-    number(unsafe { libc::unshare(libc::CLONE_NEWUSER) }.into(), || "unshare(CLONE_NEWUSER)".to_owned())?;
+    number(unsafe { libc::unshare(libc::CLONE_NEWUSER) }.into(), || {
+        "unshare(CLONE_NEWUSER)".to_owned()
+    })?;
     for (path, text) in [
         ("/proc/self/setgroups", "deny".to_owned()),
         ("/proc/self/uid_map", format!("0 {uid} 1")),
@@ -31,20 +33,26 @@ pub(crate) fn become_root() -> Result<()> {
 /// Enters namespaces through a pidfd or a namespace's descriptor.
 pub(crate) fn enter(fd: BorrowedFd<'_>, flags: i32) -> Result<()> {
     // SAFETY: a live descriptor and plain flags.
-    number(unsafe { libc::setns(fd.as_raw_fd(), flags) }.into(), || format!("setns({flags:#x})")).map(drop)
+    number(unsafe { libc::setns(fd.as_raw_fd(), flags) }.into(), || {
+        format!("setns({flags:#x})")
+    })
+    .map(drop)
 }
 
 /// Moves the calling process into a new mount namespace whose mounts no longer reach the old one.
 pub(crate) fn new_mounts() -> Result<()> {
     // SAFETY: plain flag.
-    number(unsafe { libc::unshare(libc::CLONE_NEWNS) }.into(), || "unshare(CLONE_NEWNS)".to_owned())?;
+    number(unsafe { libc::unshare(libc::CLONE_NEWNS) }.into(), || {
+        "unshare(CLONE_NEWNS)".to_owned()
+    })?;
     super::mount::mount(c"none", c"/", c"", libc::MS_REC | libc::MS_SLAVE, c"")
         .map_err(|e| SysError::new("mount(\"/\", MS_SLAVE)", e))
 }
 
 /// Returns the user namespace of a process.
 pub(crate) fn user_of(pid: i32) -> Result<OwnedFd> {
-    let path = std::ffi::CString::new(format!("/proc/{pid}/ns/user")).expect("no zero byte in a number");
+    let path =
+        std::ffi::CString::new(format!("/proc/{pid}/ns/user")).expect("no zero byte in a number");
     super::fd::open(&path, libc::O_RDONLY)
 }
 
@@ -57,7 +65,8 @@ pub(crate) fn parent(user: BorrowedFd<'_>) -> Result<OwnedFd> {
 
 /// Returns the user namespace between ours and that of `pid` which is a child of ours: another container's U0.
 pub(crate) fn below_ours(pid: i32) -> Result<OwnedFd> {
-    let ours = nix::sys::stat::stat("/proc/self/ns/user").map_err(|e| SysError::new("stat(ns/user)", e))?;
+    let ours = nix::sys::stat::stat("/proc/self/ns/user")
+        .map_err(|e| SysError::new("stat(ns/user)", e))?;
     let mut user = user_of(pid)?;
     loop {
         let above = parent(user.as_fd())?;

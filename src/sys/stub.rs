@@ -426,7 +426,10 @@ mod tests {
         for (last, most) in [(Last::Exec, 400), (Last::Init, 600)] {
             let elf = image(last, 0x1122, 0x3344);
             assert!(elf.len() < most, "{} bytes", elf.len());
-            assert!(elf.windows(8).any(|w| w == [0x22, 0x11, 0, 0, 0x44, 0x33, 0, 0]));
+            assert!(
+                elf.windows(8)
+                    .any(|w| w == [0x22, 0x11, 0, 0, 0x44, 0x33, 0, 0])
+            );
         }
     }
 }
