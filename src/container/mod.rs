@@ -3,6 +3,7 @@
 pub(crate) mod attach;
 pub mod control;
 pub(crate) mod launch;
+pub(crate) mod list;
 pub(crate) mod logs;
 pub mod plan;
 pub mod request;

@@ -1,3 +1,4 @@
 //! Images: their configuration, unpacking, pulling, removal.
 
 pub mod config;
+pub(crate) mod list;

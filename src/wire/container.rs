@@ -81,8 +81,10 @@ pub(crate) struct GraphDriver {
 pub(super) struct GraphData {
     #[serde(skip_serializing_if = "String::is_empty")]
     pub(super) lower_dir: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub(super) merged_dir: String,
     pub(super) upper_dir: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub(super) work_dir: String,
 }
 

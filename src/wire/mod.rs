@@ -4,6 +4,7 @@ pub(crate) mod columns;
 pub(crate) mod config;
 pub(crate) mod container;
 pub(crate) mod host_config;
+pub(crate) mod image;
 pub(crate) mod json;
 pub(crate) mod network;
 pub(crate) mod port;

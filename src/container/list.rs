@@ -1,0 +1,305 @@
+//! Which containers `ps` shows: docker's filters over the store's truth (daemon/list.go).
+//!
+//! Values of one key are alternatives, keys and labels all must match. Nothing is read that no filter asks for.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::error::{Error, Kind, Result};
+use crate::store::Store;
+use crate::store::containers::{Found, Record, State, Status};
+
+/// Values by key, in the order given.
+pub(crate) type Filters = BTreeMap<String, Vec<String>>;
+
+/// What to list.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Query {
+    /// Also those that do not run.
+    pub(crate) all: bool,
+    /// Only the newest ones, running or not.
+    pub(crate) limit: Option<usize>,
+    /// `--filter`.
+    pub(crate) filters: Filters,
+}
+
+const KEYS: &[&str] = &[
+    "ancestor",
+    "before",
+    "exited",
+    "expose",
+    "health",
+    "id",
+    "is-task",
+    "isolation",
+    "label",
+    "name",
+    "network",
+    "publish",
+    "since",
+    "status",
+    "volume",
+];
+
+const STATES: &[&str] =
+    &["created", "restarting", "running", "removing", "paused", "exited", "dead"];
+
+/// Returns the containers that `query` asks for, the newest first.
+///
+/// `network_id` gives the id of a network by its name, for `--filter network=ID`.
+pub(crate) fn list(
+    store: &Store,
+    query: &Query,
+    network_id: impl Fn(&str) -> Option<&'static str>,
+) -> Result<Vec<Found>> {
+    let all = store.containers().list()?;
+    if query.filters.is_empty() {
+        let all = all.into_iter().filter(|f| query.all || query.limit.is_some() || f.is_running);
+        return Ok(all.take(query.limit.unwrap_or(usize::MAX)).collect());
+    }
+    let chosen = Chosen::new(store, query, &all)?;
+    let wanted: Vec<bool> = all.iter().map(|f| chosen.wants(f, &network_id)).collect();
+    let kept = all.into_iter().zip(wanted).filter_map(|(found, is_wanted)| is_wanted.then_some(found));
+    Ok(kept.take(query.limit.unwrap_or(usize::MAX)).collect())
+}
+
+/// The filters, checked and looked up.
+struct Chosen<'q> {
+    filters: &'q Filters,
+    stopped_too: bool,
+    exited: Vec<i32>,
+    names: Vec<regex_lite::Regex>,
+    ancestors: Option<Vec<Ancestor>>,
+    before: Option<(String, String)>,
+    since: Option<(String, String)>,
+    publish: Vec<Range>,
+    expose: Vec<Range>,
+}
+
+/// An image that a container may come from: itself, or one made of the same layers and more.
+struct Ancestor {
+    id: String,
+    layers: Vec<String>,
+}
+
+/// Ports of one protocol.
+struct Range {
+    first: u16,
+    last: u16,
+    kind: String,
+}
+
+impl<'q> Chosen<'q> {
+    fn new(store: &Store, query: &'q Query, all: &[Found]) -> Result<Chosen<'q>> {
+        let filters = &query.filters;
+        check(filters)?;
+        let values = |key: &str| filters.get(key).map(Vec::as_slice).unwrap_or_default();
+        Ok(Chosen {
+            filters,
+            stopped_too: query.all || query.limit.is_some() || filters.contains_key("status"),
+            exited: values("exited").iter().map(|v| exit_code(v)).collect::<Result<_>>()?,
+            // docker passes over what is no regular expression
+            names: values("name").iter().filter_map(|v| regex_lite::Regex::new(v).ok()).collect(),
+            ancestors: filters.get("ancestor").map(|words| ancestors(store, words)).transpose()?,
+            before: bound(store, all, values("before"))?,
+            since: bound(store, all, values("since"))?,
+            publish: ranges("publish", values("publish"))?,
+            expose: ranges("expose", values("expose"))?,
+        })
+    }
+
+    fn values(&self, key: &str) -> Option<&[String]> {
+        self.filters.get(key).map(Vec::as_slice)
+    }
+
+    /// Says whether one of the values of `key` fits, or there are none.
+    fn any(&self, key: &str, fits: impl Fn(&str) -> bool) -> bool {
+        self.values(key).is_none_or(|values| values.iter().any(|v| fits(v)))
+    }
+
+    fn wants(&self, found: &Found, network_id: impl Fn(&str) -> Option<&'static str>) -> bool {
+        let Found { record, state, .. } = found;
+        (self.stopped_too || found.is_running)
+            && self.any("id", |v| record.id.starts_with(v))
+            && self.wants_name(record)
+            && self.any("is-task", |v| !is_true(v))
+            && self.is_between(record)
+            && self.wants_exit(state)
+            && self.any("status", |v| v == word(state.status))
+            && self.any("health", |v| v == health(state))
+            && self.any("volume", |v| mounts(record, v))
+            && self.wants_ancestor(record)
+            && self.any("network", |v| is_on(record, v, &network_id))
+            && self.wants_port(record, found.is_running)
+            && self.values("label").is_none_or(|wanted| has_labels(&record.config.labels, wanted))
+    }
+
+    /// A name is looked for with and without docker's leading slash.
+    fn wants_name(&self, record: &Record) -> bool {
+        let Some(values) = self.values("name") else { return true };
+        let slashed = format!("/{}", record.name);
+        values.iter().any(|v| v.trim_start_matches('/') == record.name)
+            || self.names.iter().any(|r| r.is_match(&record.name) || r.is_match(&slashed))
+    }
+
+    fn is_between(&self, record: &Record) -> bool {
+        let place = (&record.created, &record.id);
+        self.before.as_ref().is_none_or(|(time, id)| (place.0, id) < (time, place.1))
+            && self.since.as_ref().is_none_or(|(time, id)| (place.0, place.1) > (time, id) && place.1 != id)
+    }
+
+    fn wants_exit(&self, state: &State) -> bool {
+        self.exited.is_empty() || (state.status == Status::Exited && self.exited.contains(&state.exit_code))
+    }
+
+    fn wants_ancestor(&self, record: &Record) -> bool {
+        let comes_from = |a: &Ancestor| {
+            a.id == record.image_id || (!a.layers.is_empty() && record.layers.starts_with(&a.layers))
+        };
+        self.ancestors.as_ref().is_none_or(|all| all.iter().any(comes_from))
+    }
+
+    fn wants_port(&self, record: &Record, is_running: bool) -> bool {
+        let bound = &record.host.port_bindings;
+        let public = || {
+            bound.iter().flat_map(|(port, to)| {
+                let kind = port.split_once('/').map_or("tcp", |(_, kind)| kind);
+                to.iter().filter_map(move |b| Some((b.host_port.parse().ok()?, kind)))
+            })
+        };
+        let private = || bound.keys().chain(record.config.exposed_ports.keys()).filter_map(|p| port(p));
+        (self.publish.is_empty() || is_running && public().any(|p| within(&self.publish, p)))
+            && (self.expose.is_empty() || private().any(|p| within(&self.expose, p)))
+    }
+}
+
+/// Refuses keys and values that docker refuses, in its words.
+fn check(filters: &Filters) -> Result<()> {
+    for (key, values) in filters {
+        if !KEYS.contains(&key.as_str()) {
+            return Err(invalid(format!("invalid filter '{key}'")));
+        }
+        for value in values {
+            match key.as_str() {
+                "status" if !STATES.contains(&value.as_str()) => {
+                    return Err(invalid(format!("invalid filter 'status={value}'")));
+                }
+                "health" if !["none", "starting", "healthy", "unhealthy"].contains(&value.as_str()) => {
+                    return Err(invalid(format!("unrecognized filter value for health: {value}")));
+                }
+                "is-task" if !is_true(value) && !["0", "false", "False"].contains(&value.as_str()) => {
+                    return Err(invalid(format!("invalid filter 'is-task=[{value}]'")));
+                }
+                _ => {}
+            }
+        }
+    }
+    Ok(())
+}
+
+fn invalid(text: String) -> Error {
+    Error::new(Kind::Invalid, text)
+}
+
+fn is_true(value: &str) -> bool {
+    ["1", "true", "True"].contains(&value)
+}
+
+fn exit_code(value: &str) -> Result<i32> {
+    value.parse().map_err(|_| {
+        invalid(format!(
+            "invalid filter 'exited={value}': strconv.Atoi: parsing {value:?}: invalid syntax"
+        ))
+    })
+}
+
+/// Returns the time of creation and the id of the container that `before` or `since` names; the last one counts.
+fn bound(store: &Store, all: &[Found], words: &[String]) -> Result<Option<(String, String)>> {
+    let Some(word) = words.last() else { return Ok(None) };
+    let id = store.containers().id_of(word)?;
+    let found = all.iter().find(|f| f.record.id == id);
+    Ok(found.map(|f| (f.record.created.clone(), id)))
+}
+
+/// Looks the images up; a word that means none fits nothing.
+fn ancestors(store: &Store, words: &[String]) -> Result<Vec<Ancestor>> {
+    let mut seen = BTreeSet::new();
+    let mut found = Vec::new();
+    for word in words {
+        match store.images().find(word) {
+            Ok(image) if seen.insert(image.id.clone()) => {
+                found.push(Ancestor { id: image.id.clone(), layers: image.config.rootfs.diff_ids.clone() });
+            }
+            Ok(_) => {}
+            Err(e) if e.kind() == Kind::NotFound => {}
+            Err(e) => return Err(e),
+        }
+    }
+    Ok(found)
+}
+
+fn ranges(key: &str, values: &[String]) -> Result<Vec<Range>> {
+    let wrong = |value: &str, number: &str| {
+        invalid(format!(
+            "error while looking up for {key} {value}: strconv.ParseUint: parsing {number:?}: invalid syntax"
+        ))
+    };
+    let range = |value: &String| {
+        let (numbers, kind) = value.split_once('/').unwrap_or((value, "tcp"));
+        let (first, last) = numbers.split_once('-').unwrap_or((numbers, numbers));
+        Ok(Range {
+            first: first.parse().map_err(|_| wrong(value, first))?,
+            last: last.parse().map_err(|_| wrong(value, last))?,
+            kind: kind.to_owned(),
+        })
+    };
+    values.iter().map(range).collect()
+}
+
+fn port(text: &str) -> Option<(u16, &str)> {
+    let (number, kind) = text.split_once('/').unwrap_or((text, "tcp"));
+    Some((number.parse().ok()?, kind))
+}
+
+fn within(ranges: &[Range], (number, kind): (u16, &str)) -> bool {
+    ranges.iter().any(|r| (r.first..=r.last).contains(&number) && r.kind == kind)
+}
+
+fn word(status: Status) -> &'static str {
+    match status {
+        Status::Created => "created",
+        Status::Running => "running",
+        Status::Paused => "paused",
+        Status::Restarting => "restarting",
+        Status::Removing => "removing",
+        Status::Exited => "exited",
+        Status::Dead => "dead",
+    }
+}
+
+fn health(state: &State) -> &str {
+    state.health.as_ref().map(|h| h.status.as_str()).filter(|s| !s.is_empty()).unwrap_or("none")
+}
+
+/// Says whether a mount has that volume name, host path or destination.
+fn mounts(record: &Record, value: &str) -> bool {
+    record.mounts.iter().any(|m| m.destination == value || (if m.name.is_empty() { &m.source } else { &m.name }) == value)
+}
+
+fn is_on(record: &Record, value: &str, network_id: impl Fn(&str) -> Option<&'static str>) -> bool {
+    let name = match record.host.network_mode.as_str() {
+        "" | "default" => "bridge",
+        name => name,
+    };
+    name == value || (!value.is_empty() && network_id(name).is_some_and(|id| id.starts_with(value)))
+}
+
+/// Says whether all of `wanted` (`key` or `key=value`) are among the labels.
+pub(crate) fn has_labels(labels: &BTreeMap<String, String>, wanted: &[String]) -> bool {
+    wanted.iter().all(|w| match w.split_once('=') {
+        Some((key, value)) => labels.get(key).is_some_and(|v| v == value),
+        None => labels.contains_key(w),
+    })
+}
+
+#[cfg(test)]
+mod tests;
