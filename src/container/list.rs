@@ -40,8 +40,15 @@ const KEYS: &[&str] = &[
     "volume",
 ];
 
-const STATES: &[&str] =
-    &["created", "restarting", "running", "removing", "paused", "exited", "dead"];
+const STATES: &[&str] = &[
+    "created",
+    "restarting",
+    "running",
+    "removing",
+    "paused",
+    "exited",
+    "dead",
+];
 
 /// Returns the containers that `query` asks for, the newest first.
 ///
@@ -53,12 +60,17 @@ pub(crate) fn list(
 ) -> Result<Vec<Found>> {
     let all = store.containers().list()?;
     if query.filters.is_empty() {
-        let all = all.into_iter().filter(|f| query.all || query.limit.is_some() || f.is_running);
+        let all = all
+            .into_iter()
+            .filter(|f| query.all || query.limit.is_some() || f.is_running);
         return Ok(all.take(query.limit.unwrap_or(usize::MAX)).collect());
     }
     let chosen = Chosen::new(store, query, &all)?;
     let wanted: Vec<bool> = all.iter().map(|f| chosen.wants(f, &network_id)).collect();
-    let kept = all.into_iter().zip(wanted).filter_map(|(found, is_wanted)| is_wanted.then_some(found));
+    let kept = all
+        .into_iter()
+        .zip(wanted)
+        .filter_map(|(found, is_wanted)| is_wanted.then_some(found));
     Ok(kept.take(query.limit.unwrap_or(usize::MAX)).collect())
 }
 
@@ -96,10 +108,19 @@ impl<'q> Chosen<'q> {
         Ok(Chosen {
             filters,
             stopped_too: query.all || query.limit.is_some() || filters.contains_key("status"),
-            exited: values("exited").iter().map(|v| exit_code(v)).collect::<Result<_>>()?,
+            exited: values("exited")
+                .iter()
+                .map(|v| exit_code(v))
+                .collect::<Result<_>>()?,
             // docker passes over what is no regular expression
-            names: values("name").iter().filter_map(|v| regex_lite::Regex::new(v).ok()).collect(),
-            ancestors: filters.get("ancestor").map(|words| ancestors(store, words)).transpose()?,
+            names: values("name")
+                .iter()
+                .filter_map(|v| regex_lite::Regex::new(v).ok())
+                .collect(),
+            ancestors: filters
+                .get("ancestor")
+                .map(|words| ancestors(store, words))
+                .transpose()?,
             before: bound(store, all, values("before"))?,
             since: bound(store, all, values("since"))?,
             publish: ranges("publish", values("publish"))?,
@@ -113,7 +134,8 @@ impl<'q> Chosen<'q> {
 
     /// Says whether one of the values of `key` fits, or there are none.
     fn any(&self, key: &str, fits: impl Fn(&str) -> bool) -> bool {
-        self.values(key).is_none_or(|values| values.iter().any(|v| fits(v)))
+        self.values(key)
+            .is_none_or(|values| values.iter().any(|v| fits(v)))
     }
 
     fn wants(&self, found: &Found, network_id: impl Fn(&str) -> Option<&'static str>) -> bool {
@@ -130,32 +152,50 @@ impl<'q> Chosen<'q> {
             && self.wants_ancestor(record)
             && self.any("network", |v| is_on(record, v, &network_id))
             && self.wants_port(record, found.is_running)
-            && self.values("label").is_none_or(|wanted| has_labels(&record.config.labels, wanted))
+            && self
+                .values("label")
+                .is_none_or(|wanted| has_labels(&record.config.labels, wanted))
     }
 
     /// A name is looked for with and without docker's leading slash.
     fn wants_name(&self, record: &Record) -> bool {
-        let Some(values) = self.values("name") else { return true };
+        let Some(values) = self.values("name") else {
+            return true;
+        };
         let slashed = format!("/{}", record.name);
-        values.iter().any(|v| v.trim_start_matches('/') == record.name)
-            || self.names.iter().any(|r| r.is_match(&record.name) || r.is_match(&slashed))
+        values
+            .iter()
+            .any(|v| v.trim_start_matches('/') == record.name)
+            || self
+                .names
+                .iter()
+                .any(|r| r.is_match(&record.name) || r.is_match(&slashed))
     }
 
     fn is_between(&self, record: &Record) -> bool {
         let place = (&record.created, &record.id);
-        self.before.as_ref().is_none_or(|(time, id)| (place.0, id) < (time, place.1))
-            && self.since.as_ref().is_none_or(|(time, id)| (place.0, place.1) > (time, id) && place.1 != id)
+        self.before
+            .as_ref()
+            .is_none_or(|(time, id)| (place.0, id) < (time, place.1))
+            && self
+                .since
+                .as_ref()
+                .is_none_or(|(time, id)| (place.0, place.1) > (time, id) && place.1 != id)
     }
 
     fn wants_exit(&self, state: &State) -> bool {
-        self.exited.is_empty() || (state.status == Status::Exited && self.exited.contains(&state.exit_code))
+        self.exited.is_empty()
+            || (state.status == Status::Exited && self.exited.contains(&state.exit_code))
     }
 
     fn wants_ancestor(&self, record: &Record) -> bool {
         let comes_from = |a: &Ancestor| {
-            a.id == record.image_id || (!a.layers.is_empty() && record.layers.starts_with(&a.layers))
+            a.id == record.image_id
+                || (!a.layers.is_empty() && record.layers.starts_with(&a.layers))
         };
-        self.ancestors.as_ref().is_none_or(|all| all.iter().any(comes_from))
+        self.ancestors
+            .as_ref()
+            .is_none_or(|all| all.iter().any(comes_from))
     }
 
     fn wants_port(&self, record: &Record, is_running: bool) -> bool {
@@ -163,10 +203,16 @@ impl<'q> Chosen<'q> {
         let public = || {
             bound.iter().flat_map(|(port, to)| {
                 let kind = port.split_once('/').map_or("tcp", |(_, kind)| kind);
-                to.iter().filter_map(move |b| Some((b.host_port.parse().ok()?, kind)))
+                to.iter()
+                    .filter_map(move |b| Some((b.host_port.parse().ok()?, kind)))
             })
         };
-        let private = || bound.keys().chain(record.config.exposed_ports.keys()).filter_map(|p| port(p));
+        let private = || {
+            bound
+                .keys()
+                .chain(record.config.exposed_ports.keys())
+                .filter_map(|p| port(p))
+        };
         (self.publish.is_empty() || is_running && public().any(|p| within(&self.publish, p)))
             && (self.expose.is_empty() || private().any(|p| within(&self.expose, p)))
     }
@@ -183,10 +229,16 @@ fn check(filters: &Filters) -> Result<()> {
                 "status" if !STATES.contains(&value.as_str()) => {
                     return Err(invalid(format!("invalid filter 'status={value}'")));
                 }
-                "health" if !["none", "starting", "healthy", "unhealthy"].contains(&value.as_str()) => {
-                    return Err(invalid(format!("unrecognized filter value for health: {value}")));
+                "health"
+                    if !["none", "starting", "healthy", "unhealthy"].contains(&value.as_str()) =>
+                {
+                    return Err(invalid(format!(
+                        "unrecognized filter value for health: {value}"
+                    )));
                 }
-                "is-task" if !is_true(value) && !["0", "false", "False"].contains(&value.as_str()) => {
+                "is-task"
+                    if !is_true(value) && !["0", "false", "False"].contains(&value.as_str()) =>
+                {
                     return Err(invalid(format!("invalid filter 'is-task=[{value}]'")));
                 }
                 _ => {}
@@ -214,7 +266,9 @@ fn exit_code(value: &str) -> Result<i32> {
 
 /// Returns the time of creation and the id of the container that `before` or `since` names; the last one counts.
 fn bound(store: &Store, all: &[Found], words: &[String]) -> Result<Option<(String, String)>> {
-    let Some(word) = words.last() else { return Ok(None) };
+    let Some(word) = words.last() else {
+        return Ok(None);
+    };
     let id = store.containers().id_of(word)?;
     let found = all.iter().find(|f| f.record.id == id);
     Ok(found.map(|f| (f.record.created.clone(), id)))
@@ -227,7 +281,10 @@ fn ancestors(store: &Store, words: &[String]) -> Result<Vec<Ancestor>> {
     for word in words {
         match store.images().find(word) {
             Ok(image) if seen.insert(image.id.clone()) => {
-                found.push(Ancestor { id: image.id.clone(), layers: image.config.rootfs.diff_ids.clone() });
+                found.push(Ancestor {
+                    id: image.id.clone(),
+                    layers: image.config.rootfs.diff_ids.clone(),
+                });
             }
             Ok(_) => {}
             Err(e) if e.kind() == Kind::NotFound => {}
@@ -261,7 +318,9 @@ fn port(text: &str) -> Option<(u16, &str)> {
 }
 
 fn within(ranges: &[Range], (number, kind): (u16, &str)) -> bool {
-    ranges.iter().any(|r| (r.first..=r.last).contains(&number) && r.kind == kind)
+    ranges
+        .iter()
+        .any(|r| (r.first..=r.last).contains(&number) && r.kind == kind)
 }
 
 fn word(status: Status) -> &'static str {
@@ -277,12 +336,24 @@ fn word(status: Status) -> &'static str {
 }
 
 fn health(state: &State) -> &str {
-    state.health.as_ref().map(|h| h.status.as_str()).filter(|s| !s.is_empty()).unwrap_or("none")
+    state
+        .health
+        .as_ref()
+        .map(|h| h.status.as_str())
+        .filter(|s| !s.is_empty())
+        .unwrap_or("none")
 }
 
 /// Says whether a mount has that volume name, host path or destination.
 fn mounts(record: &Record, value: &str) -> bool {
-    record.mounts.iter().any(|m| m.destination == value || (if m.name.is_empty() { &m.source } else { &m.name }) == value)
+    record.mounts.iter().any(|m| {
+        m.destination == value
+            || (if m.name.is_empty() {
+                &m.source
+            } else {
+                &m.name
+            }) == value
+    })
 }
 
 fn is_on(record: &Record, value: &str, network_id: impl Fn(&str) -> Option<&'static str>) -> bool {

@@ -36,7 +36,11 @@ pub(crate) fn list(
     let last = |key: &str| filters.get(key).and_then(|v| v.last());
     if let Some(word) = last("before") {
         let bound = created(&find(store, word)?);
-        all.retain(|i| created(i).zip(bound).is_some_and(|(made, bound)| made < bound));
+        all.retain(|i| {
+            created(i)
+                .zip(bound)
+                .is_some_and(|(made, bound)| made < bound)
+        });
     }
     if let Some(word) = last("since") {
         let bound = created(&find(store, word)?);
@@ -60,7 +64,10 @@ fn invalid(text: String) -> Error {
 }
 
 fn find(store: &Store, word: &str) -> Result<Listed> {
-    store.images().look_up(word)?.ok_or_else(|| crate::store::images::no_such(word))
+    store
+        .images()
+        .look_up(word)?
+        .ok_or_else(|| crate::store::images::no_such(word))
 }
 
 /// `None`: the image does not say when it was made, which docker counts as before everything.
@@ -78,7 +85,10 @@ fn truth(values: &[String]) -> Result<bool> {
     let all: Option<Vec<bool>> = values.iter().map(word).collect();
     match all.as_deref() {
         Some([first, rest @ ..]) if rest.iter().all(|v| v == first) => Ok(*first),
-        _ => Err(invalid(format!("invalid filter 'dangling=[{}]'", values.join(" ")))),
+        _ => Err(invalid(format!(
+            "invalid filter 'dangling=[{}]'",
+            values.join(" ")
+        ))),
     }
 }
 
@@ -93,9 +103,13 @@ fn is_dangling(image: &Listed, wanted: bool) -> bool {
 /// Keeps the names that fit one of `patterns`; says whether there are any.
 fn keep_names(image: &mut Listed, patterns: &[String]) -> bool {
     let fits = |name: &String| {
-        let Ok(reference) = Reference::parse(name) else { return false };
+        let Ok(reference) = Reference::parse(name) else {
+            return false;
+        };
         let (whole, short) = (reference.familiar(), reference.familiar_name());
-        patterns.iter().any(|p| is_match(p, &whole) || is_match(p, &short))
+        patterns
+            .iter()
+            .any(|p| is_match(p, &whole) || is_match(p, &short))
     };
     image.names.retain(fits);
     image.digests.retain(fits);
@@ -121,7 +135,8 @@ fn keep_labelled(store: &Store, all: &mut Vec<Listed>, wanted: &[String]) -> Res
 /// Go's path.Match: `*` and `?` stop at a slash, `[a-z]` and `[^a-z]` are classes, a backslash makes the next one plain. A
 /// broken pattern fits nothing.
 pub(crate) fn is_match(pattern: &str, text: &str) -> bool {
-    let (pattern, text): (Vec<char>, Vec<char>) = (pattern.chars().collect(), text.chars().collect());
+    let (pattern, text): (Vec<char>, Vec<char>) =
+        (pattern.chars().collect(), text.chars().collect());
     match_from(&pattern, &text)
 }
 
@@ -153,7 +168,8 @@ fn class(pattern: &[char]) -> Option<(impl Fn(char) -> bool, &[char])> {
     loop {
         let (first, after) = match rest {
             [']', after @ ..] if !ranges.is_empty() => {
-                let fits = move |c: char| ranges.iter().any(|(a, b)| (*a..=*b).contains(&c)) != is_negated;
+                let fits =
+                    move |c: char| ranges.iter().any(|(a, b)| (*a..=*b).contains(&c)) != is_negated;
                 return Some((fits, after));
             }
             ['\\', c, after @ ..] | [c, after @ ..] => (*c, after),
@@ -199,8 +215,14 @@ mod tests {
     #[test]
     fn reference_keeps_the_names_that_fit() {
         let image = || Listed {
-            names: vec!["docker.io/library/debian:12".to_owned(), "docker.io/me/x:1".to_owned()],
-            digests: vec![format!("docker.io/library/debian@sha256:{}", "a".repeat(64))],
+            names: vec![
+                "docker.io/library/debian:12".to_owned(),
+                "docker.io/me/x:1".to_owned(),
+            ],
+            digests: vec![format!(
+                "docker.io/library/debian@sha256:{}",
+                "a".repeat(64)
+            )],
             ..Listed::default()
         };
         for (patterns, want) in [
@@ -213,7 +235,11 @@ mod tests {
             let mut image = image();
             let patterns: Vec<String> = patterns.iter().map(|p| (*p).to_owned()).collect();
             let kept = keep_names(&mut image, &patterns);
-            assert_eq!((kept, image.names.len(), image.digests.len()), want, "{patterns:?}");
+            assert_eq!(
+                (kept, image.names.len(), image.digests.len()),
+                want,
+                "{patterns:?}"
+            );
         }
     }
 
@@ -222,6 +248,9 @@ mod tests {
         let words = |w: &[&str]| w.iter().map(|w| (*w).to_owned()).collect::<Vec<_>>();
         assert!(truth(&words(&["true", "1"])).unwrap());
         assert!(!truth(&words(&["false"])).unwrap());
-        assert_eq!(truth(&words(&["x"])).unwrap_err().to_string(), "invalid filter 'dangling=[x]'");
+        assert_eq!(
+            truth(&words(&["x"])).unwrap_err().to_string(),
+            "invalid filter 'dangling=[x]'"
+        );
     }
 }

@@ -73,15 +73,21 @@ impl<'a> Details<'a> {
             os: &config.os,
             size: image.size,
             graph_driver: graph_driver(trees),
-            root_fs: RootFs { kind: "layers", layers: &config.rootfs.diff_ids },
-            metadata: Metadata { last_tag_time: &image.tagged },
+            root_fs: RootFs {
+                kind: "layers",
+                layers: &config.rootfs.diff_ids,
+            },
+            metadata: Metadata {
+                last_tag_time: &image.tagged,
+            },
         }
     }
 }
 
 /// Returns names as docker shows them: `debian:12` for `docker.io/library/debian:12`.
 fn familiar(names: &[String]) -> Vec<String> {
-    let short = |name: &String| Reference::parse(name).map_or_else(|_| name.clone(), |r| r.familiar());
+    let short =
+        |name: &String| Reference::parse(name).map_or_else(|_| name.clone(), |r| r.familiar());
     names.iter().map(short).collect()
 }
 
@@ -93,7 +99,10 @@ fn graph_driver(trees: &[PathBuf]) -> GraphDriver {
         upper_dir: text(top),
         work_dir: String::new(),
     });
-    GraphDriver { data, name: "overlay2".to_owned() }
+    GraphDriver {
+        data,
+        name: "overlay2".to_owned(),
+    }
 }
 
 const NONE: &str = "<none>";
@@ -122,7 +131,12 @@ pub(crate) enum Digests {
 }
 
 /// Returns the rows of `image` in docker's order (formatter/image.go): each tag, then what only digests name.
-pub(crate) fn rows(image: &Listed, digests: Digests, now: Timestamp, width: columns::Width) -> Vec<Row<'_>> {
+pub(crate) fn rows(
+    image: &Listed,
+    digests: Digests,
+    now: Timestamp,
+    width: columns::Width,
+) -> Vec<Row<'_>> {
     let row = |repository: &str, tag: &str, digest: &str| Row {
         image,
         repository: repository.to_owned(),
@@ -143,7 +157,9 @@ pub(crate) fn rows(image: &Listed, digests: Digests, now: Timestamp, width: colu
     for name in &image.names {
         let (repository, tag) = name.rsplit_once(':').unwrap_or((name, ""));
         let repository = short_name(repository);
-        let same = by_digest.iter().filter(|(r, _)| digests != Digests::Hidden && *r == repository);
+        let same = by_digest
+            .iter()
+            .filter(|(r, _)| digests != Digests::Hidden && *r == repository);
         let before = rows.len();
         rows.extend(same.map(|(_, digest)| row(&repository, tag, digest)));
         if rows.len() == before {
@@ -199,7 +215,9 @@ impl columns::Row for Row<'_> {
             "CreatedAt" => time::local(self.created()),
             "Size" => human_size(self.image.size as f64, 3),
             "VirtualSize" => human_size(self.image.size as f64, 4),
-            "Containers" => self.containers.map_or_else(|| "N/A".to_owned(), |n| n.to_string()),
+            "Containers" => self
+                .containers
+                .map_or_else(|| "N/A".to_owned(), |n| n.to_string()),
             "SharedSize" | "UniqueSize" => "N/A".to_owned(),
             _ => String::new(),
         }
@@ -250,9 +268,17 @@ pub(crate) fn steps(
         .iter()
         .map(|h| Step {
             id: "<missing>".to_owned(),
-            created: h.created.as_deref().and_then(time::parse).unwrap_or(Timestamp::UNIX_EPOCH),
+            created: h
+                .created
+                .as_deref()
+                .and_then(time::parse)
+                .unwrap_or(Timestamp::UNIX_EPOCH),
             created_by: h.created_by.clone().unwrap_or_default(),
-            size: if h.empty_layer { 0 } else { sizes.next().copied().unwrap_or(0) },
+            size: if h.empty_layer {
+                0
+            } else {
+                sizes.next().copied().unwrap_or(0)
+            },
             comment: h.comment.clone().unwrap_or_default(),
             now,
             width,

@@ -29,18 +29,33 @@ fn record(name: &str, digit: char, second: u32) -> Record {
 fn rich() -> Record {
     let mut rich = record("rich", 'b', 2);
     let labels = [("k", "v"), ("a", "z"), ("e", "")];
-    rich.config.labels = labels.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
-    rich.config.exposed_ports = ["7000/tcp", "53/udp"].map(|p| (p.to_owned(), Default::default())).into();
-    let to = |port: &str| vec![PortBinding { host_ip: String::new(), host_port: port.to_owned() }];
-    rich.host.port_bindings =
-        BTreeMap::from([("80/tcp".to_owned(), to("8081")), ("53/udp".to_owned(), to("32768"))]);
+    rich.config.labels = labels
+        .iter()
+        .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
+        .collect();
+    rich.config.exposed_ports = ["7000/tcp", "53/udp"]
+        .map(|p| (p.to_owned(), Default::default()))
+        .into();
+    let to = |port: &str| {
+        vec![PortBinding {
+            host_ip: String::new(),
+            host_port: port.to_owned(),
+        }]
+    };
+    rich.host.port_bindings = BTreeMap::from([
+        ("80/tcp".to_owned(), to("8081")),
+        ("53/udp".to_owned(), to("32768")),
+    ]);
     let mount = |name: &str, source: &str, destination: &str| MountPoint {
         name: name.to_owned(),
         source: source.to_owned(),
         destination: destination.to_owned(),
         ..MountPoint::default()
     };
-    rich.mounts = vec![mount("vol", "/store/vol", "/data"), mount("", "/host", "/b")];
+    rich.mounts = vec![
+        mount("vol", "/store/vol", "/data"),
+        mount("", "/host", "/b"),
+    ];
     rich
 }
 
@@ -50,12 +65,28 @@ impl World {
         let containers = scratch.store.containers();
         let mut gone = record("gone", 'c', 3);
         gone.host.network_mode = "host".to_owned();
-        let all = [record("plain", 'a', 1), rich(), gone, record("new", 'd', 4), record("bad", 'e', 5)];
-        let state = |status, code| State { status, exit_code: code, ..State::default() };
-        let health = Health { status: "healthy".to_owned(), ..Health::default() };
+        let all = [
+            record("plain", 'a', 1),
+            rich(),
+            gone,
+            record("new", 'd', 4),
+            record("bad", 'e', 5),
+        ];
+        let state = |status, code| State {
+            status,
+            exit_code: code,
+            ..State::default()
+        };
+        let health = Health {
+            status: "healthy".to_owned(),
+            ..Health::default()
+        };
         let states = [
             state(Status::Running, 0),
-            State { health: Some(health), ..state(Status::Running, 0) },
+            State {
+                health: Some(health),
+                ..state(Status::Running, 0)
+            },
             state(Status::Exited, 3),
             State::default(),
             state(Status::Created, 127),
@@ -68,18 +99,33 @@ impl World {
                 locks.push(containers.hold(&record.id).unwrap());
             }
         }
-        World { scratch, _locks: locks }
+        World {
+            scratch,
+            _locks: locks,
+        }
     }
 
     fn list(&self, all: bool, limit: Option<usize>, filters: &[&str]) -> Result<String> {
-        let mut query = Query { all, limit, filters: Filters::new() };
+        let mut query = Query {
+            all,
+            limit,
+            filters: Filters::new(),
+        };
         for filter in filters {
             let (key, value) = filter.split_once('=').unwrap();
-            query.filters.entry(key.to_owned()).or_default().push(value.to_owned());
+            query
+                .filters
+                .entry(key.to_owned())
+                .or_default()
+                .push(value.to_owned());
         }
         let network_id = |name: &str| (name == "host").then_some(HOST_ID);
         let found = list(&self.scratch.store, &query, network_id)?;
-        Ok(found.iter().map(|f| f.record.name.as_str()).collect::<Vec<_>>().join(" "))
+        Ok(found
+            .iter()
+            .map(|f| f.record.name.as_str())
+            .collect::<Vec<_>>()
+            .join(" "))
     }
 }
 
@@ -93,7 +139,12 @@ fn filters_choose_what_docker_chooses() {
         (false, Some(2), vec![], "bad new"),
         (true, None, vec!["status=exited"], "gone"),
         (false, None, vec!["status=exited"], "gone"),
-        (false, None, vec!["status=exited", "status=running"], "gone rich plain"),
+        (
+            false,
+            None,
+            vec!["status=exited", "status=running"],
+            "gone rich plain",
+        ),
         (false, Some(1), vec!["status=running"], "rich"),
         (false, None, vec!["exited=3"], ""),
         (true, None, vec!["exited=3", "exited=127"], "gone"),
@@ -132,10 +183,24 @@ fn filters_choose_what_docker_chooses() {
         (true, None, vec!["label=e="], "rich"),
         (true, None, vec!["label=k", "label=nope"], ""),
         (true, None, vec!["ancestor=nope"], ""),
-        (true, None, vec!["is-task=false", "isolation=default"], "bad new gone rich plain"),
-        (true, None, vec![&*format!("id={b}"), "status=running", "label=k"], "rich"),
+        (
+            true,
+            None,
+            vec!["is-task=false", "isolation=default"],
+            "bad new gone rich plain",
+        ),
+        (
+            true,
+            None,
+            vec![&*format!("id={b}"), "status=running", "label=k"],
+            "rich",
+        ),
     ] {
-        assert_eq!(world.list(all, limit, &filters).unwrap(), want, "{all} {limit:?} {filters:?}");
+        assert_eq!(
+            world.list(all, limit, &filters).unwrap(),
+            want,
+            "{all} {limit:?} {filters:?}"
+        );
     }
 }
 
@@ -145,7 +210,10 @@ fn wrong_filters_are_refused_in_dockers_words() {
     for (filter, want) in [
         ("foo=bar", "invalid filter 'foo'"),
         ("status=bad", "invalid filter 'status=bad'"),
-        ("exited=x", r#"invalid filter 'exited=x': strconv.Atoi: parsing "x": invalid syntax"#),
+        (
+            "exited=x",
+            r#"invalid filter 'exited=x': strconv.Atoi: parsing "x": invalid syntax"#,
+        ),
         ("health=bad", "unrecognized filter value for health: bad"),
         ("before=nope", "No such container: nope"),
         ("is-task=x", "invalid filter 'is-task=[x]'"),
@@ -154,7 +222,10 @@ fn wrong_filters_are_refused_in_dockers_words() {
             r#"error while looking up for publish abc: strconv.ParseUint: parsing "abc": invalid syntax"#,
         ),
     ] {
-        assert_eq!(world.list(true, None, &[filter]).unwrap_err().to_string(), want);
+        assert_eq!(
+            world.list(true, None, &[filter]).unwrap_err().to_string(),
+            want
+        );
     }
 }
 
@@ -163,5 +234,8 @@ fn a_container_whose_monitor_was_killed_is_not_running() {
     let mut world = World::new();
     world._locks.clear();
     assert_eq!(world.list(false, None, &[]).unwrap(), "");
-    assert_eq!(world.list(false, None, &["status=exited"]).unwrap(), "gone rich plain");
+    assert_eq!(
+        world.list(false, None, &["status=exited"]).unwrap(),
+        "gone rich plain"
+    );
 }
