@@ -43,7 +43,8 @@ fn open_in_root(path: &CStr) -> nix::Result<OwnedFd> {
     openat2(nix::fcntl::AT_FDCWD, path, how)
 }
 
-fn entries(folder: BorrowedFd<'_>) -> nix::Result<Vec<CString>> {
+/// The names in a folder.
+pub(crate) fn entries(folder: BorrowedFd<'_>) -> nix::Result<Vec<CString>> {
     let fd = super::fd::duplicate(folder).map_err(|e| e.errno())?;
     let mut names = Vec::new();
     for entry in nix::dir::Dir::from_fd(fd)?.iter() {
@@ -73,20 +74,31 @@ fn copy_folder(from: BorrowedFd<'_>, to: BorrowedFd<'_>) -> nix::Result<()> {
                 copy_folder(inner_from.as_fd(), inner_to.as_fd())?;
                 finish_folder(inner_from.as_fd(), inner_to.as_fd())?;
             }
-            SFlag::S_IFREG => copy_file(from, to, &name, &stat)?,
-            SFlag::S_IFLNK => {
-                let text = nix::fcntl::readlinkat(from, name.as_c_str())?;
-                nix::unistd::symlinkat(text.as_os_str(), to, name.as_c_str())?;
-                set_times(to, &name, &stat)?;
-            }
-            SFlag::S_IFIFO => {
-                nix::unistd::mkfifoat(to, name.as_c_str(), Mode::from_bits_truncate(stat.st_mode))?;
-            }
-            // sockets are of no use to another process, devices cannot be made
-            _ => {}
+            _ => copy_entry(from, to, &name, &stat)?,
         }
     }
     Ok(())
+}
+
+/// Copies one entry that is no folder. Sockets are of no use to another process and devices cannot be made: left out.
+pub(crate) fn copy_entry(
+    from: BorrowedFd<'_>,
+    to: BorrowedFd<'_>,
+    name: &CStr,
+    stat: &FileStat,
+) -> nix::Result<()> {
+    match SFlag::from_bits_truncate(stat.st_mode & libc::S_IFMT) {
+        SFlag::S_IFREG => copy_file(from, to, name, stat),
+        SFlag::S_IFLNK => {
+            let text = nix::fcntl::readlinkat(from, name)?;
+            nix::unistd::symlinkat(text.as_os_str(), to, name)?;
+            set_times(to, name, stat)
+        }
+        SFlag::S_IFIFO => {
+            nix::unistd::mkfifoat(to, name, Mode::from_bits_truncate(stat.st_mode))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn copy_file(
@@ -119,7 +131,8 @@ fn copy_file(
     set_times(to, name, stat)
 }
 
-fn finish_folder(from: BorrowedFd<'_>, to: BorrowedFd<'_>) -> nix::Result<()> {
+/// Gives a copied folder its attributes, mode and times; the last step, since making entries changes the times.
+pub(crate) fn finish_folder(from: BorrowedFd<'_>, to: BorrowedFd<'_>) -> nix::Result<()> {
     let stat = nix::sys::stat::fstat(from)?;
     copy_attributes(from, to);
     // a folder of the store stays usable for its owner, as everywhere

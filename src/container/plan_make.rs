@@ -1,0 +1,334 @@
+//! Record and facts to Plan: pure, so that a change of what a container is given shows as a changed line of a test.
+//!
+//! [`Facts::gather`] asks the disk and the kernel beforehand; [`plan`] and [`plan_exec`] only think.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use crate::error::{Error, Kind, Result};
+use crate::grammar::units;
+use crate::image::config::{ContainerConfig, Healthcheck};
+use crate::store::containers::{HostConfig, Record, State, Ulimit};
+use crate::store::paths::Paths;
+
+use super::control;
+use super::plan::{self, Join, Log, Namespace, Namespaces, Plan, Process, Root, Start};
+use super::security;
+use super::user::{Accounts, Identity};
+
+mod facts;
+mod mounts;
+
+pub(crate) use facts::Facts;
+
+/// Docker's PATH for programs of images that say none.
+pub(crate) const DEFAULT_PATH: &str = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// Docker's size of /dev/shm.
+const SHM_SIZE: i64 = 64 << 20;
+
+/// One more process for a running container.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct ExecRequest {
+    /// Id of the exec session, 64 hex digits.
+    pub id: String,
+    /// The program and its arguments.
+    pub argv: Vec<String>,
+    /// `KEY=value` of `-e` and `--env-file`; later wins.
+    pub env: Vec<String>,
+    /// `--user`; `None`: the container's.
+    pub user: Option<String>,
+    /// `--workdir`; `None`: the container's.
+    pub working_dir: Option<String>,
+    /// `-t`.
+    pub tty: bool,
+    /// `-i`.
+    pub stdin: bool,
+    /// `--privileged`.
+    pub privileged: bool,
+}
+
+/// Returns the plan of a container's first process.
+pub(crate) fn plan(record: &Record, facts: &Facts) -> Result<Plan> {
+    let options = security::options(&record.host.security_opt)?;
+    let (masked_paths, readonly_paths) = security::paths(&record.host, &options);
+    let dir = facts.paths.data.join("containers").join(&record.id);
+    let start = Start {
+        runtime: facts.paths.runtime.join("containers").join(&record.id),
+        root: facts.root.clone(),
+        read_only: record.host.readonly_rootfs,
+        root_point: dir.join("root"),
+        namespaces: namespaces(&record.host, facts)?,
+        hostname: hostname(record, facts),
+        domainname: record.config.domainname.clone(),
+        shm_size: if record.host.shm_size > 0 { record.host.shm_size } else { SHM_SIZE } as u64,
+        mounts: mounts::all(record)?,
+        sysctls: sysctls(&record.host)?,
+        masked_paths,
+        readonly_paths,
+        devices: facts.devices.clone(),
+        init: record.host.init,
+        remove: record.host.auto_remove,
+        restart: record.host.restart_policy.clone(),
+        health: health(record.config.healthcheck.as_ref()),
+        log: log(record, &dir)?,
+        stop_signal: stop_signal(&record.config)?,
+        stop_timeout: record.config.stop_timeout.unwrap_or(10),
+        dir,
+    };
+    Ok(Plan {
+        id: record.id.clone(),
+        name: record.name.clone(),
+        process: first_process(record, facts)?,
+        kind: plan::Kind::Start(Box::new(start)),
+        security: security::security(&record.host, &options, facts.kernel)?,
+    })
+}
+
+/// Returns the plan of one more process in a running container.
+pub(crate) fn plan_exec(record: &Record, state: &State, request: &ExecRequest, facts: &Facts) -> Result<Plan> {
+    if request.argv.is_empty() {
+        return Err(Error::new(Kind::Invalid, "No exec command specified"));
+    }
+    let identity = facts.accounts.find(request.user.as_deref().unwrap_or(&record.config.user))?;
+    let cwd = request.working_dir.as_deref().filter(|d| !d.is_empty()).unwrap_or(&record.config.working_dir);
+    let mut extra = record.config.env.clone();
+    extra.extend(request.env.iter().cloned());
+    let process = Process {
+        argv: request.argv.clone(),
+        env: environment(&hostname_variable(record, facts), request.tty, &extra, &identity),
+        cwd: working_dir(cwd)?,
+        user: identity.user(),
+        tty: request.tty,
+        window: facts.window,
+        stdin: request.stdin,
+        stdin_once: true,
+        ..limits(record, facts)?
+    };
+    let options = security::options(&record.host.security_opt)?;
+    let mut confined = security::security(&record.host, &options, facts.kernel)?;
+    if request.privileged {
+        (confined.capabilities, confined.privileged) = (crate::sys::caps::ALL, true);
+    }
+    Ok(Plan {
+        id: record.id.clone(),
+        name: record.name.clone(),
+        kind: plan::Kind::Join(Join {
+            pid: state.pid,
+            pid_start: state.pid_start,
+            exec_id: request.id.clone(),
+            control: control::socket_path(&facts.paths, &record.id),
+        }),
+        process,
+        security: confined,
+    })
+}
+
+fn first_process(record: &Record, facts: &Facts) -> Result<Process> {
+    let config = &record.config;
+    let identity = facts.accounts.find(&config.user)?;
+    // One mapped id has no others: the names are checked, as docker does, and the caller's own groups stay.
+    facts.accounts.groups(&record.host.group_add)?;
+    let argv: Vec<String> =
+        config.entrypoint.iter().flatten().chain(config.cmd.iter().flatten()).cloned().collect();
+    if argv.is_empty() {
+        return Err(Error::new(Kind::Invalid, "no command specified"));
+    }
+    Ok(Process {
+        argv,
+        env: environment(&hostname_variable(record, facts), config.tty, &config.env, &identity),
+        cwd: working_dir(&config.working_dir)?,
+        user: identity.user(),
+        tty: config.tty,
+        window: facts.window,
+        stdin: config.open_stdin,
+        stdin_once: config.stdin_once,
+        ..limits(record, facts)?
+    })
+}
+
+/// The part of a process that the container decides for all of its processes.
+fn limits(record: &Record, facts: &Facts) -> Result<Process> {
+    let score = record.host.oom_score_adj;
+    if !(-1000..=1000).contains(&score) {
+        let text = format!("Invalid value {score}, range for oom score adj is [-1000, 1000]");
+        return Err(Error::new(Kind::Invalid, text));
+    }
+    Ok(Process {
+        argv: Vec::new(),
+        env: Vec::new(),
+        cwd: String::new(),
+        user: plan::User::Root,
+        tty: false,
+        window: (0, 0),
+        stdin: false,
+        stdin_once: false,
+        rlimits: record.host.ulimits.iter().map(|u| rlimit(u, facts)).collect::<Result<_>>()?,
+        oom_score_adj: (score != 0).then_some(score as i32),
+        cpus: facts.cpus.clone(),
+    })
+}
+
+/// Docker's order: its own defaults, then the container's, then HOME of the user (moby, CreateDaemonEnvironment; runc).
+fn environment(hostname: &str, tty: bool, own: &[String], identity: &Identity) -> Vec<String> {
+    let mut env = vec![DEFAULT_PATH.to_owned(), format!("HOSTNAME={hostname}")];
+    if tty {
+        env.push("TERM=xterm".to_owned());
+    }
+    for variable in own {
+        let (name, is_set) = match variable.split_once('=') {
+            Some((name, _)) => (name, true),
+            None => (variable.as_str(), false),
+        };
+        let at = env.iter().position(|e| e.split_once('=').is_some_and(|(n, _)| n == name));
+        match (at, is_set) {
+            (Some(i), true) => env[i] = variable.clone(),
+            (None, true) => env.push(variable.clone()),
+            // `-e NAME` of a variable that the caller does not have takes a default away.
+            (Some(i), false) => drop(env.remove(i)),
+            (None, false) => {}
+        }
+    }
+    env.retain(|e| e != "HOME=");
+    if !env.iter().any(|e| e.starts_with("HOME=")) {
+        env.push(format!("HOME={}", identity.home));
+    }
+    env
+}
+
+fn hostname(record: &Record, facts: &Facts) -> String {
+    match record.config.hostname.as_str() {
+        "" if record.host.network_mode == "host" => facts.hostname.clone(),
+        "" => record.id.chars().take(12).collect(),
+        name => name.to_owned(),
+    }
+}
+
+fn hostname_variable(record: &Record, facts: &Facts) -> String {
+    hostname(record, facts)
+}
+
+/// Returns the folder as an absolute path without `.`, `..` and doubled slashes, as Go's path.Clean.
+fn working_dir(path: &str) -> Result<String> {
+    if path.is_empty() {
+        return Ok("/".to_owned());
+    }
+    if !path.starts_with('/') {
+        let text = format!("the working directory '{path}' is invalid, it needs to be an absolute path");
+        return Err(Error::new(Kind::Invalid, text));
+    }
+    Ok(clean(path))
+}
+
+/// Go's path.Clean for an absolute path.
+fn clean(path: &str) -> String {
+    let mut names: Vec<&str> = Vec::new();
+    for name in path.split('/') {
+        match name {
+            "" | "." => {}
+            ".." => drop(names.pop()),
+            name => names.push(name),
+        }
+    }
+    format!("/{}", names.join("/"))
+}
+
+fn namespaces(host: &HostConfig, facts: &Facts) -> Result<Namespaces> {
+    let other = |mode: &str| -> Result<Option<Namespace>> {
+        let Some(name) = mode.strip_prefix("container:") else { return Ok(None) };
+        match facts.others.get(name) {
+            Some(&(pid, start)) => Ok(Some(Namespace::Of(pid, start))),
+            None => Err(Error::new(Kind::NotFound, format!("No such container: {name}"))),
+        }
+    };
+    let private = |mode: &str| match mode {
+        "host" => Namespace::Host,
+        _ => Namespace::New,
+    };
+    Ok(Namespaces {
+        net: match host.network_mode.as_str() {
+            "none" => Namespace::New,
+            // A network of the user's own is not there yet: every other mode shares the host's.
+            mode => other(mode)?.unwrap_or(Namespace::Host),
+        },
+        pid: other(&host.pid_mode)?.unwrap_or_else(|| private(&host.pid_mode)),
+        ipc: other(&host.ipc_mode)?.unwrap_or_else(|| private(&host.ipc_mode)),
+        uts: private(&host.uts_mode),
+        cgroup: private(&host.cgroupns_mode),
+    })
+}
+
+/// Sysctls that belong to a namespace of the container's (docker's list); one of the host's would be the host's.
+fn sysctls(host: &HostConfig) -> Result<Vec<(String, String)>> {
+    host.sysctls
+        .iter()
+        .map(|(name, value)| {
+            let refused = |why: &str| Error::new(Kind::Invalid, format!("sysctl {name:?} not allowed in {why}"));
+            let is_net = name.starts_with("net.");
+            let is_ipc = name.starts_with("fs.mqueue.")
+                || ["kernel.msgmax", "kernel.msgmnb", "kernel.msgmni", "kernel.sem"].contains(&name.as_str())
+                || name.starts_with("kernel.shm");
+            match () {
+                () if is_net && host.network_mode == "host" => Err(refused("host network namespace")),
+                () if is_ipc && host.ipc_mode == "host" => Err(refused("host ipc namespace")),
+                () if is_net || is_ipc => Ok((name.clone(), value.clone())),
+                () => Err(Error::new(Kind::Usage, format!("sysctl '{name}={value}' is not allowed"))),
+            }
+        })
+        .collect()
+}
+
+/// Limits by docker's names (setrlimit(2)).
+fn rlimit(limit: &Ulimit, facts: &Facts) -> Result<(u32, u64, u64)> {
+    let resource = facts::resource(&limit.name).ok_or_else(|| {
+        Error::new(Kind::Usage, format!("invalid ulimit type: {}", limit.name))
+    })?;
+    let number = |n: i64| u64::try_from(n).unwrap_or(u64::MAX);
+    // Nobody but root may raise a hard limit; the most that we have is nearer to the wish than an error.
+    let own = facts.hard_limits.get(&resource).copied().unwrap_or(u64::MAX);
+    let hard = number(limit.hard).min(own);
+    Ok((resource, number(limit.soft).min(hard), hard))
+}
+
+fn health(check: Option<&Healthcheck>) -> Option<Healthcheck> {
+    const SECOND: i64 = 1_000_000_000;
+    let check = check.filter(|c| !c.test.is_empty() && c.test[0] != "NONE")?;
+    let or = |n: i64, default: i64| if n == 0 { default } else { n };
+    Some(Healthcheck {
+        test: check.test.clone(),
+        interval: or(check.interval, 30 * SECOND),
+        timeout: or(check.timeout, 30 * SECOND),
+        start_period: check.start_period,
+        start_interval: or(check.start_interval, 5 * SECOND),
+        retries: or(check.retries, 3),
+    })
+}
+
+fn log(record: &Record, dir: &std::path::Path) -> Result<Option<Log>> {
+    let log = &record.host.log_config;
+    if log.driver == "none" {
+        return Ok(None);
+    }
+    let option = |name: &str| log.config.get(name).map(String::as_str).filter(|v| !v.is_empty());
+    let max_size = match option("max-size") {
+        Some("-1") | None => 0,
+        Some(size) => u64::try_from(units::bytes(size)?).unwrap_or(0),
+    };
+    let max_file = match option("max-file") {
+        Some(n) => n.parse().ok().filter(|n| *n > 0).ok_or_else(|| {
+            Error::new(Kind::Invalid, format!("invalid log option max-file={n}")).because("it is no number above 0")
+        })?,
+        None => 1,
+    };
+    Ok(Some(Log { path: dir.join("log"), max_size, max_file }))
+}
+
+fn stop_signal(config: &ContainerConfig) -> Result<i32> {
+    match config.stop_signal.as_deref().filter(|s| !s.is_empty()) {
+        Some(name) => units::signal(name),
+        None => Ok(libc::SIGTERM),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,197 @@
+//! The user's mounts in the order of mounting.
+
+use std::path::PathBuf;
+
+use crate::container::plan::{Mount, Source};
+use crate::error::{Error, Kind, Result};
+use crate::store::containers::{MountPoint, Record};
+
+use super::clean;
+
+/// Returns `-v`, `--mount` and `--tmpfs`, parents before children.
+pub(super) fn all(record: &Record) -> Result<Vec<Mount>> {
+    let mut mounts = Vec::new();
+    for point in &record.mounts {
+        // `--tmpfs` at the path of a VOLUME of the image wins.
+        if !record.host.tmpfs.contains_key(&point.destination) {
+            mounts.push(mount(point)?);
+        }
+    }
+    for (destination, options) in &record.host.tmpfs {
+        mounts.push(tmpfs(destination, options, false)?);
+    }
+    mounts.sort_by_key(|m| m.destination.matches('/').count());
+    Ok(mounts)
+}
+
+fn mount(point: &MountPoint) -> Result<Mount> {
+    match point.kind.as_str() {
+        "tmpfs" => tmpfs(&point.destination, &point.tmpfs_options, !point.rw),
+        "bind" | "volume" => Ok(bind(point)),
+        kind => Err(Error::new(Kind::Usage, format!("cannot mount at `{}`", point.destination))
+            .because(format!("mounts of type {kind} are not known here"))),
+    }
+}
+
+fn bind(point: &MountPoint) -> Mount {
+    let mut path = PathBuf::from(&point.source);
+    if !point.subpath.is_empty() {
+        path.push(point.subpath.trim_start_matches('/'));
+    }
+    let words = || point.mode.split(',');
+    Mount {
+        destination: clean(&point.destination),
+        source: Source::Bind { path, copy_up: point.copy },
+        read_only: !point.rw,
+        flags: words().filter_map(flag).filter(|(_, on)| *on).fold(0, |set, (bit, _)| set | bit),
+        recursive: point.recursive != "disabled",
+        propagation: propagation(&point.propagation),
+    }
+}
+
+/// Flags of mount(2) for docker's word; private needs none.
+fn propagation(word: &str) -> u64 {
+    match word {
+        "private" => libc::MS_PRIVATE,
+        "slave" => libc::MS_SLAVE,
+        "rslave" => libc::MS_SLAVE | libc::MS_REC,
+        "shared" => libc::MS_SHARED,
+        "rshared" => libc::MS_SHARED | libc::MS_REC,
+        _ => 0,
+    }
+}
+
+/// A mount flag by its word, and whether the word sets or clears it.
+fn flag(word: &str) -> Option<(u64, bool)> {
+    Some(match word {
+        "noexec" => (libc::MS_NOEXEC, true),
+        "exec" => (libc::MS_NOEXEC, false),
+        "nosuid" => (libc::MS_NOSUID, true),
+        "suid" => (libc::MS_NOSUID, false),
+        "nodev" => (libc::MS_NODEV, true),
+        "dev" => (libc::MS_NODEV, false),
+        "sync" => (libc::MS_SYNCHRONOUS, true),
+        "async" => (libc::MS_SYNCHRONOUS, false),
+        "dirsync" => (libc::MS_DIRSYNC, true),
+        "noatime" => (libc::MS_NOATIME, true),
+        "atime" => (libc::MS_NOATIME, false),
+        "nodiratime" => (libc::MS_NODIRATIME, true),
+        "diratime" => (libc::MS_NODIRATIME, false),
+        "relatime" => (libc::MS_RELATIME, true),
+        "norelatime" => (libc::MS_RELATIME, false),
+        "strictatime" => (libc::MS_STRICTATIME, true),
+        "nostrictatime" => (libc::MS_STRICTATIME, false),
+        _ => return None,
+    })
+}
+
+/// Docker's tmpfs: noexec, nosuid and nodev unless the options say otherwise; a later word wins.
+fn tmpfs(destination: &str, options: &str, read_only: bool) -> Result<Mount> {
+    let mut mount = Mount {
+        destination: clean(destination),
+        source: Source::Tmpfs { data: String::new(), copy_up: false },
+        read_only,
+        flags: libc::MS_NOEXEC | libc::MS_NOSUID | libc::MS_NODEV,
+        recursive: false,
+        propagation: 0,
+    };
+    let mut data: Vec<&str> = Vec::new();
+    let mut copy_up = false;
+    for word in options.split(',').filter(|w| !w.is_empty()) {
+        let key = word.split_once('=').map_or(word, |(key, _)| key);
+        match key {
+            "rw" => mount.read_only = read_only,
+            "ro" => mount.read_only = true,
+            "defaults" | "bind" | "rbind" | "private" | "rprivate" | "notmpcopyup" => {}
+            "slave" | "rslave" | "shared" | "rshared" => mount.propagation = propagation(key),
+            "tmpcopyup" => copy_up = true,
+            "size" | "mode" | "nr_inodes" | "nr_blocks" | "mpol" | "huge" if word != key => {
+                data.retain(|d| !d.starts_with(&format!("{key}=")));
+                data.push(word);
+            }
+            // The container has one id, and the folder belongs to it.
+            "uid" | "gid" if word != key => {}
+            key => match flag(key) {
+                Some((bit, true)) => mount.flags |= bit,
+                Some((bit, false)) => mount.flags &= !bit,
+                None => return Err(Error::new(Kind::Invalid, format!("invalid tmpfs option {key:?}"))),
+            },
+        }
+    }
+    mount.source = Source::Tmpfs { data: data.join(","), copy_up };
+    Ok(mount)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(m: &Mount) -> String {
+        let words: Vec<&str> = ["ro", "nosuid", "nodev", "noexec"]
+            .into_iter()
+            .filter(|w| match *w {
+                "ro" => m.read_only,
+                w => m.flags & flag(w).unwrap().0 != 0,
+            })
+            .collect();
+        let Source::Tmpfs { data, .. } = &m.source else { panic!("no tmpfs") };
+        format!("{} {data}", words.join(","))
+    }
+
+    /// What docker 26 mounted (/proc/self/mountinfo).
+    #[test]
+    fn tmpfs_options_become_flags_and_data_as_docker_does() {
+        for (options, want) in [
+            ("", "nosuid,nodev,noexec "),
+            ("exec,size=1m,mode=700", "nosuid,nodev size=1m,mode=700"),
+            ("rw,suid,ro", "ro,nodev,noexec "),
+            ("size=1m,size=2m", "nosuid,nodev,noexec size=2m"),
+            ("uid=1000,gid=1000,exec,noexec", "nosuid,nodev,noexec "),
+        ] {
+            assert_eq!(shown(&tmpfs("/x", options, false).unwrap()), want, "{options}");
+        }
+        assert_eq!(shown(&tmpfs("/x", "size=1m,mode=700", true).unwrap()), "ro,nosuid,nodev,noexec size=1m,mode=700");
+        let e = tmpfs("/x", "bar=1,size=1m", false).unwrap_err();
+        assert_eq!(e.to_string(), "invalid tmpfs option \"bar\"");
+    }
+
+    #[test]
+    fn parents_are_mounted_before_children_and_a_tmpfs_beats_a_volume() {
+        let point = |kind: &str, destination: &str| MountPoint {
+            kind: kind.to_owned(),
+            source: "/src".to_owned(),
+            destination: destination.to_owned(),
+            rw: true,
+            ..MountPoint::default()
+        };
+        let mut record = Record::default();
+        record.mounts = vec![point("bind", "/run/b/c"), point("volume", "/data"), point("bind", "/run/b")];
+        record.host.tmpfs.insert("/data".to_owned(), String::new());
+        record.host.tmpfs.insert("/run/b/c/d".to_owned(), String::new());
+        let all = all(&record).unwrap();
+        let order: Vec<&str> = all.iter().map(|m| m.destination.as_str()).collect();
+        assert_eq!(order, ["/data", "/run/b", "/run/b/c", "/run/b/c/d"]);
+        assert!(matches!(all[0].source, Source::Tmpfs { .. }));
+    }
+
+    #[test]
+    fn bind_options_are_read() {
+        let point = MountPoint {
+            kind: "volume".to_owned(),
+            source: "/v/data".to_owned(),
+            destination: "/d/".to_owned(),
+            mode: "ro,noexec,z".to_owned(),
+            propagation: "rslave".to_owned(),
+            subpath: "a/b".to_owned(),
+            recursive: "disabled".to_owned(),
+            copy: true,
+            ..MountPoint::default()
+        };
+        let m = mount(&point).unwrap();
+        assert_eq!((m.destination.as_str(), m.read_only, m.recursive), ("/d", true, false));
+        assert_eq!((m.flags, m.propagation), (libc::MS_NOEXEC, libc::MS_SLAVE | libc::MS_REC));
+        let Source::Bind { path, copy_up } = m.source else { panic!("no bind") };
+        assert_eq!((path, copy_up), (PathBuf::from("/v/data/a/b"), true));
+        assert!(mount(&MountPoint { kind: "npipe".to_owned(), ..MountPoint::default() }).is_err());
+    }
+}

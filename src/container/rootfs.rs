@@ -1,0 +1,116 @@
+//! The container's root: which of the storage rungs assembles it, and what must lie on the disk for that.
+//!
+//! ```text
+//! <data>/containers/<id>/root            mount point; with the driver `copy` the files themselves
+//! <data>/containers/<id>/{upper,work}    writable layer, or under Record::writable
+//! ```
+
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, Kind, Result};
+use crate::store::containers::Record;
+use crate::store::paths::Paths;
+
+use super::plan::Root;
+
+/// Returns how the root of a container comes to be. `layer`: the tree of a layer by its diff id.
+pub(crate) fn root(record: &Record, paths: &Paths, layer: &dyn Fn(&str) -> PathBuf) -> Result<Root> {
+    let dir = paths.data.join("containers").join(&record.id);
+    let writable = record.writable.clone().unwrap_or_else(|| dir.clone());
+    let (upper, work) = (writable.join("upper"), writable.join("work"));
+    // The kernel wants the uppermost first, images name the lowest first.
+    let lower = || -> Vec<PathBuf> {
+        let trees: Vec<PathBuf> = record.layers.iter().rev().map(|d| layer(d)).collect();
+        if trees.is_empty() { vec![dir.join("empty")] } else { trees }
+    };
+    match record.driver.as_str() {
+        "copy" => Ok(Root::Plain { path: dir.join("root") }),
+        "fuse-overlayfs" => {
+            let program = crate::host::storage::fuse_program().map_err(|cause| {
+                Error::new(Kind::Host, format!("cannot mount the root of `{}`", record.name)).because(cause)
+            })?;
+            Ok(Root::Fuse { program, lower: lower(), upper, work })
+        }
+        _ => Ok(Root::Overlay { lower: lower(), upper, work, volatile: record.host.auto_remove }),
+    }
+}
+
+/// Returns the trees that hold the container's files, the uppermost first.
+pub(crate) fn stack(root: &Root) -> Vec<PathBuf> {
+    match root {
+        Root::Overlay { lower, upper, .. } | Root::Fuse { lower, upper, .. } => {
+            std::iter::once(upper).chain(lower).cloned().collect()
+        }
+        Root::Plain { path } => vec![path.clone()],
+    }
+}
+
+/// Makes what the root needs on the disk; done once, by the container's creator, in the container's own folder.
+pub(crate) fn prepare(record: &Record, paths: &Paths, layer: &dyn Fn(&str) -> PathBuf) -> Result<()> {
+    let dir = paths.data.join("containers").join(&record.id);
+    fs_err::create_dir_all(dir.join("root"))?;
+    match root(record, paths, layer)? {
+        Root::Overlay { lower, upper, work, .. } | Root::Fuse { lower, upper, work, .. } => {
+            if record.layers.is_empty() {
+                lower.iter().try_for_each(|l| make(l))?;
+            }
+            make(&upper)?;
+            make(&work)
+        }
+        Root::Plain { path } => {
+            let trees: Vec<PathBuf> = record.layers.iter().rev().map(|d| layer(d)).collect();
+            merge::copy(&trees, &path)
+        }
+    }
+}
+
+fn make(dir: &Path) -> Result<()> {
+    Ok(fs_err::create_dir_all(dir)?)
+}
+
+mod merge;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(driver: &str) -> Record {
+        Record {
+            id: "0123".to_owned(),
+            layers: vec!["sha256:aa".to_owned(), "sha256:bb".to_owned()],
+            driver: driver.to_owned(),
+            ..Record::default()
+        }
+    }
+
+    fn of(record: &Record) -> Root {
+        let paths = Paths { data: "/d".into(), runtime: "/r".into() };
+        root(record, &paths, &|id| PathBuf::from(format!("/d/layers/{}/tree", &id[7..]))).unwrap()
+    }
+
+    #[test]
+    fn an_overlay_has_the_last_layer_on_top() {
+        let root = of(&record("overlay"));
+        let trees = stack(&root);
+        let text: Vec<_> = trees.iter().map(|p| p.to_str().unwrap()).collect();
+        assert_eq!(text, ["/d/containers/0123/upper", "/d/layers/bb/tree", "/d/layers/aa/tree"]);
+        let Root::Overlay { work, volatile, .. } = root else { panic!() };
+        assert_eq!((work, volatile), ("/d/containers/0123/work".into(), false));
+    }
+
+    #[test]
+    fn the_writable_part_may_lie_elsewhere_and_goes_unsynced_with_rm() {
+        let mut record = record("overlay");
+        record.writable = Some("/local/0123".into());
+        record.host.auto_remove = true;
+        let Root::Overlay { upper, work, volatile, .. } = of(&record) else { panic!() };
+        assert_eq!((upper, work, volatile), ("/local/0123/upper".into(), "/local/0123/work".into(), true));
+    }
+
+    #[test]
+    fn a_copy_is_a_plain_folder_and_an_image_without_layers_an_empty_one() {
+        assert_eq!(stack(&of(&record("copy"))), [PathBuf::from("/d/containers/0123/root")]);
+        let bare = Record { layers: Vec::new(), ..record("overlay") };
+        assert_eq!(stack(&of(&bare))[1], PathBuf::from("/d/containers/0123/empty"));
+    }
+}
