@@ -2,19 +2,15 @@
 //!
 //! [`Facts::gather`] asks the disk and the kernel beforehand; [`plan`] and [`plan_exec`] only think.
 
-use std::collections::BTreeMap;
-use std::path::PathBuf;
-
 use crate::error::{Error, Kind, Result};
 use crate::grammar::units;
 use crate::image::config::{ContainerConfig, Healthcheck};
 use crate::store::containers::{HostConfig, Record, State, Ulimit};
-use crate::store::paths::Paths;
 
 use super::control;
-use super::plan::{self, Join, Log, Namespace, Namespaces, Plan, Process, Root, Start};
+use super::plan::{self, Join, Log, Namespace, Namespaces, Plan, Process, Start};
 use super::security;
-use super::user::{Accounts, Identity};
+use super::user::Identity;
 
 mod facts;
 mod mounts;
@@ -96,7 +92,7 @@ pub(crate) fn plan_exec(record: &Record, state: &State, request: &ExecRequest, f
     extra.extend(request.env.iter().cloned());
     let process = Process {
         argv: request.argv.clone(),
-        env: environment(&hostname_variable(record, facts), request.tty, &extra, &identity),
+        env: environment(&hostname(record, facts), request.tty, &extra, &identity),
         cwd: working_dir(cwd)?,
         user: identity.user(),
         tty: request.tty,
@@ -136,7 +132,7 @@ fn first_process(record: &Record, facts: &Facts) -> Result<Process> {
     }
     Ok(Process {
         argv,
-        env: environment(&hostname_variable(record, facts), config.tty, &config.env, &identity),
+        env: environment(&hostname(record, facts), config.tty, &config.env, &identity),
         cwd: working_dir(&config.working_dir)?,
         user: identity.user(),
         tty: config.tty,
@@ -202,10 +198,6 @@ fn hostname(record: &Record, facts: &Facts) -> String {
         "" => record.id.chars().take(12).collect(),
         name => name.to_owned(),
     }
-}
-
-fn hostname_variable(record: &Record, facts: &Facts) -> String {
-    hostname(record, facts)
 }
 
 /// Returns the folder as an absolute path without `.`, `..` and doubled slashes, as Go's path.Clean.

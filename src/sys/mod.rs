@@ -11,6 +11,7 @@ pub(crate) mod features;
 pub mod lock;
 pub(crate) mod mount;
 pub(crate) mod namespace;
+pub(crate) mod overlay;
 pub(crate) mod process;
 pub mod random;
 pub(crate) mod seccomp;
