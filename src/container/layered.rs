@@ -45,7 +45,10 @@ pub(crate) fn read_file(layers: &[PathBuf], path: &str) -> Option<Vec<u8>> {
     let flags = OFlag::O_RDONLY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK;
     let fd = openat(&folder[layer], name.as_str(), flags, Mode::empty()).ok()?;
     let mut content = Vec::with_capacity(stat.st_size as usize);
-    File::from(fd).take(LARGEST).read_to_end(&mut content).ok()?;
+    File::from(fd)
+        .take(LARGEST)
+        .read_to_end(&mut content)
+        .ok()?;
     Some(content)
 }
 
@@ -75,7 +78,9 @@ fn parent_of(layers: &[PathBuf], path: &str) -> Option<(Folder, String)> {
             continue;
         }
         match step(way.last()?, &name)? {
-            Entry::Folder(_) | Entry::File(..) if left.is_empty() => return Some((way.pop()?, name)),
+            Entry::Folder(_) | Entry::File(..) if left.is_empty() => {
+                return Some((way.pop()?, name));
+            }
             Entry::Folder(next) => way.push(next),
             Entry::File(..) => return None,
             Entry::Link(target) => {
@@ -103,10 +108,16 @@ fn names(path: &Path) -> Vec<String> {
         .collect()
 }
 
-const FOLDER: OFlag = OFlag::O_PATH.union(OFlag::O_DIRECTORY).union(OFlag::O_NOFOLLOW).union(OFlag::O_CLOEXEC);
+const FOLDER: OFlag = OFlag::O_PATH
+    .union(OFlag::O_DIRECTORY)
+    .union(OFlag::O_NOFOLLOW)
+    .union(OFlag::O_CLOEXEC);
 
 fn roots(layers: &[PathBuf]) -> Folder {
-    layers.iter().filter_map(|l| open(l, FOLDER & !OFlag::O_NOFOLLOW, Mode::empty()).ok()).collect()
+    layers
+        .iter()
+        .filter_map(|l| open(l, FOLDER & !OFlag::O_NOFOLLOW, Mode::empty()).ok())
+        .collect()
 }
 
 /// Looks one name up the way that overlayfs does: the uppermost layer that has it decides; folders merge down to the
@@ -165,7 +176,11 @@ mod tests {
         }
 
         fn read(&self, path: &str) -> Option<String> {
-            let layers = [self.0.join("up"), self.0.join("missing"), self.0.join("low")];
+            let layers = [
+                self.0.join("up"),
+                self.0.join("missing"),
+                self.0.join("low"),
+            ];
             read_file(&layers, path).map(|b| String::from_utf8(b).unwrap())
         }
     }

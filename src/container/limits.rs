@@ -13,11 +13,17 @@ pub(crate) fn cpus(host: &HostConfig) -> Result<Vec<u16>> {
         "" => mine.clone(),
         list => {
             let wanted = parse(list).ok_or_else(|| {
-                Error::new(Kind::Invalid, format!("Invalid value {list} for cpuset cpus"))
-                    .because(format!("invalid format: {list}"))
+                Error::new(
+                    Kind::Invalid,
+                    format!("Invalid value {list} for cpuset cpus"),
+                )
+                .because(format!("invalid format: {list}"))
             })?;
             if let Some(_missing) = wanted.iter().find(|c| !mine.contains(c)) {
-                let text = format!("Requested CPUs are not available - requested {list}, available: {}", shown(&mine));
+                let text = format!(
+                    "Requested CPUs are not available - requested {list}, available: {}",
+                    shown(&mine)
+                );
                 return Err(Error::new(Kind::Invalid, text));
             }
             wanted
@@ -32,7 +38,9 @@ pub(crate) fn cpus(host: &HostConfig) -> Result<Vec<u16>> {
 
 /// The CPUs of this process.
 fn allowed() -> Vec<u16> {
-    let Ok(set) = nix::sched::sched_getaffinity(nix::unistd::Pid::from_raw(0)) else { return vec![0] };
+    let Ok(set) = nix::sched::sched_getaffinity(nix::unistd::Pid::from_raw(0)) else {
+        return vec![0];
+    };
     (0..nix::sched::CpuSet::count())
         .filter(|c| set.is_set(*c).unwrap_or(false))
         .filter_map(|c| u16::try_from(c).ok())
@@ -62,7 +70,13 @@ fn shown(cpus: &[u16]) -> String {
             _ => parts.push((c, c)),
         }
     }
-    let text = |(a, b): &(u16, u16)| if a == b { a.to_string() } else { format!("{a}-{b}") };
+    let text = |(a, b): &(u16, u16)| {
+        if a == b {
+            a.to_string()
+        } else {
+            format!("{a}-{b}")
+        }
+    };
     parts.iter().map(text).collect::<Vec<_>>().join(",")
 }
 
@@ -89,7 +103,11 @@ mod tests {
     fn a_quota_becomes_a_number_of_cpus() {
         let mine = allowed();
         let with = |nano, set: &str| {
-            let host = HostConfig { nano_cpus: nano, cpuset_cpus: set.to_owned(), ..HostConfig::default() };
+            let host = HostConfig {
+                nano_cpus: nano,
+                cpuset_cpus: set.to_owned(),
+                ..HostConfig::default()
+            };
             cpus(&host).map_err(|e| e.to_string())
         };
         assert_eq!(with(0, ""), Ok(vec![]));
@@ -97,8 +115,14 @@ mod tests {
         if mine.len() > 1 {
             assert_eq!(with(500_000_000, ""), Ok(vec![mine[0]]));
         }
-        let want = format!("Requested CPUs are not available - requested 8000, available: {}", shown(&mine));
+        let want = format!(
+            "Requested CPUs are not available - requested 8000, available: {}",
+            shown(&mine)
+        );
         assert_eq!(with(0, "8000"), Err(want));
-        assert_eq!(with(0, "x"), Err("Invalid value x for cpuset cpus: invalid format: x".to_owned()));
+        assert_eq!(
+            with(0, "x"),
+            Err("Invalid value x for cpuset cpus: invalid format: x".to_owned())
+        );
     }
 }

@@ -18,7 +18,8 @@ mod mounts;
 pub(crate) use facts::Facts;
 
 /// Docker's PATH for programs of images that say none.
-pub(crate) const DEFAULT_PATH: &str = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+pub(crate) const DEFAULT_PATH: &str =
+    "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// Docker's size of /dev/shm.
 const SHM_SIZE: i64 = 64 << 20;
@@ -57,7 +58,11 @@ pub(crate) fn plan(record: &Record, facts: &Facts) -> Result<Plan> {
         namespaces: namespaces(&record.host, facts)?,
         hostname: hostname(record, facts),
         domainname: record.config.domainname.clone(),
-        shm_size: if record.host.shm_size > 0 { record.host.shm_size } else { SHM_SIZE } as u64,
+        shm_size: if record.host.shm_size > 0 {
+            record.host.shm_size
+        } else {
+            SHM_SIZE
+        } as u64,
         mounts: mounts::all(record)?,
         sysctls: sysctls(&record.host)?,
         masked_paths,
@@ -82,12 +87,23 @@ pub(crate) fn plan(record: &Record, facts: &Facts) -> Result<Plan> {
 }
 
 /// Returns the plan of one more process in a running container.
-pub(crate) fn plan_exec(record: &Record, state: &State, request: &ExecRequest, facts: &Facts) -> Result<Plan> {
+pub(crate) fn plan_exec(
+    record: &Record,
+    state: &State,
+    request: &ExecRequest,
+    facts: &Facts,
+) -> Result<Plan> {
     if request.argv.is_empty() {
         return Err(Error::new(Kind::Invalid, "No exec command specified"));
     }
-    let identity = facts.accounts.find(request.user.as_deref().unwrap_or(&record.config.user))?;
-    let cwd = request.working_dir.as_deref().filter(|d| !d.is_empty()).unwrap_or(&record.config.working_dir);
+    let identity = facts
+        .accounts
+        .find(request.user.as_deref().unwrap_or(&record.config.user))?;
+    let cwd = request
+        .working_dir
+        .as_deref()
+        .filter(|d| !d.is_empty())
+        .unwrap_or(&record.config.working_dir);
     let mut extra = record.config.env.clone();
     extra.extend(request.env.iter().cloned());
     let process = Process {
@@ -125,8 +141,13 @@ fn first_process(record: &Record, facts: &Facts) -> Result<Process> {
     let identity = facts.accounts.find(&config.user)?;
     // One mapped id has no others: the names are checked, as docker does, and the caller's own groups stay.
     facts.accounts.groups(&record.host.group_add)?;
-    let argv: Vec<String> =
-        config.entrypoint.iter().flatten().chain(config.cmd.iter().flatten()).cloned().collect();
+    let argv: Vec<String> = config
+        .entrypoint
+        .iter()
+        .flatten()
+        .chain(config.cmd.iter().flatten())
+        .cloned()
+        .collect();
     if argv.is_empty() {
         return Err(Error::new(Kind::Invalid, "no command specified"));
     }
@@ -159,7 +180,12 @@ fn limits(record: &Record, facts: &Facts) -> Result<Process> {
         window: (0, 0),
         stdin: false,
         stdin_once: false,
-        rlimits: record.host.ulimits.iter().map(|u| rlimit(u, facts)).collect::<Result<_>>()?,
+        rlimits: record
+            .host
+            .ulimits
+            .iter()
+            .map(|u| rlimit(u, facts))
+            .collect::<Result<_>>()?,
         oom_score_adj: (score != 0).then_some(score as i32),
         cpus: facts.cpus.clone(),
     })
@@ -176,7 +202,9 @@ fn environment(hostname: &str, tty: bool, own: &[String], identity: &Identity) -
             Some((name, _)) => (name, true),
             None => (variable.as_str(), false),
         };
-        let at = env.iter().position(|e| e.split_once('=').is_some_and(|(n, _)| n == name));
+        let at = env
+            .iter()
+            .position(|e| e.split_once('=').is_some_and(|(n, _)| n == name));
         match (at, is_set) {
             (Some(i), true) => env[i] = variable.clone(),
             (None, true) => env.push(variable.clone()),
@@ -206,7 +234,8 @@ fn working_dir(path: &str) -> Result<String> {
         return Ok("/".to_owned());
     }
     if !path.starts_with('/') {
-        let text = format!("the working directory '{path}' is invalid, it needs to be an absolute path");
+        let text =
+            format!("the working directory '{path}' is invalid, it needs to be an absolute path");
         return Err(Error::new(Kind::Invalid, text));
     }
     Ok(clean(path))
@@ -227,10 +256,15 @@ fn clean(path: &str) -> String {
 
 fn namespaces(host: &HostConfig, facts: &Facts) -> Result<Namespaces> {
     let other = |mode: &str| -> Result<Option<Namespace>> {
-        let Some(name) = mode.strip_prefix("container:") else { return Ok(None) };
+        let Some(name) = mode.strip_prefix("container:") else {
+            return Ok(None);
+        };
         match facts.others.get(name) {
             Some(&(pid, start)) => Ok(Some(Namespace::Of(pid, start))),
-            None => Err(Error::new(Kind::NotFound, format!("No such container: {name}"))),
+            None => Err(Error::new(
+                Kind::NotFound,
+                format!("No such container: {name}"),
+            )),
         }
     };
     let private = |mode: &str| match mode {
@@ -255,16 +289,32 @@ fn sysctls(host: &HostConfig) -> Result<Vec<(String, String)>> {
     host.sysctls
         .iter()
         .map(|(name, value)| {
-            let refused = |why: &str| Error::new(Kind::Invalid, format!("sysctl {name:?} not allowed in {why}"));
+            let refused = |why: &str| {
+                Error::new(
+                    Kind::Invalid,
+                    format!("sysctl {name:?} not allowed in {why}"),
+                )
+            };
             let is_net = name.starts_with("net.");
             let is_ipc = name.starts_with("fs.mqueue.")
-                || ["kernel.msgmax", "kernel.msgmnb", "kernel.msgmni", "kernel.sem"].contains(&name.as_str())
+                || [
+                    "kernel.msgmax",
+                    "kernel.msgmnb",
+                    "kernel.msgmni",
+                    "kernel.sem",
+                ]
+                .contains(&name.as_str())
                 || name.starts_with("kernel.shm");
             match () {
-                () if is_net && host.network_mode == "host" => Err(refused("host network namespace")),
+                () if is_net && host.network_mode == "host" => {
+                    Err(refused("host network namespace"))
+                }
                 () if is_ipc && host.ipc_mode == "host" => Err(refused("host ipc namespace")),
                 () if is_net || is_ipc => Ok((name.clone(), value.clone())),
-                () => Err(Error::new(Kind::Usage, format!("sysctl '{name}={value}' is not allowed"))),
+                () => Err(Error::new(
+                    Kind::Usage,
+                    format!("sysctl '{name}={value}' is not allowed"),
+                )),
             }
         })
         .collect()
@@ -272,12 +322,15 @@ fn sysctls(host: &HostConfig) -> Result<Vec<(String, String)>> {
 
 /// Limits by docker's names (setrlimit(2)).
 fn rlimit(limit: &Ulimit, facts: &Facts) -> Result<(u32, u64, u64)> {
-    let resource = facts::resource(&limit.name).ok_or_else(|| {
-        Error::new(Kind::Usage, format!("invalid ulimit type: {}", limit.name))
-    })?;
+    let resource = facts::resource(&limit.name)
+        .ok_or_else(|| Error::new(Kind::Usage, format!("invalid ulimit type: {}", limit.name)))?;
     let number = |n: i64| u64::try_from(n).unwrap_or(u64::MAX);
     // Nobody but root may raise a hard limit; the most that we have is nearer to the wish than an error.
-    let own = facts.hard_limits.get(&resource).copied().unwrap_or(u64::MAX);
+    let own = facts
+        .hard_limits
+        .get(&resource)
+        .copied()
+        .unwrap_or(u64::MAX);
     let hard = number(limit.hard).min(own);
     Ok((resource, number(limit.soft).min(hard), hard))
 }
@@ -301,18 +354,28 @@ fn log(record: &Record, dir: &std::path::Path) -> Result<Option<Log>> {
     if log.driver == "none" {
         return Ok(None);
     }
-    let option = |name: &str| log.config.get(name).map(String::as_str).filter(|v| !v.is_empty());
+    let option = |name: &str| {
+        log.config
+            .get(name)
+            .map(String::as_str)
+            .filter(|v| !v.is_empty())
+    };
     let max_size = match option("max-size") {
         Some("-1") | None => 0,
         Some(size) => u64::try_from(units::bytes(size)?).unwrap_or(0),
     };
     let max_file = match option("max-file") {
         Some(n) => n.parse().ok().filter(|n| *n > 0).ok_or_else(|| {
-            Error::new(Kind::Invalid, format!("invalid log option max-file={n}")).because("it is no number above 0")
+            Error::new(Kind::Invalid, format!("invalid log option max-file={n}"))
+                .because("it is no number above 0")
         })?,
         None => 1,
     };
-    Ok(Some(Log { path: dir.join("log"), max_size, max_file }))
+    Ok(Some(Log {
+        path: dir.join("log"),
+        max_size,
+        max_file,
+    }))
 }
 
 fn stop_signal(config: &ContainerConfig) -> Result<i32> {

@@ -14,24 +14,48 @@ use crate::store::paths::Paths;
 use super::plan::Root;
 
 /// Returns how the root of a container comes to be. `layer`: the tree of a layer by its diff id.
-pub(crate) fn root(record: &Record, paths: &Paths, layer: &dyn Fn(&str) -> PathBuf) -> Result<Root> {
+pub(crate) fn root(
+    record: &Record,
+    paths: &Paths,
+    layer: &dyn Fn(&str) -> PathBuf,
+) -> Result<Root> {
     let dir = paths.data.join("containers").join(&record.id);
     let writable = record.writable.clone().unwrap_or_else(|| dir.clone());
     let (upper, work) = (writable.join("upper"), writable.join("work"));
     // The kernel wants the uppermost first, images name the lowest first.
     let lower = || -> Vec<PathBuf> {
         let trees: Vec<PathBuf> = record.layers.iter().rev().map(|d| layer(d)).collect();
-        if trees.is_empty() { vec![dir.join("empty")] } else { trees }
+        if trees.is_empty() {
+            vec![dir.join("empty")]
+        } else {
+            trees
+        }
     };
     match record.driver.as_str() {
-        "copy" => Ok(Root::Plain { path: dir.join("root") }),
+        "copy" => Ok(Root::Plain {
+            path: dir.join("root"),
+        }),
         "fuse-overlayfs" => {
             let program = crate::host::storage::fuse_program().map_err(|cause| {
-                Error::new(Kind::Host, format!("cannot mount the root of `{}`", record.name)).because(cause)
+                Error::new(
+                    Kind::Host,
+                    format!("cannot mount the root of `{}`", record.name),
+                )
+                .because(cause)
             })?;
-            Ok(Root::Fuse { program, lower: lower(), upper, work })
+            Ok(Root::Fuse {
+                program,
+                lower: lower(),
+                upper,
+                work,
+            })
         }
-        _ => Ok(Root::Overlay { lower: lower(), upper, work, volatile: record.host.auto_remove }),
+        _ => Ok(Root::Overlay {
+            lower: lower(),
+            upper,
+            work,
+            volatile: record.host.auto_remove,
+        }),
     }
 }
 
@@ -46,11 +70,20 @@ pub(crate) fn stack(root: &Root) -> Vec<PathBuf> {
 }
 
 /// Makes what the root needs on the disk; done once, by the container's creator, in the container's own folder.
-pub(crate) fn prepare(record: &Record, paths: &Paths, layer: &dyn Fn(&str) -> PathBuf) -> Result<()> {
+pub(crate) fn prepare(
+    record: &Record,
+    paths: &Paths,
+    layer: &dyn Fn(&str) -> PathBuf,
+) -> Result<()> {
     let dir = paths.data.join("containers").join(&record.id);
     fs_err::create_dir_all(dir.join("root"))?;
     match root(record, paths, layer)? {
-        Root::Overlay { lower, upper, work, .. } | Root::Fuse { lower, upper, work, .. } => {
+        Root::Overlay {
+            lower, upper, work, ..
+        }
+        | Root::Fuse {
+            lower, upper, work, ..
+        } => {
             if record.layers.is_empty() {
                 lower.iter().try_for_each(|l| make(l))?;
             }
@@ -84,8 +117,14 @@ mod tests {
     }
 
     fn of(record: &Record) -> Root {
-        let paths = Paths { data: "/d".into(), runtime: "/r".into() };
-        root(record, &paths, &|id| PathBuf::from(format!("/d/layers/{}/tree", &id[7..]))).unwrap()
+        let paths = Paths {
+            data: "/d".into(),
+            runtime: "/r".into(),
+        };
+        root(record, &paths, &|id| {
+            PathBuf::from(format!("/d/layers/{}/tree", &id[7..]))
+        })
+        .unwrap()
     }
 
     #[test]
@@ -93,8 +132,17 @@ mod tests {
         let root = of(&record("overlay"));
         let trees = stack(&root);
         let text: Vec<_> = trees.iter().map(|p| p.to_str().unwrap()).collect();
-        assert_eq!(text, ["/d/containers/0123/upper", "/d/layers/bb/tree", "/d/layers/aa/tree"]);
-        let Root::Overlay { work, volatile, .. } = root else { panic!() };
+        assert_eq!(
+            text,
+            [
+                "/d/containers/0123/upper",
+                "/d/layers/bb/tree",
+                "/d/layers/aa/tree"
+            ]
+        );
+        let Root::Overlay { work, volatile, .. } = root else {
+            panic!()
+        };
         assert_eq!((work, volatile), ("/d/containers/0123/work".into(), false));
     }
 
@@ -103,14 +151,34 @@ mod tests {
         let mut record = record("overlay");
         record.writable = Some("/local/0123".into());
         record.host.auto_remove = true;
-        let Root::Overlay { upper, work, volatile, .. } = of(&record) else { panic!() };
-        assert_eq!((upper, work, volatile), ("/local/0123/upper".into(), "/local/0123/work".into(), true));
+        let Root::Overlay {
+            upper,
+            work,
+            volatile,
+            ..
+        } = of(&record)
+        else {
+            panic!()
+        };
+        assert_eq!(
+            (upper, work, volatile),
+            ("/local/0123/upper".into(), "/local/0123/work".into(), true)
+        );
     }
 
     #[test]
     fn a_copy_is_a_plain_folder_and_an_image_without_layers_an_empty_one() {
-        assert_eq!(stack(&of(&record("copy"))), [PathBuf::from("/d/containers/0123/root")]);
-        let bare = Record { layers: Vec::new(), ..record("overlay") };
-        assert_eq!(stack(&of(&bare))[1], PathBuf::from("/d/containers/0123/empty"));
+        assert_eq!(
+            stack(&of(&record("copy"))),
+            [PathBuf::from("/d/containers/0123/root")]
+        );
+        let bare = Record {
+            layers: Vec::new(),
+            ..record("overlay")
+        };
+        assert_eq!(
+            stack(&of(&bare))[1],
+            PathBuf::from("/d/containers/0123/empty")
+        );
     }
 }

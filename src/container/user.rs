@@ -42,12 +42,18 @@ impl Accounts {
             let bytes = layered::read_file(layers, path).unwrap_or_default();
             String::from_utf8_lossy(&bytes).into_owned()
         };
-        Accounts { passwd: read("/etc/passwd"), group: read("/etc/group") }
+        Accounts {
+            passwd: read("/etc/passwd"),
+            group: read("/etc/group"),
+        }
     }
 
     /// Takes them from texts.
     pub(crate) fn of_texts(passwd: &str, group: &str) -> Accounts {
-        Accounts { passwd: passwd.to_owned(), group: group.to_owned() }
+        Accounts {
+            passwd: passwd.to_owned(),
+            group: group.to_owned(),
+        }
     }
 
     /// Returns the user that `user[:group]` means; an empty one is root. Numbers need not be known, names do.
@@ -55,18 +61,34 @@ impl Accounts {
         let mut parts = spec.split(':');
         let (user, group) = (parts.next().unwrap_or(""), parts.next().unwrap_or(""));
         let (uid, own_gid) = self.user(user)?;
-        let gid = if group.is_empty() { own_gid } else { self.group(group)? };
-        let home = self.entries(&self.passwd).find(|e| e.id == Some(uid)).and_then(|e| e.rest.get(2).copied());
+        let gid = if group.is_empty() {
+            own_gid
+        } else {
+            self.group(group)?
+        };
+        let home = self
+            .entries(&self.passwd)
+            .find(|e| e.id == Some(uid))
+            .and_then(|e| e.rest.get(2).copied());
         let home = home.filter(|h| !h.is_empty()).unwrap_or("/").to_owned();
         Ok(Identity { uid, gid, home })
     }
 
     fn user(&self, name: &str) -> Result<(u32, u32)> {
         let number = number(name);
-        let wanted = if name.is_empty() { Some(0) } else { number.and_then(in_range) };
-        let found = self.entries(&self.passwd).find(|e| e.id.is_some() && (e.is(name) || e.id == wanted));
+        let wanted = if name.is_empty() {
+            Some(0)
+        } else {
+            number.and_then(in_range)
+        };
+        let found = self
+            .entries(&self.passwd)
+            .find(|e| e.id.is_some() && (e.is(name) || e.id == wanted));
         match (found, number) {
-            (Some(e), _) => Ok((e.id.unwrap_or(0), e.rest.first().and_then(|g| g.parse().ok()).unwrap_or(0))),
+            (Some(e), _) => Ok((
+                e.id.unwrap_or(0),
+                e.rest.first().and_then(|g| g.parse().ok()).unwrap_or(0),
+            )),
             (None, _) if name.is_empty() => Ok((0, 0)),
             (None, Some(n)) => Ok((in_range(n).ok_or_else(out_of_range)?, 0)),
             (None, None) => Err(unknown("unable to find user", name, "passwd")),
@@ -77,7 +99,10 @@ impl Accounts {
         let number = number(name);
         let wanted = number.and_then(in_range);
         let is_it = |e: &Entry| e.is(name) || (wanted.is_some() && e.id == wanted);
-        match (self.entries(&self.group).find(is_it).and_then(|e| e.id), number) {
+        match (
+            self.entries(&self.group).find(is_it).and_then(|e| e.id),
+            number,
+        ) {
             (Some(gid), _) => Ok(gid),
             (None, Some(n)) => in_range(n).ok_or_else(out_of_range),
             (None, None) => Err(unknown("unable to find group", name, "group")),
@@ -99,9 +124,15 @@ impl Accounts {
     fn entries<'a>(&self, text: &'a str) -> impl Iterator<Item = Entry<'a>> {
         text.lines().filter_map(|line| {
             let mut fields = line.trim().split(':');
-            let name = fields.next().filter(|n| !n.is_empty() && !n.starts_with('#'))?;
+            let name = fields
+                .next()
+                .filter(|n| !n.is_empty() && !n.starts_with('#'))?;
             let id = fields.nth(1)?.parse().ok();
-            Some(Entry { name, id, rest: fields.collect() })
+            Some(Entry {
+                name,
+                id,
+                rest: fields.collect(),
+            })
         })
     }
 }
@@ -133,7 +164,8 @@ fn out_of_range() -> Error {
 }
 
 fn unknown(what: &str, name: &str, file: &str) -> Error {
-    Error::new(Kind::Invalid, format!("{what} {name}")).because(format!("no matching entries in {file} file"))
+    Error::new(Kind::Invalid, format!("{what} {name}"))
+        .because(format!("no matching entries in {file} file"))
 }
 
 #[cfg(test)]
@@ -161,8 +193,14 @@ mod tests {
             (":daemon", "0:1 /root"),
             ("77", "500:501 /odd"),
             ("nohome", "600:600 /"),
-            ("nosuch", "unable to find user nosuch: no matching entries in passwd file"),
-            ("0:nosuch", "unable to find group nosuch: no matching entries in group file"),
+            (
+                "nosuch",
+                "unable to find user nosuch: no matching entries in passwd file",
+            ),
+            (
+                "0:nosuch",
+                "unable to find group nosuch: no matching entries in group file",
+            ),
             ("-1", "uids and gids must be in range 0-2147483647"),
             ("2147483648", "uids and gids must be in range 0-2147483647"),
             ("4294967296", "uids and gids must be in range 0-2147483647"),
@@ -179,15 +217,26 @@ mod tests {
     #[test]
     fn without_the_files_numbers_still_work() {
         let none = Accounts::default();
-        assert_eq!(none.find("").unwrap(), Identity { uid: 0, gid: 0, home: "/".to_owned() });
-        assert_eq!(none.find("5:6").unwrap().user(), User::Native { uid: 5, gid: 6 });
+        assert_eq!(
+            none.find("").unwrap(),
+            Identity {
+                uid: 0,
+                gid: 0,
+                home: "/".to_owned()
+            }
+        );
+        assert_eq!(
+            none.find("5:6").unwrap().user(),
+            User::Native { uid: 5, gid: 6 }
+        );
         assert!(none.find("root").is_err());
     }
 
     #[test]
     fn groups_to_add_must_be_known_or_numbers() {
         let accounts = Accounts::of_texts(PASSWD, GROUP);
-        let list = |l: &[&str]| accounts.groups(&l.iter().map(|s| (*s).to_owned()).collect::<Vec<_>>());
+        let list =
+            |l: &[&str]| accounts.groups(&l.iter().map(|s| (*s).to_owned()).collect::<Vec<_>>());
         assert_eq!(list(&["77", "audio"]).unwrap(), [77, 29]);
         let text = "Unable to find group nosuch: no matching entries in group file";
         assert_eq!(list(&["nosuch"]).unwrap_err().to_string(), text);

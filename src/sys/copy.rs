@@ -94,9 +94,7 @@ pub(crate) fn copy_entry(
             nix::unistd::symlinkat(text.as_os_str(), to, name)?;
             set_times(to, name, stat)
         }
-        SFlag::S_IFIFO => {
-            nix::unistd::mkfifoat(to, name, Mode::from_bits_truncate(stat.st_mode))
-        }
+        SFlag::S_IFIFO => nix::unistd::mkfifoat(to, name, Mode::from_bits_truncate(stat.st_mode)),
         _ => Ok(()),
     }
 }

@@ -21,7 +21,12 @@ pub(crate) fn is_opaque(dir: impl AsFd) -> bool {
     let name = c"user.overlay.opaque";
     // SAFETY: C strings, and a buffer of the length told.
     let n = unsafe {
-        libc::getxattr(path.as_ptr(), name.as_ptr(), value.as_mut_ptr().cast(), value.len())
+        libc::getxattr(
+            path.as_ptr(),
+            name.as_ptr(),
+            value.as_mut_ptr().cast(),
+            value.len(),
+        )
     };
     n == 1 && value[0] == b'y'
 }

@@ -47,11 +47,18 @@ impl Facts {
     ) -> Result<Facts> {
         let uname = nix::sys::utsname::uname().ok();
         let text = |f: fn(&nix::sys::utsname::UtsName) -> &std::ffi::OsStr| {
-            uname.as_ref().map(|u| f(u).to_string_lossy().into_owned()).unwrap_or_default()
+            uname
+                .as_ref()
+                .map(|u| f(u).to_string_lossy().into_owned())
+                .unwrap_or_default()
         };
         let root = rootfs::root(record, paths, layer)?;
         let mut others = BTreeMap::new();
-        for mode in [&record.host.network_mode, &record.host.pid_mode, &record.host.ipc_mode] {
+        for mode in [
+            &record.host.network_mode,
+            &record.host.pid_mode,
+            &record.host.ipc_mode,
+        ] {
             if let Some(name) = mode.strip_prefix("container:") {
                 others.insert(name.to_owned(), other(name)?);
             }
@@ -156,7 +163,11 @@ fn devices(record: &Record) -> Result<Vec<(PathBuf, String)>> {
     }
     if record.host.privileged {
         for path in PRIVILEGED_DEVICES {
-            let may_open = fs_err::OpenOptions::new().read(true).write(true).open(path).is_ok();
+            let may_open = fs_err::OpenOptions::new()
+                .read(true)
+                .write(true)
+                .open(path)
+                .is_ok();
             if may_open && !out.iter().any(|(_, inside)| inside == path) {
                 out.push((path.into(), path.to_owned()));
             }
@@ -169,7 +180,9 @@ fn devices(record: &Record) -> Result<Vec<(PathBuf, String)>> {
 fn add_device(host: &Path, inside: &str, out: &mut Vec<(PathBuf, String)>) -> Result<(), String> {
     let kind = match fs_err::metadata(host) {
         Ok(meta) => meta.file_type(),
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Err("no such file or directory".to_owned()),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
+            return Err("no such file or directory".to_owned());
+        }
         Err(e) => return Err(e.to_string()),
     };
     if kind.is_char_device() || kind.is_block_device() {
@@ -182,7 +195,11 @@ fn add_device(host: &Path, inside: &str, out: &mut Vec<(PathBuf, String)>) -> Re
     for entry in fs_err::read_dir(host).map_err(|e| e.to_string())?.flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
         // Files that are no devices are left out, as docker does in a folder.
-        let _ = add_device(&entry.path(), &format!("{}/{name}", inside.trim_end_matches('/')), out);
+        let _ = add_device(
+            &entry.path(),
+            &format!("{}/{name}", inside.trim_end_matches('/')),
+            out,
+        );
     }
     Ok(())
 }
@@ -195,7 +212,8 @@ mod tests {
     fn hard_limits_are_those_of_this_process() {
         let all = parse_limits(&fs_err::read_to_string("/proc/self/limits").unwrap());
         assert_eq!(all.len(), 16);
-        let nofile = nix::sys::resource::getrlimit(nix::sys::resource::Resource::RLIMIT_NOFILE).unwrap();
+        let nofile =
+            nix::sys::resource::getrlimit(nix::sys::resource::Resource::RLIMIT_NOFILE).unwrap();
         assert_eq!(all[&libc::RLIMIT_NOFILE], nofile.1);
     }
 
@@ -203,17 +221,28 @@ mod tests {
     fn a_device_is_a_node_or_the_nodes_of_a_folder() {
         let with = |path: &str, inside: &str| {
             let mut record = Record::default();
-            record.host.devices.push(crate::store::containers::DeviceMapping {
-                path_on_host: path.to_owned(),
-                path_in_container: inside.to_owned(),
-                cgroup_permissions: "rwm".to_owned(),
-            });
+            record
+                .host
+                .devices
+                .push(crate::store::containers::DeviceMapping {
+                    path_on_host: path.to_owned(),
+                    path_in_container: inside.to_owned(),
+                    cgroup_permissions: "rwm".to_owned(),
+                });
             devices(&record)
         };
-        assert_eq!(with("/dev/null", "/dev/x").unwrap(), [("/dev/null".into(), "/dev/x".to_owned())]);
+        assert_eq!(
+            with("/dev/null", "/dev/x").unwrap(),
+            [("/dev/null".into(), "/dev/x".to_owned())]
+        );
         assert_eq!(with("/dev/null", "").unwrap()[0].1, "/dev/null");
         let text = "error gathering device information while adding custom device \"/dev/nope\": no such file or directory";
         assert_eq!(with("/dev/nope", "").unwrap_err().to_string(), text);
-        assert!(with("/etc/passwd", "").unwrap_err().to_string().ends_with("not a device node"));
+        assert!(
+            with("/etc/passwd", "")
+                .unwrap_err()
+                .to_string()
+                .ends_with("not a device node")
+        );
     }
 }

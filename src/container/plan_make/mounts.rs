@@ -28,8 +28,11 @@ fn mount(point: &MountPoint) -> Result<Mount> {
     match point.kind.as_str() {
         "tmpfs" => tmpfs(&point.destination, &point.tmpfs_options, !point.rw),
         "bind" | "volume" => Ok(bind(point)),
-        kind => Err(Error::new(Kind::Usage, format!("cannot mount at `{}`", point.destination))
-            .because(format!("mounts of type {kind} are not known here"))),
+        kind => Err(Error::new(
+            Kind::Usage,
+            format!("cannot mount at `{}`", point.destination),
+        )
+        .because(format!("mounts of type {kind} are not known here"))),
     }
 }
 
@@ -41,9 +44,15 @@ fn bind(point: &MountPoint) -> Mount {
     let words = || point.mode.split(',');
     Mount {
         destination: clean(&point.destination),
-        source: Source::Bind { path, copy_up: point.copy },
+        source: Source::Bind {
+            path,
+            copy_up: point.copy,
+        },
         read_only: !point.rw,
-        flags: words().filter_map(flag).filter(|(_, on)| *on).fold(0, |set, (bit, _)| set | bit),
+        flags: words()
+            .filter_map(flag)
+            .filter(|(_, on)| *on)
+            .fold(0, |set, (bit, _)| set | bit),
         recursive: point.recursive != "disabled",
         propagation: propagation(&point.propagation),
     }
@@ -89,7 +98,10 @@ fn flag(word: &str) -> Option<(u64, bool)> {
 fn tmpfs(destination: &str, options: &str, read_only: bool) -> Result<Mount> {
     let mut mount = Mount {
         destination: clean(destination),
-        source: Source::Tmpfs { data: String::new(), copy_up: false },
+        source: Source::Tmpfs {
+            data: String::new(),
+            copy_up: false,
+        },
         read_only,
         flags: libc::MS_NOEXEC | libc::MS_NOSUID | libc::MS_NODEV,
         recursive: false,
@@ -114,11 +126,19 @@ fn tmpfs(destination: &str, options: &str, read_only: bool) -> Result<Mount> {
             key => match flag(key) {
                 Some((bit, true)) => mount.flags |= bit,
                 Some((bit, false)) => mount.flags &= !bit,
-                None => return Err(Error::new(Kind::Invalid, format!("invalid tmpfs option {key:?}"))),
+                None => {
+                    return Err(Error::new(
+                        Kind::Invalid,
+                        format!("invalid tmpfs option {key:?}"),
+                    ));
+                }
             },
         }
     }
-    mount.source = Source::Tmpfs { data: data.join(","), copy_up };
+    mount.source = Source::Tmpfs {
+        data: data.join(","),
+        copy_up,
+    };
     Ok(mount)
 }
 
@@ -134,7 +154,9 @@ mod tests {
                 w => m.flags & flag(w).unwrap().0 != 0,
             })
             .collect();
-        let Source::Tmpfs { data, .. } = &m.source else { panic!("no tmpfs") };
+        let Source::Tmpfs { data, .. } = &m.source else {
+            panic!("no tmpfs")
+        };
         format!("{} {data}", words.join(","))
     }
 
@@ -148,9 +170,16 @@ mod tests {
             ("size=1m,size=2m", "nosuid,nodev,noexec size=2m"),
             ("uid=1000,gid=1000,exec,noexec", "nosuid,nodev,noexec "),
         ] {
-            assert_eq!(shown(&tmpfs("/x", options, false).unwrap()), want, "{options}");
+            assert_eq!(
+                shown(&tmpfs("/x", options, false).unwrap()),
+                want,
+                "{options}"
+            );
         }
-        assert_eq!(shown(&tmpfs("/x", "size=1m,mode=700", true).unwrap()), "ro,nosuid,nodev,noexec size=1m,mode=700");
+        assert_eq!(
+            shown(&tmpfs("/x", "size=1m,mode=700", true).unwrap()),
+            "ro,nosuid,nodev,noexec size=1m,mode=700"
+        );
         let e = tmpfs("/x", "bar=1,size=1m", false).unwrap_err();
         assert_eq!(e.to_string(), "invalid tmpfs option \"bar\"");
     }
@@ -165,9 +194,16 @@ mod tests {
             ..MountPoint::default()
         };
         let mut record = Record::default();
-        record.mounts = vec![point("bind", "/run/b/c"), point("volume", "/data"), point("bind", "/run/b")];
+        record.mounts = vec![
+            point("bind", "/run/b/c"),
+            point("volume", "/data"),
+            point("bind", "/run/b"),
+        ];
         record.host.tmpfs.insert("/data".to_owned(), String::new());
-        record.host.tmpfs.insert("/run/b/c/d".to_owned(), String::new());
+        record
+            .host
+            .tmpfs
+            .insert("/run/b/c/d".to_owned(), String::new());
         let all = all(&record).unwrap();
         let order: Vec<&str> = all.iter().map(|m| m.destination.as_str()).collect();
         assert_eq!(order, ["/data", "/run/b", "/run/b/c", "/run/b/c/d"]);
@@ -188,10 +224,24 @@ mod tests {
             ..MountPoint::default()
         };
         let m = mount(&point).unwrap();
-        assert_eq!((m.destination.as_str(), m.read_only, m.recursive), ("/d", true, false));
-        assert_eq!((m.flags, m.propagation), (libc::MS_NOEXEC, libc::MS_SLAVE | libc::MS_REC));
-        let Source::Bind { path, copy_up } = m.source else { panic!("no bind") };
+        assert_eq!(
+            (m.destination.as_str(), m.read_only, m.recursive),
+            ("/d", true, false)
+        );
+        assert_eq!(
+            (m.flags, m.propagation),
+            (libc::MS_NOEXEC, libc::MS_SLAVE | libc::MS_REC)
+        );
+        let Source::Bind { path, copy_up } = m.source else {
+            panic!("no bind")
+        };
         assert_eq!((path, copy_up), (PathBuf::from("/v/data/a/b"), true));
-        assert!(mount(&MountPoint { kind: "npipe".to_owned(), ..MountPoint::default() }).is_err());
+        assert!(
+            mount(&MountPoint {
+                kind: "npipe".to_owned(),
+                ..MountPoint::default()
+            })
+            .is_err()
+        );
     }
 }

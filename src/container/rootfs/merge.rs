@@ -22,13 +22,19 @@ pub(super) fn copy(trees: &[PathBuf], to: &Path) -> Result<()> {
     fs_err::create_dir_all(to)?;
     let flags = OFlag::O_DIRECTORY | OFlag::O_RDONLY | OFlag::O_CLOEXEC;
     let open = |p: &Path| {
-        nix::fcntl::open(p, flags, Mode::empty())
-            .context(Kind::System, || format!("cannot open the folder {}", p.display()))
+        nix::fcntl::open(p, flags, Mode::empty()).context(Kind::System, || {
+            format!("cannot open the folder {}", p.display())
+        })
     };
-    let parts = trees.iter().enumerate().map(|(i, t)| Ok((i, open(t)?))).collect::<Result<Vec<_>>>()?;
+    let parts = trees
+        .iter()
+        .enumerate()
+        .map(|(i, t)| Ok((i, open(t)?)))
+        .collect::<Result<Vec<_>>>()?;
     let target = open(to)?;
-    folder(&parts, target.as_fd(), &mut Links::new())
-        .context(Kind::System, || format!("cannot copy the image's layers to {}", to.display()))
+    folder(&parts, target.as_fd(), &mut Links::new()).context(Kind::System, || {
+        format!("cannot copy the image's layers to {}", to.display())
+    })
 }
 
 /// One folder: its parts in the layers (with the layer's place in the stack), the uppermost first.
@@ -49,14 +55,25 @@ fn folder(parts: &[(usize, OwnedFd)], to: BorrowedFd<'_>, links: &mut Links) -> 
                 folder(&below(&parts[place..], &name)?, inner.as_fd(), links)?;
                 continue;
             }
-            let first = links.get(&(*layer, stat.st_ino)).filter(|_| stat.st_nlink > 1);
+            let first = links
+                .get(&(*layer, stat.st_ino))
+                .filter(|_| stat.st_nlink > 1);
             if let Some((dir, earlier)) = first {
-                nix::unistd::linkat(dir, earlier.as_c_str(), to, name.as_c_str(), AtFlags::empty())?;
+                nix::unistd::linkat(
+                    dir,
+                    earlier.as_c_str(),
+                    to,
+                    name.as_c_str(),
+                    AtFlags::empty(),
+                )?;
                 continue;
             }
             files::copy_entry(part.as_fd(), to, &name, &stat)?;
             if stat.st_nlink > 1 {
-                links.insert((*layer, stat.st_ino), (to.try_clone_to_owned().map_err(raw)?, name));
+                links.insert(
+                    (*layer, stat.st_ino),
+                    (to.try_clone_to_owned().map_err(raw)?, name),
+                );
             }
         }
     }
@@ -66,7 +83,9 @@ fn folder(parts: &[(usize, OwnedFd)], to: BorrowedFd<'_>, links: &mut Links) -> 
     }
 }
 
-const FOLDER: OFlag = OFlag::O_DIRECTORY.union(OFlag::O_NOFOLLOW).union(OFlag::O_CLOEXEC);
+const FOLDER: OFlag = OFlag::O_DIRECTORY
+    .union(OFlag::O_NOFOLLOW)
+    .union(OFlag::O_CLOEXEC);
 
 /// The parts of a folder's sub-folder, down to one that hides the rest.
 fn below(parts: &[(usize, OwnedFd)], name: &CString) -> nix::Result<Vec<(usize, OwnedFd)>> {
@@ -118,16 +137,30 @@ mod tests {
         fs_err::hard_link(low.join("a/g"), low.join("linked")).unwrap();
         symlink("../outside", low.join("link")).unwrap();
         fs_err::set_permissions(low.join("a/g"), std::fs::Permissions::from_mode(0o640)).unwrap();
-        let made = nix::sys::stat::mknod(&up.join("a/g2"), nix::sys::stat::SFlag::S_IFCHR, Mode::empty(), 0);
+        let made = nix::sys::stat::mknod(
+            &up.join("a/g2"),
+            nix::sys::stat::SFlag::S_IFCHR,
+            Mode::empty(),
+            0,
+        );
         if made.is_ok() {
             fs_err::write(low.join("a/g2"), "hidden").unwrap();
         }
         copy(&[up, low.clone()], &to).unwrap();
         let read = |p: &str| fs_err::read_to_string(to.join(p)).unwrap();
-        assert_eq!((read("a/f"), read("a/g"), read("a/deep/h"), read("b")), ("up".into(), "g".into(), "h".into(), "a file now".into()));
+        assert_eq!(
+            (read("a/f"), read("a/g"), read("a/deep/h"), read("b")),
+            ("up".into(), "g".into(), "h".into(), "a file now".into())
+        );
         assert!(!to.join("a/g2").exists());
-        assert_eq!(fs_err::read_link(to.join("link")).unwrap(), PathBuf::from("../outside"));
-        let (g, linked) = (fs_err::metadata(to.join("a/g")).unwrap(), fs_err::metadata(to.join("linked")).unwrap());
+        assert_eq!(
+            fs_err::read_link(to.join("link")).unwrap(),
+            PathBuf::from("../outside")
+        );
+        let (g, linked) = (
+            fs_err::metadata(to.join("a/g")).unwrap(),
+            fs_err::metadata(to.join("linked")).unwrap(),
+        );
         assert_eq!((g.ino(), g.mode() & 0o777), (linked.ino(), 0o640));
         assert_ne!(g.ino(), fs_err::metadata(low.join("a/g")).unwrap().ino());
         fs_err::remove_dir_all(base).unwrap();
