@@ -70,6 +70,7 @@ pub(crate) fn plan(record: &Record, facts: &Facts) -> Result<Plan> {
         devices: facts.devices.clone(),
         init: record.host.init,
         remove: record.host.auto_remove,
+        anonymous_volumes: anonymous_volumes(record),
         restart: record.host.restart_policy.clone(),
         health: health(record.config.healthcheck.as_ref()),
         log: log(record, &dir)?,
@@ -282,6 +283,10 @@ fn namespaces(host: &HostConfig, facts: &Facts) -> Result<Namespaces> {
         uts: private(&host.uts_mode),
         cgroup: private(&host.cgroupns_mode),
     })
+}
+
+fn anonymous_volumes(record: &Record) -> Vec<String> {
+    record.mounts.iter().filter(|m| m.anonymous).map(|m| m.name.clone()).collect()
 }
 
 /// Sysctls that belong to a namespace of the container's (docker's list); one of the host's would be the host's.
