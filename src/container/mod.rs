@@ -3,9 +3,9 @@
 pub(crate) mod attach;
 pub mod control;
 pub(crate) mod launch;
-pub(crate) mod list;
 pub(crate) mod layered;
 pub(crate) mod limits;
+pub(crate) mod list;
 pub(crate) mod logs;
 pub mod plan;
 pub(crate) mod plan_make;

@@ -286,7 +286,12 @@ fn namespaces(host: &HostConfig, facts: &Facts) -> Result<Namespaces> {
 }
 
 fn anonymous_volumes(record: &Record) -> Vec<String> {
-    record.mounts.iter().filter(|m| m.anonymous).map(|m| m.name.clone()).collect()
+    record
+        .mounts
+        .iter()
+        .filter(|m| m.anonymous)
+        .map(|m| m.name.clone())
+        .collect()
 }
 
 /// Sysctls that belong to a namespace of the container's (docker's list); one of the host's would be the host's.
