@@ -1,0 +1,185 @@
+//! A request that did not bring what was asked for: by whose fault, and whether another try may help.
+
+use std::error::Error as _;
+use std::io;
+use std::time::Duration;
+
+use nix::errno::Errno;
+use serde::Deserialize;
+
+use crate::error::{Error, Kind};
+use crate::sys::sentence;
+
+/// Why a request failed.
+#[derive(Debug)]
+pub(super) enum Failure {
+    /// The server answered with an error.
+    Answer { what: String, status: u16, code: String, message: String, retry_after: Option<Duration> },
+    /// No answer, or one that was cut.
+    Connection { what: String, why: String, is_refused: bool },
+    /// Nothing that another try could change.
+    Final(Error),
+}
+
+/// The body of an error (OCI distribution-spec, "Error Codes").
+#[derive(Deserialize)]
+struct Envelope {
+    errors: Vec<Problem>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct Problem {
+    code: String,
+    message: String,
+}
+
+impl Failure {
+    /// Returns the failure that a status and its body tell of. `what` is the request as docker writes it.
+    pub(super) fn answer(what: String, status: u16, body: &[u8], retry_after: Option<Duration>) -> Failure {
+        let problem = serde_json::from_slice::<Envelope>(body).ok().and_then(|e| e.errors.into_iter().next());
+        let Problem { code, message } = problem.unwrap_or_default();
+        Failure::Answer { what, status, code, message, retry_after }
+    }
+
+    /// Returns the failure of a request that got no answer.
+    pub(super) fn connection(what: String, host: &str, e: &reqwest::Error) -> Failure {
+        let cause = io_cause(e);
+        let is_refused = cause.is_some_and(|io| io.kind() == io::ErrorKind::ConnectionRefused);
+        let why = match cause {
+            _ if e.is_timeout() => "no answer in time".to_owned(),
+            Some(io) if e.is_connect() => format!("dial tcp {host}: connect: {}", io_text(io)),
+            Some(io) => io_text(io),
+            None => deepest(e),
+        };
+        Failure::Connection { what, why, is_refused }
+    }
+
+    /// Whether waiting and asking again may help.
+    pub(super) fn is_passing(&self) -> bool {
+        match self {
+            Failure::Answer { status, .. } => matches!(status, 408 | 429 | 500 | 502 | 503 | 504),
+            Failure::Connection { is_refused, .. } => !is_refused,
+            Failure::Final(_) => false,
+        }
+    }
+
+    /// Whether the registry refused us rather than the request.
+    pub(super) fn is_denied(&self) -> bool {
+        match self {
+            Failure::Answer { status, code, .. } => *status == 403 || code == "DENIED",
+            Failure::Final(e) => e.kind() == Kind::Denied,
+            Failure::Connection { .. } => false,
+        }
+    }
+
+    /// Whether the registry does not have it.
+    pub(super) fn is_missing(&self) -> bool {
+        matches!(self, Failure::Answer { status: 404, .. })
+    }
+
+    /// Docker's form of the registry's words: `manifest unknown: manifest unknown`.
+    pub(super) fn words(&self, default: &str) -> String {
+        match self {
+            Failure::Answer { code, message, .. } if !code.is_empty() => {
+                format!("{}: {}", code.to_lowercase().replace('_', " "), one_line(message))
+            }
+            _ => default.to_owned(),
+        }
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(e: Error) -> Failure {
+        Failure::Final(e)
+    }
+}
+
+impl From<Failure> for Error {
+    fn from(f: Failure) -> Error {
+        match f {
+            Failure::Final(e) => e,
+            Failure::Connection { what, why, .. } => Error::new(Kind::Network, what).because(why),
+            Failure::Answer { ref what, status, .. } => {
+                let kind = match status {
+                    401 | 403 => Kind::Denied,
+                    404 => Kind::NotFound,
+                    _ => Kind::Network,
+                };
+                let text = f.words(&format!("received unexpected HTTP status: {}", phrase(status)));
+                let error = Error::new(kind, what.clone()).because(text);
+                match status {
+                    429 => error.hint("the registry limits requests; log in or try again later"),
+                    _ => error,
+                }
+            }
+        }
+    }
+}
+
+/// `429 Too Many Requests`.
+pub(super) fn phrase(status: u16) -> String {
+    let name = reqwest::StatusCode::from_u16(status).ok().and_then(|s| s.canonical_reason());
+    format!("{status} {}", name.unwrap_or_default()).trim_end().to_owned()
+}
+
+fn io_cause(e: &reqwest::Error) -> Option<&io::Error> {
+    let mut next = e.source();
+    let mut found = None;
+    while let Some(cause) = next {
+        found = cause.downcast_ref::<io::Error>().or(found);
+        next = cause.source();
+    }
+    found
+}
+
+fn io_text(e: &io::Error) -> String {
+    match e.raw_os_error() {
+        Some(number) => sentence(Errno::from_raw(number)),
+        None if e.kind() == io::ErrorKind::UnexpectedEof => "unexpected EOF".to_owned(),
+        None => one_line(&e.to_string()),
+    }
+}
+
+/// The last sentence of the chain, which is the most concrete one.
+fn deepest(e: &reqwest::Error) -> String {
+    let mut text = e.to_string();
+    let mut next = e.source();
+    while let Some(cause) = next {
+        text = cause.to_string();
+        next = cause.source();
+    }
+    one_line(&text)
+}
+
+/// Text from outside as part of one line: no control characters, not endless.
+pub(super) fn one_line(text: &str) -> String {
+    text.trim().chars().map(|c| if c.is_control() { ' ' } else { c }).take(300).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_become_docker_sentences_of_the_right_kind() {
+        let get = || "Get \"https://r.io/v2/\"".to_owned();
+        let unknown = br#"{"errors":[{"code":"MANIFEST_UNKNOWN","message":"manifest\nunknown","detail":{"Tag":"13"}}]}"#;
+        for (status, body, kind, text) in [
+            (404, &unknown[..], Kind::NotFound, "Get \"https://r.io/v2/\": manifest unknown: manifest unknown"),
+            (500, b"<html>", Kind::Network, "Get \"https://r.io/v2/\": received unexpected HTTP status: 500 Internal Server Error"),
+            (403, b"", Kind::Denied, "Get \"https://r.io/v2/\": received unexpected HTTP status: 403 Forbidden"),
+        ] {
+            let e = Error::from(Failure::answer(get(), status, body, None));
+            assert_eq!((e.kind(), e.to_string().as_str()), (kind, text));
+        }
+    }
+
+    #[test]
+    fn only_passing_trouble_is_tried_again() {
+        let passing = |status| Failure::answer(String::new(), status, b"", None).is_passing();
+        let list = [400, 401, 403, 404, 408, 429, 500, 501, 502, 503, 504];
+        let yes: Vec<u16> = list.into_iter().filter(|s| passing(*s)).collect();
+        assert_eq!(yes, [408, 429, 500, 502, 503, 504]);
+    }
+}
