@@ -317,11 +317,11 @@ impl Host {
         found.ok_or_else(|| Error::new(Kind::Network, what).because("the answer has no token").into())
     }
 
-    fn token_request(
+    fn token_request<'f>(
         &self,
         mut url: reqwest::Url,
-        mut fields: Vec<(&str, &str)>,
-        credential: Option<&Credential>,
+        mut fields: Vec<(&'f str, &'f str)>,
+        credential: Option<&'f Credential>,
     ) -> Result<RequestBuilder, Failure> {
         let http = self.http()?;
         if let Some(Credential::Identity(token)) = credential {

@@ -1,0 +1,56 @@
+//! What a pull (or push, or load) tells while it runs; `ui` shows it, an API would send it.
+
+use std::time::Duration;
+
+/// Listens. Called from several threads.
+pub trait Progress: Sync {
+    /// A line of its own: `12: Pulling from debian`.
+    fn line(&self, text: &str);
+    /// A layer, known by twelve digits of its blob's digest, has come to `step`.
+    fn layer(&self, id: &str, step: Step);
+}
+
+/// Where a layer is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// It is missing here and will be fetched.
+    Queued,
+    /// The store has it.
+    Exists,
+    /// Bytes that are here, of all; what is here is mostly unpacked too.
+    Downloading(u64, u64),
+    /// The registry or the network is given a rest.
+    Retrying(Duration),
+    /// All bytes are here and match the digest.
+    Downloaded,
+    /// It is in the store.
+    Done,
+    /// Another process has just put it there.
+    Waiting,
+}
+
+impl Step {
+    /// Returns docker's word for it.
+    pub fn word(self) -> String {
+        match self {
+            Step::Queued => "Pulling fs layer".to_owned(),
+            Step::Exists => "Already exists".to_owned(),
+            Step::Downloading(..) => "Downloading".to_owned(),
+            Step::Retrying(wait) => match wait.as_secs_f64().ceil() as u64 {
+                1 => "Retrying in 1 second".to_owned(),
+                n => format!("Retrying in {n} seconds"),
+            },
+            Step::Downloaded => "Download complete".to_owned(),
+            Step::Done => "Pull complete".to_owned(),
+            Step::Waiting => "Waiting".to_owned(),
+        }
+    }
+}
+
+/// Listens to nothing.
+pub struct Silent;
+
+impl Progress for Silent {
+    fn line(&self, _: &str) {}
+    fn layer(&self, _: &str, _: Step) {}
+}
