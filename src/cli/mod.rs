@@ -24,6 +24,12 @@ mod version;
 
 /// Every command. The order is that of the help.
 static COMMANDS: &[&Verb] = &[&version::VERB, &doctor::VERB];
+mod login;
+mod logout;
+mod version;
+
+/// Every command. The order is that of the help.
+static COMMANDS: &[&Verb] = &[&login::VERB, &logout::VERB, &version::VERB];
 
 /// One command.
 pub(crate) struct Verb {

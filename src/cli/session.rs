@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use crate::error::{Error, Kind, Result};
 use crate::host::paths;
+use crate::registry::Settings;
 use crate::store::paths::Paths;
 use crate::ui::out;
 
@@ -39,6 +40,15 @@ impl Session {
         }
         let found = paths::paths(&self.options)?;
         Ok(self.paths.get_or_init(|| found))
+    }
+
+    /// Returns where registries, mirrors and logins are written down for this user.
+    pub(crate) fn registries(&self) -> Settings {
+        let mut settings = Settings::new(|name| std::env::var_os(name));
+        if let Some(folder) = &self.config_dir {
+            settings.docker_config = Some(folder.clone());
+        }
+        settings
     }
 
     /// Tells the user of a decision, with `--debug` only.
@@ -80,8 +90,10 @@ pub(crate) fn sentence(error: &Error, program: &str) -> String {
         | Kind::State
         | Kind::CannotInvoke
         | Kind::CommandNotFound
-        | Kind::Denied => format!("Error response from daemon: {error}"),
-        Kind::Network | Kind::Host | Kind::Corrupt | Kind::System => {
+        | Kind::Denied
+        // docker's daemon is the one who talks to registries
+        | Kind::Network => format!("Error response from daemon: {error}"),
+        Kind::Host | Kind::Corrupt | Kind::System => {
             format!("{program}: {error}")
         }
     }

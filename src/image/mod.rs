@@ -2,3 +2,4 @@
 
 pub mod config;
 pub(crate) mod list;
+pub mod progress;

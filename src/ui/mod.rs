@@ -1,4 +1,6 @@
 //! The only writer of the terminal.
 
+pub(crate) mod ask;
 pub(crate) mod out;
+pub(crate) mod progress;
 pub(crate) mod table;

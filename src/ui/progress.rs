@@ -8,6 +8,8 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::out;
 use crate::image::progress::{Progress, Step};
+use crate::sys::fd::standard;
+use crate::sys::tty::window;
 
 /// Which descriptor the progress goes to: `pull` reports on stdout, a `run` that has to pull on stderr.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,7 +35,15 @@ pub(crate) fn progress(stream: Stream) -> Box<dyn Progress> {
     if bars.is_hidden() {
         return Box::new(Lines(stream));
     }
-    let width = bars.width().map_or(80, usize::from);
+    let fd = match stream {
+        Stream::Stdout => standard(1),
+        Stream::Stderr => standard(2),
+    };
+    // a terminal that does not know its size is taken for the classic one
+    let width = match window(fd) {
+        (_, 0) => 80,
+        (_, columns) => usize::from(columns),
+    };
     let multi = MultiProgress::with_draw_target(bars);
     Box::new(Bars { stream, width, multi, layers: Mutex::default() })
 }
