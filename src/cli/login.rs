@@ -36,7 +36,10 @@ fn run(matches: &ArgMatches, session: &mut Session) -> Result<u8> {
         return Ok(0);
     }
     let credential = match secret {
-        Some(secret) if !user.is_empty() => Credential::Password { user: user.to_owned(), secret },
+        Some(secret) if !user.is_empty() => Credential::Password {
+            user: user.to_owned(),
+            secret,
+        },
         secret => prompt(&settings, &key, user, secret)?,
     };
     check_login(&settings, &key, &credential)?;
@@ -50,29 +53,41 @@ fn given_secret(matches: &ArgMatches, user: &str) -> Result<Option<String>> {
     if password.is_some() {
         out::talk("WARNING! Using --password via the CLI is insecure. Use --password-stdin.");
         if from_stdin {
-            return Err(Error::new(Kind::Usage, "--password and --password-stdin are mutually exclusive"));
+            return Err(Error::new(
+                Kind::Usage,
+                "--password and --password-stdin are mutually exclusive",
+            ));
         }
     }
     if !from_stdin {
         return Ok(password);
     }
     if user.is_empty() {
-        return Err(Error::new(Kind::Usage, "Must provide --username with --password-stdin"));
+        return Err(Error::new(
+            Kind::Usage,
+            "Must provide --username with --password-stdin",
+        ));
     }
     let mut text = String::new();
-    std::io::stdin().read_to_string(&mut text).context(Kind::System, || "cannot read the password from stdin")?;
+    std::io::stdin()
+        .read_to_string(&mut text)
+        .context(Kind::System, || "cannot read the password from stdin")?;
     let text = text.strip_suffix('\n').unwrap_or(&text);
     Ok(Some(text.strip_suffix('\r').unwrap_or(text).to_owned()))
 }
 
 /// Tries what an earlier login left; false when there is nothing or it is not accepted any more.
 fn again(settings: &Settings, key: &str) -> Result<bool> {
-    let Some(credential) = auth::find(settings, auth::registry_of(key), "")? else { return Ok(false) };
+    let Some(credential) = auth::find(settings, auth::registry_of(key), "")? else {
+        return Ok(false);
+    };
     out::line("Authenticating with existing credentials...")?;
     match check_login(settings, key, &credential) {
         Ok(()) => finish(settings, key, &credential).map(|_| true),
         Err(e) if e.kind() == Kind::Denied => {
-            out::line(format_args!("Login did not succeed, error: Error response from daemon: {e}"))?;
+            out::line(format_args!(
+                "Login did not succeed, error: Error response from daemon: {e}"
+            ))?;
             Ok(false)
         }
         Err(e) => Err(e),
@@ -80,18 +95,34 @@ fn again(settings: &Settings, key: &str) -> Result<bool> {
 }
 
 /// Asks on the terminal for what is missing.
-fn prompt(settings: &Settings, key: &str, user: &str, secret: Option<String>) -> Result<Credential> {
+fn prompt(
+    settings: &Settings,
+    key: &str,
+    user: &str,
+    secret: Option<String>,
+) -> Result<Credential> {
     if !ask::is_possible() {
-        return Err(Error::new(Kind::Usage, "Error: Cannot perform an interactive login from a non TTY device"));
+        return Err(Error::new(
+            Kind::Usage,
+            "Error: Cannot perform an interactive login from a non TTY device",
+        ));
     }
     let mut user = user.to_owned();
     if user.is_empty() {
         if key == auth::HUB_KEY {
-            out::line("Log in with your Docker ID or email address to push and pull images from Docker Hub.")?;
+            out::line(
+                "Log in with your Docker ID or email address to push and pull images from Docker Hub.",
+            )?;
         }
         let known = auth::user(settings, key).unwrap_or_default();
-        let default = if known.is_empty() { String::new() } else { format!(" ({known})") };
-        user = ask::line(&format!("Username{default}: "))?.trim().to_owned();
+        let default = if known.is_empty() {
+            String::new()
+        } else {
+            format!(" ({known})")
+        };
+        user = ask::line(&format!("Username{default}: "))?
+            .trim()
+            .to_owned();
         if user.is_empty() {
             user = known;
         }

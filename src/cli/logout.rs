@@ -24,7 +24,10 @@ fn run(matches: &ArgMatches, session: &mut Session) -> Result<u8> {
     match auth::erase(&settings, &key) {
         Ok(others) => {
             for path in others {
-                out::warn(format_args!("{} still has credentials for {key}", path.display()));
+                out::warn(format_args!(
+                    "{} still has credentials for {key}",
+                    path.display()
+                ));
             }
         }
         // docker's words; the exit status stays 0

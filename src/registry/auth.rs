@@ -57,7 +57,9 @@ pub enum Saved {
 
 /// Returns docker's key for a registry host as the user wrote it: no scheme, no path, Docker Hub's own form.
 pub fn key(server: &str) -> String {
-    let bare = server.strip_prefix("https://").or_else(|| server.strip_prefix("http://"));
+    let bare = server
+        .strip_prefix("https://")
+        .or_else(|| server.strip_prefix("http://"));
     let host = bare.unwrap_or(server).split('/').next().unwrap_or_default();
     match host {
         "" | "docker.io" | "index.docker.io" | "registry-1.docker.io" => HUB_KEY.to_owned(),
@@ -68,7 +70,9 @@ pub fn key(server: &str) -> String {
 /// Returns the credential for `registry/repository`; None means: ask anonymously.
 pub fn find(settings: &Settings, registry: &str, repository: &str) -> Result<Option<Credential>> {
     for path in settings.auth_files() {
-        let Some(config) = file::read(&path)? else { continue };
+        let Some(config) = file::read(&path)? else {
+            continue;
+        };
         if let Some(found) = find_in(&config, registry, repository)? {
             return Ok(Some(found));
         }
@@ -108,9 +112,14 @@ pub fn erase(settings: &Settings, key: &str) -> Result<Vec<PathBuf>> {
             }
         }
     }
-    let others = settings.auth_files().into_iter().filter(|other| *other != path);
+    let others = settings
+        .auth_files()
+        .into_iter()
+        .filter(|other| *other != path);
     let left = others.filter(|other| match file::read(other) {
-        Ok(Some(config)) => auths(&config).is_some_and(|all| all.keys().any(|k| self::key(k) == key)),
+        Ok(Some(config)) => {
+            auths(&config).is_some_and(|all| all.keys().any(|k| self::key(k) == key))
+        }
         _ => false,
     });
     Ok(left.collect())
@@ -144,7 +153,9 @@ fn find_in(config: &Value, registry: &str, repository: &str) -> Result<Option<Cr
     {
         return Ok(Some(found));
     }
-    let Some(auths) = auths(config) else { return Ok(None) };
+    let Some(auths) = auths(config) else {
+        return Ok(None);
+    };
     for candidate in candidates(registry, repository) {
         let exact = auths.get(&candidate);
         let entry = exact.or_else(|| {
@@ -165,7 +176,11 @@ fn auths(config: &Value) -> Option<&Map<String, Value>> {
 
 /// Whether a key names a part of a registry (`quay.io/team`), which counts for that part only.
 fn is_namespace(key: &str) -> bool {
-    let path = key.split_once("://").map_or(key, |(_, rest)| rest).split_once('/').map(|(_, p)| p);
+    let path = key
+        .split_once("://")
+        .map_or(key, |(_, rest)| rest)
+        .split_once('/')
+        .map(|(_, p)| p);
     !matches!(path, None | Some("" | "v1" | "v1/" | "v2" | "v2/"))
 }
 
@@ -176,14 +191,21 @@ fn candidates(registry: &str, repository: &str) -> Vec<String> {
     if !repository.is_empty() {
         list.push(full.clone());
     }
-    list.extend(full.rmatch_indices('/').map(|(at, _)| full[..at].to_owned()));
+    list.extend(
+        full.rmatch_indices('/')
+            .map(|(at, _)| full[..at].to_owned()),
+    );
     list.dedup();
     list
 }
 
 fn helper_for(config: &Value, key: &str) -> Option<String> {
-    let own = config.get("credHelpers").and_then(|h| h.get(key).or_else(|| h.get(registry_of(key))));
-    let name = own.or_else(|| config.get("credsStore")).and_then(Value::as_str)?;
+    let own = config
+        .get("credHelpers")
+        .and_then(|h| h.get(key).or_else(|| h.get(registry_of(key))));
+    let name = own
+        .or_else(|| config.get("credsStore"))
+        .and_then(Value::as_str)?;
     (!name.is_empty()).then(|| name.to_owned())
 }
 
@@ -199,7 +221,12 @@ fn entry(credential: &Credential) -> Value {
 
 /// Reads one entry of `auths`; an empty one is nobody.
 fn decode(entry: &Value) -> Result<Option<Credential>> {
-    let text = |name: &str| entry.get(name).and_then(Value::as_str).filter(|t| !t.is_empty());
+    let text = |name: &str| {
+        entry
+            .get(name)
+            .and_then(Value::as_str)
+            .filter(|t| !t.is_empty())
+    };
     if let Some(token) = text("identitytoken") {
         return Ok(Some(Credential::Identity(token.to_owned())));
     }
@@ -207,21 +234,36 @@ fn decode(entry: &Value) -> Result<Option<Credential>> {
         return Ok(Some(Credential::Registry(token.to_owned())));
     }
     if let Some(auth) = text("auth") {
-        let bad = || Error::new(Kind::Usage, "cannot read stored credentials: invalid auth entry");
+        let bad = || {
+            Error::new(
+                Kind::Usage,
+                "cannot read stored credentials: invalid auth entry",
+            )
+        };
         let plain = STANDARD.decode(auth).map_err(|_| bad())?;
         let plain = String::from_utf8(plain).map_err(|_| bad())?;
         let (user, secret) = plain.split_once(':').ok_or_else(bad)?;
         // old versions of docker padded the secret with NULs
         let secret = secret.trim_end_matches('\0').to_owned();
-        return Ok(Some(Credential::Password { user: user.to_owned(), secret }));
+        return Ok(Some(Credential::Password {
+            user: user.to_owned(),
+            secret,
+        }));
     }
-    let (Some(user), Some(secret)) = (text("username"), text("password")) else { return Ok(None) };
-    Ok(Some(Credential::Password { user: user.to_owned(), secret: secret.to_owned() }))
+    let (Some(user), Some(secret)) = (text("username"), text("password")) else {
+        return Ok(None);
+    };
+    Ok(Some(Credential::Password {
+        user: user.to_owned(),
+        secret: secret.to_owned(),
+    }))
 }
 
 /// Adds the file's name to an error about its content.
 fn in_file<T>(path: &Path, result: Result<T, impl std::fmt::Display>) -> Result<T> {
-    result.context(Kind::Usage, || format!("cannot read credentials in {}", path.display()))
+    result.context(Kind::Usage, || {
+        format!("cannot read credentials in {}", path.display())
+    })
 }
 
 #[cfg(test)]

@@ -73,7 +73,9 @@ impl Body {
     /// Reads what is left and returns whether the blob was whole and matched its digest.
     pub fn verdict(mut self) -> Result<()> {
         while self.next().is_some() {}
-        self.verdict.blocking_recv().unwrap_or_else(|_| Err(given_up()))
+        self.verdict
+            .blocking_recv()
+            .unwrap_or_else(|_| Err(given_up()))
     }
 }
 
@@ -97,8 +99,15 @@ impl<'a> Fetcher<'a> {
         let (chunks, receiver) = mpsc::channel(DEPTH);
         let (verdict, judged) = oneshot::channel();
         // with the network thread gone the body ends at once and its verdict says so
-        let _ = self.0.send(Order { blob, chunks, verdict });
-        Body { chunks: receiver, verdict: judged }
+        let _ = self.0.send(Order {
+            blob,
+            chunks,
+            verdict,
+        });
+        Body {
+            chunks: receiver,
+            verdict: judged,
+        }
     }
 }
 
@@ -126,12 +135,20 @@ impl Remote {
                 }
             }
             while let Poll::Ready(Some(())) = Pin::new(&mut moving).poll_next_unpin(cx) {}
-            if is_closed && moving.is_empty() { Poll::Ready(()) } else { Poll::Pending }
+            if is_closed && moving.is_empty() {
+                Poll::Ready(())
+            } else {
+                Poll::Pending
+            }
         }));
     }
 
     async fn fulfil(&self, order: Order<'_>) {
-        let Order { blob, chunks, verdict } = order;
+        let Order {
+            blob,
+            chunks,
+            verdict,
+        } = order;
         let result = self.transfer(&blob, &chunks).await;
         drop(chunks);
         // a layer that gave up does not listen any more
@@ -145,7 +162,9 @@ impl Remote {
         for (index, host) in self.hosts.iter().enumerate().skip(first) {
             match sink.fill_from(host).await {
                 Ok(()) => break,
-                Err(failure) if index + 1 == self.hosts.len() || sink.is_broken => return Err(failure.into()),
+                Err(failure) if index + 1 == self.hosts.len() || sink.is_broken => {
+                    return Err(failure.into());
+                }
                 // a mirror that has the manifest need not have the blob
                 Err(_) => {}
             }
@@ -167,16 +186,28 @@ struct Sink<'a> {
 
 impl<'a> Sink<'a> {
     fn new(blob: &'a Blob<'a>, chunks: &'a mpsc::Sender<Vec<u8>>) -> Sink<'a> {
-        Sink { blob, chunks, hash: Sha256::new(), offset: 0, partial: None, is_broken: false }
+        Sink {
+            blob,
+            chunks,
+            hash: Sha256::new(),
+            offset: 0,
+            partial: None,
+            is_broken: false,
+        }
     }
 
     fn partial_path(&self) -> Option<&'a Path> {
-        self.blob.partial.as_deref().filter(|_| self.blob.size > WORTH_KEEPING)
+        self.blob
+            .partial
+            .as_deref()
+            .filter(|_| self.blob.size > WORTH_KEEPING)
     }
 
     /// Sends what a killed pull left, and opens the file for the rest. A file that cannot be used is done without.
     async fn replay(&mut self) -> Result<()> {
-        let Some(path) = self.partial_path() else { return Ok(()) };
+        let Some(path) = self.partial_path() else {
+            return Ok(());
+        };
         if let Ok(mut old) = File::open(path) {
             let length = old.metadata().map_or(0, |m| m.len());
             if length > self.blob.size {
@@ -193,9 +224,15 @@ impl<'a> Sink<'a> {
                 }
             }
         }
-        let options = File::options().append(true).create(true).mode(0o600).open(path);
+        let options = File::options()
+            .append(true)
+            .create(true)
+            .mode(0o600)
+            .open(path);
         // a short read above would make a hole: the file must hold exactly what was replayed
-        self.partial = options.ok().filter(|f| f.metadata().is_ok_and(|m| m.len() == self.offset));
+        self.partial = options
+            .ok()
+            .filter(|f| f.metadata().is_ok_and(|m| m.len() == self.offset));
         Ok(())
     }
 
@@ -209,7 +246,10 @@ impl<'a> Sink<'a> {
 
     /// Fetches from the present offset to the end.
     async fn fill_from(&mut self, host: &Host) -> Result<(), Failure> {
-        let path = format!("/v2/{}/blobs/{}", host.endpoint.repository, self.blob.digest);
+        let path = format!(
+            "/v2/{}/blobs/{}",
+            host.endpoint.repository, self.blob.digest
+        );
         let what = format!("blob {}", self.blob.digest);
         let mut patience = Patience::long();
         let watch = &self.blob.watch;
@@ -217,11 +257,20 @@ impl<'a> Sink<'a> {
         let mut marker = self.offset;
         while self.offset < self.blob.size || self.blob.size == 0 {
             let from = (self.offset > 0).then_some(self.offset);
-            let ask = Ask { method: Method::GET, path: &path, accept: "*/*", from };
+            let ask = Ask {
+                method: Method::GET,
+                path: &path,
+                accept: "*/*",
+                from,
+            };
             let answer = host.send(&ask, &mut patience, &waiting).await?;
             let failure = match self.copy(answer).await {
                 Ok(()) if self.offset == self.blob.size => return Ok(()),
-                Ok(()) => Failure::Connection { what: what.clone(), why: "unexpected EOF".to_owned(), is_refused: false },
+                Ok(()) => Failure::Connection {
+                    what: what.clone(),
+                    why: "unexpected EOF".to_owned(),
+                    is_refused: false,
+                },
                 Err(failure) => failure,
             };
             if self.is_broken || !failure.is_passing() {
@@ -231,7 +280,9 @@ impl<'a> Sink<'a> {
                 marker = self.offset;
                 patience.renew();
             }
-            let Some(wait) = patience.next(None) else { return Err(failure) };
+            let Some(wait) = patience.next(None) else {
+                return Err(failure);
+            };
             waiting(wait);
             tokio::time::sleep(wait).await;
         }
@@ -247,7 +298,10 @@ impl<'a> Sink<'a> {
             _ => self.offset,
         };
         loop {
-            let chunk = answer.chunk().await.map_err(|e| Failure::connection(what.clone(), &host, &e))?;
+            let chunk = answer
+                .chunk()
+                .await
+                .map_err(|e| Failure::connection(what.clone(), &host, &e))?;
             let Some(chunk) = chunk else { return Ok(()) };
             let known = skip.min(chunk.len() as u64);
             skip -= known;
@@ -258,25 +312,43 @@ impl<'a> Sink<'a> {
             if self.offset + bytes.len() as u64 > self.blob.size {
                 self.is_broken = true;
                 self.discard_partial();
-                let why = format!("more than the {} bytes that the manifest says", self.blob.size);
-                return Err(Error::new(Kind::Corrupt, format!("{what} is too long")).because(why).into());
+                let why = format!(
+                    "more than the {} bytes that the manifest says",
+                    self.blob.size
+                );
+                return Err(Error::new(Kind::Corrupt, format!("{what} is too long"))
+                    .because(why)
+                    .into());
             }
             self.keep(bytes);
-            self.push(bytes.to_vec()).await.inspect_err(|_| self.is_broken = true)?;
+            self.push(bytes.to_vec())
+                .await
+                .inspect_err(|_| self.is_broken = true)?;
         }
     }
 
     /// Returns how many bytes of a 206 we have already.
     fn check_range(&mut self, answer: &Response) -> Result<u64, Failure> {
-        let header = answer.headers().get(CONTENT_RANGE).and_then(|h| h.to_str().ok()).unwrap_or_default();
-        let start = header.strip_prefix("bytes ").and_then(|r| r.split('-').next()?.trim().parse::<u64>().ok());
+        let header = answer
+            .headers()
+            .get(CONTENT_RANGE)
+            .and_then(|h| h.to_str().ok())
+            .unwrap_or_default();
+        let start = header
+            .strip_prefix("bytes ")
+            .and_then(|r| r.split('-').next()?.trim().parse::<u64>().ok());
         match start {
             None => Ok(0),
             Some(start) if start <= self.offset => Ok(self.offset - start),
             Some(start) => {
                 self.is_broken = true;
                 let why = format!("asked for byte {}, got byte {start}", self.offset);
-                Err(Error::new(Kind::Network, format!("blob {} has a gap", self.blob.digest)).because(why).into())
+                Err(Error::new(
+                    Kind::Network,
+                    format!("blob {} has a gap", self.blob.digest),
+                )
+                .because(why)
+                .into())
             }
         }
     }
@@ -305,6 +377,10 @@ impl<'a> Sink<'a> {
             return Ok(());
         }
         self.discard_partial();
-        Err(mismatch(&format!("blob {}", self.blob.digest), &self.blob.digest, &found))
+        Err(mismatch(
+            &format!("blob {}", self.blob.digest),
+            &self.blob.digest,
+            &found,
+        ))
     }
 }

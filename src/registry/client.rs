@@ -4,7 +4,8 @@ use std::cell::Cell;
 use std::time::Duration;
 
 use oci_client::manifest::{
-    IMAGE_MANIFEST_LIST_MEDIA_TYPE, IMAGE_MANIFEST_MEDIA_TYPE, OCI_IMAGE_INDEX_MEDIA_TYPE, OCI_IMAGE_MEDIA_TYPE,
+    IMAGE_MANIFEST_LIST_MEDIA_TYPE, IMAGE_MANIFEST_MEDIA_TYPE, OCI_IMAGE_INDEX_MEDIA_TYPE,
+    OCI_IMAGE_MEDIA_TYPE,
 };
 use reqwest::Method;
 use reqwest::header::CONTENT_TYPE;
@@ -52,10 +53,14 @@ impl Remote {
     pub fn open(settings: &Settings, reference: &Reference) -> Result<Remote> {
         let by_digest = reference.digest().is_some();
         let registries = Registries::read(settings)?;
-        let endpoints = registries.endpoints(reference.registry(), reference.repository(), by_digest)?;
+        let endpoints =
+            registries.endpoints(reference.registry(), reference.repository(), by_digest)?;
         Ok(Remote {
             runtime: runtime()?,
-            hosts: endpoints.into_iter().map(|e| Host::new(settings, e)).collect(),
+            hosts: endpoints
+                .into_iter()
+                .map(|e| Host::new(settings, e))
+                .collect(),
             active: Cell::new(0),
             familiar: reference.familiar(),
             familiar_name: reference.familiar_name(),
@@ -64,39 +69,70 @@ impl Remote {
 
     /// Asks for the digest of `tag` only; None when the registry does not say. Costs no pull in Docker Hub's counting.
     pub fn digest(&self, tag: &str) -> Result<Option<String>> {
-        let answer = self.runtime.block_on(self.on_hosts(async |host: &Host, patience| {
-            let path = format!("/v2/{}/manifests/{tag}", host.endpoint.repository);
-            let ask = Ask { method: Method::HEAD, path: &path, accept: &accept(), from: None };
-            let answer = host.send(&ask, patience, &quiet).await?;
-            let header = answer.headers().get("Docker-Content-Digest");
-            Ok(header.and_then(|h| h.to_str().ok()).map(str::to_owned))
-        }));
+        let answer = self
+            .runtime
+            .block_on(self.on_hosts(async |host: &Host, patience| {
+                let path = format!("/v2/{}/manifests/{tag}", host.endpoint.repository);
+                let ask = Ask {
+                    method: Method::HEAD,
+                    path: &path,
+                    accept: &accept(),
+                    from: None,
+                };
+                let answer = host.send(&ask, patience, &quiet).await?;
+                let header = answer.headers().get("Docker-Content-Digest");
+                Ok(header.and_then(|h| h.to_str().ok()).map(str::to_owned))
+            }));
         answer.map_err(|f| self.explain(f))
     }
 
     /// Fetches the manifest or index called `name`, a tag or a digest.
     pub fn manifest(&self, name: &str) -> Result<Manifest> {
-        let answer = self.runtime.block_on(self.on_hosts(async |host: &Host, patience| {
-            let path = format!("/v2/{}/manifests/{name}", host.endpoint.repository);
-            let answer = host.send(&Ask::get(&path, &accept()), patience, &quiet).await?;
-            let header = answer.headers().get(CONTENT_TYPE).and_then(|h| h.to_str().ok());
-            let media_type = header.unwrap_or_default().split(';').next().unwrap_or_default().trim().to_owned();
-            let stated = answer.headers().get("Docker-Content-Digest");
-            let stated = stated.and_then(|h| h.to_str().ok()).map(str::to_owned);
-            let bytes = host::read(answer, DOCUMENT_LIMIT, &format!("manifest `{name}`")).await?;
-            let digest = sha256_digest(&bytes);
-            let expected = if name.contains(':') { Some(name.to_owned()) } else { stated };
-            match expected {
-                Some(expected) if expected.starts_with("sha256:") && expected != digest => {
-                    Err(mismatch(&format!("manifest `{name}`"), &expected, &digest).into())
+        let answer = self
+            .runtime
+            .block_on(self.on_hosts(async |host: &Host, patience| {
+                let path = format!("/v2/{}/manifests/{name}", host.endpoint.repository);
+                let answer = host
+                    .send(&Ask::get(&path, &accept()), patience, &quiet)
+                    .await?;
+                let header = answer
+                    .headers()
+                    .get(CONTENT_TYPE)
+                    .and_then(|h| h.to_str().ok());
+                let media_type = header
+                    .unwrap_or_default()
+                    .split(';')
+                    .next()
+                    .unwrap_or_default()
+                    .trim()
+                    .to_owned();
+                let stated = answer.headers().get("Docker-Content-Digest");
+                let stated = stated.and_then(|h| h.to_str().ok()).map(str::to_owned);
+                let bytes =
+                    host::read(answer, DOCUMENT_LIMIT, &format!("manifest `{name}`")).await?;
+                let digest = sha256_digest(&bytes);
+                let expected = if name.contains(':') {
+                    Some(name.to_owned())
+                } else {
+                    stated
+                };
+                match expected {
+                    Some(expected) if expected.starts_with("sha256:") && expected != digest => {
+                        Err(mismatch(&format!("manifest `{name}`"), &expected, &digest).into())
+                    }
+                    Some(expected) if name.contains(':') && expected != digest => {
+                        let text = format!("cannot verify `{expected}`");
+                        Err(Error::new(Kind::Invalid, text)
+                            .because("only sha256 digests are supported")
+                            .into())
+                    }
+                    _ => Ok(Manifest {
+                        bytes,
+                        digest,
+                        media_type,
+                    }),
                 }
-                Some(expected) if name.contains(':') && expected != digest => {
-                    let text = format!("cannot verify `{expected}`");
-                    Err(Error::new(Kind::Invalid, text).because("only sha256 digests are supported").into())
-                }
-                _ => Ok(Manifest { bytes, digest, media_type }),
-            }
-        }));
+            }));
         answer.map_err(|f| self.explain(f))
     }
 
@@ -107,15 +143,17 @@ impl Remote {
             let why = format!("{size} bytes are more than {DOCUMENT_LIMIT}");
             return Err(Error::new(Kind::Corrupt, what).because(why));
         }
-        let answer = self.runtime.block_on(self.on_hosts(async |host: &Host, patience| {
-            let path = format!("/v2/{}/blobs/{digest}", host.endpoint.repository);
-            let answer = host.send(&Ask::get(&path, "*/*"), patience, &quiet).await?;
-            let bytes = host::read(answer, size as usize, &what).await?;
-            match sha256_digest(&bytes) {
-                found if found == digest => Ok(bytes),
-                found => Err(mismatch(&what, digest, &found).into()),
-            }
-        }));
+        let answer = self
+            .runtime
+            .block_on(self.on_hosts(async |host: &Host, patience| {
+                let path = format!("/v2/{}/blobs/{digest}", host.endpoint.repository);
+                let answer = host.send(&Ask::get(&path, "*/*"), patience, &quiet).await?;
+                let bytes = host::read(answer, size as usize, &what).await?;
+                match sha256_digest(&bytes) {
+                    found if found == digest => Ok(bytes),
+                    found => Err(mismatch(&what, digest, &found).into()),
+                }
+            }));
         answer.map_err(|f| self.explain(f))
     }
 
@@ -125,27 +163,30 @@ impl Remote {
         struct Page {
             tags: Option<Vec<String>>,
         }
-        let answer = self.runtime.block_on(self.on_hosts(async |host: &Host, patience| {
-            let mut all: Vec<String> = Vec::new();
-            let mut path = format!("/v2/{}/tags/list", host.endpoint.repository);
-            loop {
-                let answer = host.send(&Ask::get(&path, "*/*"), patience, &quiet).await?;
-                let has_more = answer.headers().contains_key("Link");
-                let body = host::read(answer, TAGS_LIMIT, "list of tags").await?;
-                let page: Page = serde_json::from_slice(&body)
-                    .context(Kind::Network, || "cannot read the list of tags")?;
-                let tags = page.tags.unwrap_or_default();
-                let last = tags.last().cloned();
-                all.extend(tags);
-                match last {
-                    // asked by name and not by the link's text, which could point anywhere
-                    Some(last) if has_more && is_tag(&last) => {
-                        path = format!("/v2/{}/tags/list?last={last}", host.endpoint.repository);
+        let answer = self
+            .runtime
+            .block_on(self.on_hosts(async |host: &Host, patience| {
+                let mut all: Vec<String> = Vec::new();
+                let mut path = format!("/v2/{}/tags/list", host.endpoint.repository);
+                loop {
+                    let answer = host.send(&Ask::get(&path, "*/*"), patience, &quiet).await?;
+                    let has_more = answer.headers().contains_key("Link");
+                    let body = host::read(answer, TAGS_LIMIT, "list of tags").await?;
+                    let page: Page = serde_json::from_slice(&body)
+                        .context(Kind::Network, || "cannot read the list of tags")?;
+                    let tags = page.tags.unwrap_or_default();
+                    let last = tags.last().cloned();
+                    all.extend(tags);
+                    match last {
+                        // asked by name and not by the link's text, which could point anywhere
+                        Some(last) if has_more && is_tag(&last) => {
+                            path =
+                                format!("/v2/{}/tags/list?last={last}", host.endpoint.repository);
+                        }
+                        _ => return Ok(all),
                     }
-                    _ => return Ok(all),
                 }
-            }
-        }));
+            }));
         answer.map_err(|f| self.explain(f))
     }
 
@@ -156,7 +197,11 @@ impl Remote {
     ) -> Result<T, Failure> {
         let last = self.hosts.len() - 1;
         for (index, host) in self.hosts.iter().enumerate().skip(self.active.get()) {
-            let mut patience = if index == last { Patience::long() } else { Patience::short() };
+            let mut patience = if index == last {
+                Patience::long()
+            } else {
+                Patience::short()
+            };
             match ask(host, &mut patience).await {
                 Ok(answer) => {
                     self.active.set(index);
@@ -174,9 +219,17 @@ impl Remote {
         if failure.is_missing() {
             let words = failure.words("manifest unknown: manifest unknown");
             return if words.starts_with("name unknown") {
-                Error::new(Kind::NotFound, format!("repository {} not found", self.familiar_name)).because(words)
+                Error::new(
+                    Kind::NotFound,
+                    format!("repository {} not found", self.familiar_name),
+                )
+                .because(words)
             } else {
-                Error::new(Kind::NotFound, format!("manifest for {} not found", self.familiar)).because(words)
+                Error::new(
+                    Kind::NotFound,
+                    format!("manifest for {} not found", self.familiar),
+                )
+                .because(words)
             };
         }
         if failure.is_denied() && !matches!(failure, Failure::Final(_)) {
@@ -194,7 +247,11 @@ impl Remote {
 /// Asks the registry of `key` whether it accepts `credential`.
 pub fn check_login(settings: &Settings, key: &str, credential: &Credential) -> Result<()> {
     let registry = auth::registry_of(key);
-    let host = if registry == "docker.io" { HUB } else { registry };
+    let host = if registry == "docker.io" {
+        HUB
+    } else {
+        registry
+    };
     let known = Registries::read(settings)?.endpoints(registry, "", false)?;
     let endpoint = Endpoint {
         host: host.to_owned(),
@@ -227,7 +284,10 @@ pub(super) fn mismatch(what: &str, expected: &str, found: &str) -> Error {
 fn runtime() -> Result<Runtime> {
     // tokio looks names up on threads of its own
     thread::mark_threaded();
-    Builder::new_current_thread().enable_all().build().context(Kind::System, || "cannot start the network side")
+    Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context(Kind::System, || "cannot start the network side")
 }
 
 fn accept() -> String {
@@ -243,5 +303,6 @@ fn accept() -> String {
 fn quiet(_: Duration) {}
 
 fn is_tag(text: &str) -> bool {
-    text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.-".contains(&b))
+    text.bytes()
+        .all(|b| b.is_ascii_alphanumeric() || b"_.-".contains(&b))
 }

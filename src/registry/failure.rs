@@ -14,9 +14,19 @@ use crate::sys::sentence;
 #[derive(Debug)]
 pub(super) enum Failure {
     /// The server answered with an error.
-    Answer { what: String, status: u16, code: String, message: String, retry_after: Option<Duration> },
+    Answer {
+        what: String,
+        status: u16,
+        code: String,
+        message: String,
+        retry_after: Option<Duration>,
+    },
     /// No answer, or one that was cut.
-    Connection { what: String, why: String, is_refused: bool },
+    Connection {
+        what: String,
+        why: String,
+        is_refused: bool,
+    },
     /// Nothing that another try could change.
     Final(Error),
 }
@@ -36,10 +46,23 @@ struct Problem {
 
 impl Failure {
     /// Returns the failure that a status and its body tell of. `what` is the request as docker writes it.
-    pub(super) fn answer(what: String, status: u16, body: &[u8], retry_after: Option<Duration>) -> Failure {
-        let problem = serde_json::from_slice::<Envelope>(body).ok().and_then(|e| e.errors.into_iter().next());
+    pub(super) fn answer(
+        what: String,
+        status: u16,
+        body: &[u8],
+        retry_after: Option<Duration>,
+    ) -> Failure {
+        let problem = serde_json::from_slice::<Envelope>(body)
+            .ok()
+            .and_then(|e| e.errors.into_iter().next());
         let Problem { code, message } = problem.unwrap_or_default();
-        Failure::Answer { what, status, code, message, retry_after }
+        Failure::Answer {
+            what,
+            status,
+            code,
+            message,
+            retry_after,
+        }
     }
 
     /// Returns the failure of a request that got no answer.
@@ -52,7 +75,11 @@ impl Failure {
             Some(io) => io_text(io),
             None => deepest(e),
         };
-        Failure::Connection { what, why, is_refused }
+        Failure::Connection {
+            what,
+            why,
+            is_refused,
+        }
     }
 
     /// Whether waiting and asking again may help.
@@ -82,7 +109,11 @@ impl Failure {
     pub(super) fn words(&self, default: &str) -> String {
         match self {
             Failure::Answer { code, message, .. } if !code.is_empty() => {
-                format!("{}: {}", code.to_lowercase().replace('_', " "), one_line(message))
+                format!(
+                    "{}: {}",
+                    code.to_lowercase().replace('_', " "),
+                    one_line(message)
+                )
             }
             _ => default.to_owned(),
         }
@@ -100,13 +131,18 @@ impl From<Failure> for Error {
         match f {
             Failure::Final(e) => e,
             Failure::Connection { what, why, .. } => Error::new(Kind::Network, what).because(why),
-            Failure::Answer { ref what, status, .. } => {
+            Failure::Answer {
+                ref what, status, ..
+            } => {
                 let kind = match status {
                     401 | 403 => Kind::Denied,
                     404 => Kind::NotFound,
                     _ => Kind::Network,
                 };
-                let text = f.words(&format!("received unexpected HTTP status: {}", phrase(status)));
+                let text = f.words(&format!(
+                    "received unexpected HTTP status: {}",
+                    phrase(status)
+                ));
                 let error = Error::new(kind, what.clone()).because(text);
                 match status {
                     429 => error.hint("the registry limits requests; log in or try again later"),
@@ -119,8 +155,12 @@ impl From<Failure> for Error {
 
 /// `429 Too Many Requests`.
 pub(super) fn phrase(status: u16) -> String {
-    let name = reqwest::StatusCode::from_u16(status).ok().and_then(|s| s.canonical_reason());
-    format!("{status} {}", name.unwrap_or_default()).trim_end().to_owned()
+    let name = reqwest::StatusCode::from_u16(status)
+        .ok()
+        .and_then(|s| s.canonical_reason());
+    format!("{status} {}", name.unwrap_or_default())
+        .trim_end()
+        .to_owned()
 }
 
 fn io_cause(e: &reqwest::Error) -> Option<&io::Error> {
@@ -154,7 +194,11 @@ fn deepest(e: &reqwest::Error) -> String {
 
 /// Text from outside as part of one line: no control characters, not endless.
 pub(super) fn one_line(text: &str) -> String {
-    text.trim().chars().map(|c| if c.is_control() { ' ' } else { c }).take(300).collect()
+    text.trim()
+        .chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .take(300)
+        .collect()
 }
 
 #[cfg(test)]
@@ -166,9 +210,24 @@ mod tests {
         let get = || "Get \"https://r.io/v2/\"".to_owned();
         let unknown = br#"{"errors":[{"code":"MANIFEST_UNKNOWN","message":"manifest\nunknown","detail":{"Tag":"13"}}]}"#;
         for (status, body, kind, text) in [
-            (404, &unknown[..], Kind::NotFound, "Get \"https://r.io/v2/\": manifest unknown: manifest unknown"),
-            (500, b"<html>", Kind::Network, "Get \"https://r.io/v2/\": received unexpected HTTP status: 500 Internal Server Error"),
-            (403, b"", Kind::Denied, "Get \"https://r.io/v2/\": received unexpected HTTP status: 403 Forbidden"),
+            (
+                404,
+                &unknown[..],
+                Kind::NotFound,
+                "Get \"https://r.io/v2/\": manifest unknown: manifest unknown",
+            ),
+            (
+                500,
+                b"<html>",
+                Kind::Network,
+                "Get \"https://r.io/v2/\": received unexpected HTTP status: 500 Internal Server Error",
+            ),
+            (
+                403,
+                b"",
+                Kind::Denied,
+                "Get \"https://r.io/v2/\": received unexpected HTTP status: 403 Forbidden",
+            ),
         ] {
             let e = Error::from(Failure::answer(get(), status, body, None));
             assert_eq!((e.kind(), e.to_string().as_str()), (kind, text));

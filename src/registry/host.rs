@@ -13,12 +13,12 @@ use reqwest::header::{ACCEPT, AUTHORIZATION, RANGE, RETRY_AFTER, WWW_AUTHENTICAT
 use reqwest::{Client, Method, RequestBuilder, Response};
 use serde::Deserialize;
 
+use super::Settings;
 use super::auth::{self, Credential};
 use super::failure::{Failure, one_line, phrase};
 use super::http::{self, Verify};
 use super::mirrors::{Endpoint, HUB};
 use super::token::Challenge;
-use super::Settings;
 use crate::error::{Error, Kind};
 
 /// Largest answer of a token server.
@@ -59,12 +59,21 @@ pub(super) struct Ask<'a> {
 
 impl<'a> Ask<'a> {
     pub(super) fn get(path: &'a str, accept: &'a str) -> Ask<'a> {
-        Ask { method: Method::GET, path, accept, from: None }
+        Ask {
+            method: Method::GET,
+            path,
+            accept,
+            from: None,
+        }
     }
 
     /// Docker's name for the request: `Get "https://host/v2/"`.
     fn what(&self, url: &str) -> String {
-        let verb = if self.method == Method::HEAD { "Head" } else { "Get" };
+        let verb = if self.method == Method::HEAD {
+            "Head"
+        } else {
+            "Get"
+        };
         format!("{verb} \"{url}\"")
     }
 }
@@ -130,7 +139,11 @@ impl Host {
         if let Some(client) = self.http.get() {
             return Ok(client);
         }
-        let verify = if self.is_lax() { Verify::Nothing } else { Verify::Roots };
+        let verify = if self.is_lax() {
+            Verify::Nothing
+        } else {
+            Verify::Roots
+        };
         let client = http::client(&self.settings, &self.endpoint.host, verify)?;
         Ok(self.http.get_or_init(|| client))
     }
@@ -158,11 +171,20 @@ impl Host {
                 }
                 Ok(false) => {}
                 // nobody listens: the other scheme has the same port
-                Err(f @ Failure::Connection { is_refused: true, .. }) => return Err(f),
+                Err(
+                    f @ Failure::Connection {
+                        is_refused: true, ..
+                    },
+                ) => return Err(f),
                 Err(f) => first = first.or(Some(f)),
             }
         }
-        let silent = || Error::new(Kind::Network, format!("`{}` is no registry", self.endpoint.host));
+        let silent = || {
+            Error::new(
+                Kind::Network,
+                format!("`{}` is no registry", self.endpoint.host),
+            )
+        };
         Err(first.unwrap_or_else(|| silent().into()))
     }
 
@@ -193,7 +215,9 @@ impl Host {
                 _ => None,
             };
             let wait = failure.is_passing().then(|| patience.next(wish)).flatten();
-            let Some(wait) = wait else { return Err(failure) };
+            let Some(wait) = wait else {
+                return Err(failure);
+            };
             waiting(wait);
             tokio::time::sleep(wait).await;
         }
@@ -201,18 +225,28 @@ impl Host {
 
     /// One try; a 401 renews the authorization and asks once more.
     async fn send_once(&self, ask: &Ask<'_>) -> Result<Response, Failure> {
-        let url = format!("{}://{}{}", self.scheme().await?, self.endpoint.host, ask.path);
+        let url = format!(
+            "{}://{}{}",
+            self.scheme().await?,
+            self.endpoint.host,
+            ask.path
+        );
         let mut renewed = false;
         loop {
             let (header, generation) = {
                 let login = self.login.borrow();
                 (login.header.clone(), login.generation)
             };
-            let mut request = self.http()?.request(ask.method.clone(), &url).header(ACCEPT, ask.accept);
+            let mut request = self
+                .http()?
+                .request(ask.method.clone(), &url)
+                .header(ACCEPT, ask.accept);
             if let Some(from) = ask.from {
                 request = request.header(RANGE, format!("bytes={from}-"));
             }
-            let answer = self.deliver(authorize(request, header.as_deref()), ask.what(&url)).await?;
+            let answer = self
+                .deliver(authorize(request, header.as_deref()), ask.what(&url))
+                .await?;
             let status = answer.status().as_u16();
             match status {
                 200..=299 => return Ok(answer),
@@ -231,11 +265,18 @@ impl Host {
     }
 
     async fn deliver(&self, request: RequestBuilder, what: String) -> Result<Response, Failure> {
-        request.send().await.map_err(|e| Failure::connection(what, &self.endpoint.host, &e))
+        request
+            .send()
+            .await
+            .map_err(|e| Failure::connection(what, &self.endpoint.host, &e))
     }
 
     fn is_bearer(&self) -> bool {
-        self.login.borrow().header.as_deref().is_some_and(|h| h.starts_with("Bearer "))
+        self.login
+            .borrow()
+            .header
+            .as_deref()
+            .is_some_and(|h| h.starts_with("Bearer "))
     }
 
     /// Answers a 401's challenge, unless somebody did since `generation`.
@@ -246,9 +287,15 @@ impl Host {
         if self.login.borrow().generation != generation {
             return Ok(());
         }
-        let credential = auth::find(&self.settings, &self.endpoint.registry, &self.endpoint.repository)?;
+        let credential = auth::find(
+            &self.settings,
+            &self.endpoint.registry,
+            &self.endpoint.repository,
+        )?;
         let scope = format!("repository:{}:pull", self.endpoint.repository);
-        let header = self.prove(challenge, credential.as_ref(), Some(&scope), what).await?;
+        let header = self
+            .prove(challenge, credential.as_ref(), Some(&scope), what)
+            .await?;
         let mut login = self.login.borrow_mut();
         login.header = Some(header);
         login.generation += 1;
@@ -263,17 +310,31 @@ impl Host {
         scope: Option<&str>,
         what: String,
     ) -> Result<String, Failure> {
-        let denied = |why: &str| Failure::Final(Error::new(Kind::Denied, what.clone()).because(why));
+        let denied =
+            |why: &str| Failure::Final(Error::new(Kind::Denied, what.clone()).because(why));
         match (challenge, credential) {
             (_, Some(Credential::Registry(token))) => Ok(format!("Bearer {token}")),
             (Some(Challenge::Basic), Some(Credential::Password { user, secret })) => {
                 Ok(basic(user, secret))
             }
             (Some(Challenge::Basic), _) => Err(denied("no basic auth credentials")),
-            (Some(Challenge::Bearer { realm, service, scope: asked }), credential) => {
+            (
+                Some(Challenge::Bearer {
+                    realm,
+                    service,
+                    scope: asked,
+                }),
+                credential,
+            ) => {
                 // the challenge of the very request names what it needs; else our own scope does
-                let scope = if scope.is_some() { asked.as_deref().or(scope) } else { None };
-                let token = self.token(&realm, service.as_deref(), scope, credential).await?;
+                let scope = if scope.is_some() {
+                    asked.as_deref().or(scope)
+                } else {
+                    None
+                };
+                let token = self
+                    .token(&realm, service.as_deref(), scope, credential)
+                    .await?;
                 Ok(format!("Bearer {token}"))
             }
             (None, _) => Err(denied("the registry asks for a login of an unknown kind")),
@@ -293,28 +354,48 @@ impl Host {
             Error::new(Kind::Network, "cannot use the registry's token server").because(e)
         })?;
         if credential.is_some() && url.scheme() != "https" && self.scheme.get() == Some("https") {
-            let text = format!("the registry wants your password sent in the clear to `{}`", one_line(realm));
+            let text = format!(
+                "the registry wants your password sent in the clear to `{}`",
+                one_line(realm)
+            );
             return Err(Error::new(Kind::Denied, text).into());
         }
         let mut fields: Vec<(&str, &str)> = Vec::new();
         fields.extend(service.map(|s| ("service", s)));
         // several scopes come as one text with blanks
-        fields.extend(scope.into_iter().flat_map(str::split_whitespace).map(|s| ("scope", s)));
+        fields.extend(
+            scope
+                .into_iter()
+                .flat_map(str::split_whitespace)
+                .map(|s| ("scope", s)),
+        );
         fields.push(("client_id", CLIENT_ID));
         let request = self.token_request(url, fields, credential)?;
         let answer = self.deliver(request, what.clone()).await?;
         if matches!(answer.status().as_u16(), 400 | 401 | 403) && credential.is_some() {
             let denied = Error::new(Kind::Denied, what);
-            return Err(denied.because("unauthorized: incorrect username or password").into());
+            return Err(denied
+                .because("unauthorized: incorrect username or password")
+                .into());
         }
         if !answer.status().is_success() {
             return Err(answer_failure(answer, what).await);
         }
         let body = read(answer, TOKEN_LIMIT, &what).await?;
-        let Token { token, access_token } = serde_json::from_slice(&body)
+        let Token {
+            token,
+            access_token,
+        } = serde_json::from_slice(&body)
             .map_err(|e| Error::new(Kind::Network, what.clone()).because(e))?;
-        let found = token.filter(|t| !t.is_empty()).or(access_token).filter(|t| is_header_text(t));
-        found.ok_or_else(|| Error::new(Kind::Network, what).because("the answer has no token").into())
+        let found = token
+            .filter(|t| !t.is_empty())
+            .or(access_token)
+            .filter(|t| is_header_text(t));
+        found.ok_or_else(|| {
+            Error::new(Kind::Network, what)
+                .because("the answer has no token")
+                .into()
+        })
     }
 
     fn token_request<'f>(
@@ -356,13 +437,18 @@ impl Host {
         }
         let headers = answer.headers().get_all(WWW_AUTHENTICATE);
         let challenge = Challenge::choose(headers.iter().filter_map(|h| h.to_str().ok()));
-        let header = self.prove(challenge, Some(credential), None, ask.what(&url)).await?;
+        let header = self
+            .prove(challenge, Some(credential), None, ask.what(&url))
+            .await?;
         let request = authorize(self.http()?.get(&url), Some(&header));
         let answer = self.deliver(request, ask.what(&url)).await?;
         if answer.status().is_success() {
             return Ok(());
         }
-        let text = format!("login attempt to {url} failed with status: {}", phrase(answer.status().as_u16()));
+        let text = format!(
+            "login attempt to {url} failed with status: {}",
+            phrase(answer.status().as_u16())
+        );
         Err(Error::new(Kind::Denied, text).into())
     }
 
@@ -399,19 +485,27 @@ pub(super) fn is_loopback(host: &str) -> bool {
         return rest.starts_with("::1]");
     }
     let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
-    let is_address = name.parse::<std::net::Ipv4Addr>().is_ok_and(|a| a.is_loopback());
+    let is_address = name
+        .parse::<std::net::Ipv4Addr>()
+        .is_ok_and(|a| a.is_loopback());
     is_address || name == "localhost" || name.ends_with(".localhost")
 }
 
 /// Reads a whole small body; a longer one is refused.
-pub(super) async fn read(mut answer: Response, limit: usize, what: &str) -> Result<Vec<u8>, Failure> {
+pub(super) async fn read(
+    mut answer: Response,
+    limit: usize,
+    what: &str,
+) -> Result<Vec<u8>, Failure> {
     let host = answer.url().host_str().unwrap_or_default().to_owned();
     let mut body = Vec::new();
     let cut = |e: reqwest::Error| Failure::connection(what.to_owned(), &host, &e);
     while let Some(chunk) = answer.chunk().await.map_err(cut)? {
         if body.len() + chunk.len() > limit {
             let text = format!("the answer is longer than {limit} bytes");
-            return Err(Error::new(Kind::Corrupt, what.to_owned()).because(text).into());
+            return Err(Error::new(Kind::Corrupt, what.to_owned())
+                .because(text)
+                .into());
         }
         body.extend_from_slice(&chunk);
     }
@@ -421,7 +515,10 @@ pub(super) async fn read(mut answer: Response, limit: usize, what: &str) -> Resu
 /// Turns an unsuccessful answer into a failure, with as much of its body as is sensible.
 async fn answer_failure(mut answer: Response, what: String) -> Failure {
     let status = answer.status().as_u16();
-    let seconds = answer.headers().get(RETRY_AFTER).and_then(|h| h.to_str().ok()?.trim().parse().ok());
+    let seconds = answer
+        .headers()
+        .get(RETRY_AFTER)
+        .and_then(|h| h.to_str().ok()?.trim().parse().ok());
     let mut body = Vec::new();
     while let Ok(Some(chunk)) = answer.chunk().await {
         body.extend_from_slice(&chunk);
@@ -458,11 +555,20 @@ mod tests {
         let mut patience = Patience::long();
         for expected in [1.0, 2.0, 4.0, 8.0] {
             let wait = patience.next(None).expect("a try is left").as_secs_f64();
-            assert!(wait >= expected * 0.75 && wait <= expected * 1.25, "{wait} for {expected}");
+            assert!(
+                wait >= expected * 0.75 && wait <= expected * 1.25,
+                "{wait} for {expected}"
+            );
         }
         assert_eq!(patience.next(None), None);
         patience.renew();
-        assert_eq!(patience.next(Some(Duration::from_secs(3))), Some(Duration::from_secs(3)));
-        assert_eq!(patience.next(Some(Duration::from_secs(999))), Some(Duration::from_secs(60)));
+        assert_eq!(
+            patience.next(Some(Duration::from_secs(3))),
+            Some(Duration::from_secs(3))
+        );
+        assert_eq!(
+            patience.next(Some(Duration::from_secs(999))),
+            Some(Duration::from_secs(60))
+        );
     }
 }

@@ -54,11 +54,18 @@ pub(super) fn client(settings: &Settings, host: &str, verify: Verify) -> Result<
         if verify == Verify::Nothing {
             builder = builder.danger_accept_invalid_certs(true);
         }
-        builder.build().context(Kind::Host, || format!("cannot prepare a connection to `{host}`"))
+        builder.build().context(Kind::Host, || {
+            format!("cannot prepare a connection to `{host}`")
+        })
     };
     build(roots.clone()).or_else(|_| {
         // One certificate that rustls cannot read must not cost all others: find it the slow way.
-        let readable = |c: &Certificate| Client::builder().tls_certs_only([c.clone()]).build().is_ok();
+        let readable = |c: &Certificate| {
+            Client::builder()
+                .tls_certs_only([c.clone()])
+                .build()
+                .is_ok()
+        };
         roots.retain(readable);
         build(roots)
     })
@@ -72,17 +79,29 @@ fn base(settings: &Settings) -> Result<ClientBuilder> {
         .read_timeout(SILENCE)
         .no_proxy();
     // Go's rule, which docker follows: loopback is never proxied
-    let direct = format!("{},localhost,127.0.0.0/8,::1", settings.no_proxy.as_deref().unwrap_or(""));
+    let direct = format!(
+        "{},localhost,127.0.0.0/8,::1",
+        settings.no_proxy.as_deref().unwrap_or("")
+    );
     for (value, make) in [
-        (&settings.http_proxy, Proxy::http as fn(String) -> reqwest::Result<Proxy>),
+        (
+            &settings.http_proxy,
+            Proxy::http as fn(String) -> reqwest::Result<Proxy>,
+        ),
         (&settings.https_proxy, Proxy::https),
     ] {
         let Some(value) = value else { continue };
-        let url = if value.contains("://") { value.clone() } else { format!("http://{value}") };
+        let url = if value.contains("://") {
+            value.clone()
+        } else {
+            format!("http://{value}")
+        };
         // reqwest would go past a proxy that it cannot speak to, without a word
         if !["http", "https"].contains(&url.split("://").next().unwrap_or_default()) {
-            return Err(Error::new(Kind::Usage, format!("cannot use the proxy `{value}`"))
-                .because("only http and https proxies are supported"));
+            return Err(
+                Error::new(Kind::Usage, format!("cannot use the proxy `{value}`"))
+                    .because("only http and https proxies are supported"),
+            );
         }
         let proxy = make(url).context(Kind::Usage, || format!("cannot use the proxy `{value}`"))?;
         builder = builder.proxy(proxy.no_proxy(NoProxy::from_string(&direct)));
@@ -93,11 +112,18 @@ fn base(settings: &Settings) -> Result<ClientBuilder> {
 /// `$SSL_CERT_FILE` and `$SSL_CERT_DIR` if one is set, else the system's bundle, else its folder.
 fn system_roots(settings: &Settings) -> Vec<Certificate> {
     if settings.ssl_cert_file.is_some() || !settings.ssl_cert_dir.is_empty() {
-        let mut roots: Vec<Certificate> = settings.ssl_cert_file.iter().flat_map(|f| bundle(f)).collect();
+        let mut roots: Vec<Certificate> = settings
+            .ssl_cert_file
+            .iter()
+            .flat_map(|f| bundle(f))
+            .collect();
         roots.extend(settings.ssl_cert_dir.iter().flat_map(|d| folder(d)));
         return roots;
     }
-    let found = BUNDLES.iter().map(|path| bundle(Path::new(path))).find(|roots| !roots.is_empty());
+    let found = BUNDLES
+        .iter()
+        .map(|path| bundle(Path::new(path)))
+        .find(|roots| !roots.is_empty());
     found.unwrap_or_else(|| folder(Path::new(ROOTS_FOLDER)))
 }
 
@@ -108,7 +134,11 @@ fn bundle(path: &Path) -> Vec<Certificate> {
 }
 
 fn folder(path: &Path) -> Vec<Certificate> {
-    files(path).unwrap_or_default().iter().flat_map(|file| bundle(file)).collect()
+    files(path)
+        .unwrap_or_default()
+        .iter()
+        .flat_map(|file| bundle(file))
+        .collect()
 }
 
 /// What `certs.d/<host>` holds.
@@ -128,10 +158,11 @@ impl HostCertificates {
                 match path.extension().and_then(|e| e.to_str()) {
                     Some("crt") => {
                         let text = fs_err::read(&path)?;
-                        all.roots.extend(Certificate::from_pem_bundle(&text).context(
-                            Kind::Usage,
-                            || format!("cannot read the certificate {}", path.display()),
-                        )?);
+                        all.roots.extend(
+                            Certificate::from_pem_bundle(&text).context(Kind::Usage, || {
+                                format!("cannot read the certificate {}", path.display())
+                            })?,
+                        );
                     }
                     Some("cert") if all.identity.is_none() => all.identity = Some(identity(&path)?),
                     _ => {}
@@ -145,21 +176,34 @@ impl HostCertificates {
 fn identity(cert: &Path) -> Result<Identity> {
     let key = cert.with_extension("key");
     let missing = |e: std::io::Error| {
-        Error::new(Kind::Usage, format!("missing key {} for client certificate {}", key.display(), cert.display()))
-            .because(e.kind())
+        Error::new(
+            Kind::Usage,
+            format!(
+                "missing key {} for client certificate {}",
+                key.display(),
+                cert.display()
+            ),
+        )
+        .because(e.kind())
     };
     let mut pem = fs_err::read(&key).map_err(missing)?;
     pem.push(b'\n');
     pem.extend(fs_err::read(cert)?);
-    Identity::from_pem(&pem)
-        .context(Kind::Usage, || format!("cannot read the client certificate {}", cert.display()))
+    Identity::from_pem(&pem).context(Kind::Usage, || {
+        format!("cannot read the client certificate {}", cert.display())
+    })
 }
 
 /// The files of a folder by name; none when there is no such folder for us.
 fn files(folder: &Path) -> Result<Vec<PathBuf>> {
     let entries = match fs_err::read_dir(folder) {
         Ok(entries) => entries,
-        Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::PermissionDenied | ErrorKind::NotADirectory) => {
+        Err(e)
+            if matches!(
+                e.kind(),
+                ErrorKind::NotFound | ErrorKind::PermissionDenied | ErrorKind::NotADirectory
+            ) =>
+        {
             return Ok(Vec::new());
         }
         Err(e) => return Err(e.into()),
@@ -190,21 +234,36 @@ mod tests {
         let folder = certs_d.join("r.example.com:5000");
         fs_err::create_dir_all(&folder).expect("writable");
         fs_err::write(folder.join("client.cert"), "").expect("writable");
-        let settings = Settings { certs_d: vec![certs_d.clone()], ..Settings::default() };
-        let text = client(&settings, "r.example.com:5000", Verify::Nothing).expect_err("no key").to_string();
+        let settings = Settings {
+            certs_d: vec![certs_d.clone()],
+            ..Settings::default()
+        };
+        let text = client(&settings, "r.example.com:5000", Verify::Nothing)
+            .expect_err("no key")
+            .to_string();
         fs_err::remove_dir_all(&certs_d).expect("ours");
         let place = folder.display();
         assert_eq!(
             text,
-            format!("missing key {place}/client.key for client certificate {place}/client.cert: entity not found")
+            format!(
+                "missing key {place}/client.key for client certificate {place}/client.cert: entity not found"
+            )
         );
     }
 
     #[test]
     fn a_proxy_needs_no_scheme_and_an_unknown_one_is_refused_by_name() {
-        let with = |proxy: &str| Settings { https_proxy: Some(proxy.to_owned()), ..Settings::default() };
+        let with = |proxy: &str| Settings {
+            https_proxy: Some(proxy.to_owned()),
+            ..Settings::default()
+        };
         assert!(client(&with("proxy.example.com:3128"), "a.io", Verify::Nothing).is_ok());
-        let text = client(&with("socks5://p"), "a.io", Verify::Nothing).expect_err("socks").to_string();
-        assert_eq!(text, "cannot use the proxy `socks5://p`: only http and https proxies are supported");
+        let text = client(&with("socks5://p"), "a.io", Verify::Nothing)
+            .expect_err("socks")
+            .to_string();
+        assert_eq!(
+            text,
+            "cannot use the proxy `socks5://p`: only http and https proxies are supported"
+        );
     }
 }

@@ -90,7 +90,8 @@ impl Registries {
 
     /// Lays `later` over what is there: a table of the same prefix is replaced.
     fn add(&mut self, later: Registries) {
-        self.registry.retain(|old| later.registry.iter().all(|new| new.prefix != old.prefix));
+        self.registry
+            .retain(|old| later.registry.iter().all(|new| new.prefix != old.prefix));
         self.registry.extend(later.registry);
         self.aliases.extend(later.aliases);
     }
@@ -122,8 +123,11 @@ impl Registries {
             return Ok(vec![endpoint(&name, false)]);
         };
         if table.blocked {
-            return Err(Error::new(Kind::Denied, format!("registry `{registry}` is blocked"))
-                .because(format!("registries.conf says so for the prefix `{}`", table.prefix)));
+            return Err(
+                Error::new(Kind::Denied, format!("registry `{registry}` is blocked")).because(
+                    format!("registries.conf says so for the prefix `{}`", table.prefix),
+                ),
+            );
         }
         let rewritten = |location: &str| match location {
             "" => name.clone(),
@@ -163,13 +167,18 @@ fn has_prefix(name: &str, prefix: &str) -> bool {
         let host = name.split('/').next().unwrap_or(name);
         return domain.starts_with('.') && host.len() > domain.len() && host.ends_with(domain);
     }
-    name.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    name.strip_prefix(prefix)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// Splits `host/path` and knows where Docker Hub really is.
 fn endpoint(name: &str, insecure: bool) -> Endpoint {
     let (registry, repository) = name.split_once('/').unwrap_or((name, ""));
-    let host = if registry == "docker.io" { HUB } else { registry };
+    let host = if registry == "docker.io" {
+        HUB
+    } else {
+        registry
+    };
     Endpoint {
         host: host.to_owned(),
         repository: repository.to_owned(),
@@ -194,11 +203,16 @@ fn drop_ins(folder: &Path) -> Result<Vec<PathBuf>> {
     let entries = match fs_err::read_dir(folder) {
         Ok(entries) => entries,
         Err(e) if e.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(e) => return Err(e).context(Kind::System, || "cannot list drop-ins of registries.conf"),
+        Err(e) => {
+            return Err(e).context(Kind::System, || "cannot list drop-ins of registries.conf");
+        }
     };
     let mut files: Vec<PathBuf> = entries.filter_map(|e| Some(e.ok()?.path())).collect();
     files.retain(|path| {
-        let name = path.file_name().and_then(|n| n.to_str()).unwrap_or_default();
+        let name = path
+            .file_name()
+            .and_then(|n| n.to_str())
+            .unwrap_or_default();
         name.ends_with(".conf") && !name.ends_with("shortnames.conf")
     });
     files.sort();
@@ -241,9 +255,18 @@ mod tests {
     }
 
     fn places(registry: &str, repository: &str, by_digest: bool) -> Vec<String> {
-        let list = conf().endpoints(registry, repository, by_digest).expect("not blocked");
+        let list = conf()
+            .endpoints(registry, repository, by_digest)
+            .expect("not blocked");
         list.iter()
-            .map(|e| format!("{}/{}{}", e.host, e.repository, if e.insecure { " insecure" } else { "" }))
+            .map(|e| {
+                format!(
+                    "{}/{}{}",
+                    e.host,
+                    e.repository,
+                    if e.insecure { " insecure" } else { "" }
+                )
+            })
             .collect()
     }
 
@@ -256,17 +279,25 @@ mod tests {
         assert_eq!(places("docker.io", "library/debian", true), all);
         let moved = ["new.example.com/archive/team/app"];
         assert_eq!(places("old.example.com", "team/app", false), moved);
-        assert_eq!(places("old.example.com", "teams/app", false), ["old.example.com/teams/app"]);
+        assert_eq!(
+            places("old.example.com", "teams/app", false),
+            ["old.example.com/teams/app"]
+        );
         let cached = ["proxy.corp.example:8443/cache/x"];
         assert_eq!(places("a.corp.example", "x", false), cached);
         assert_eq!(places("corp.example", "x", false), ["corp.example/x"]);
-        assert_eq!(places("10.0.0.7:5000", "x", false), ["10.0.0.7:5000/x insecure"]);
+        assert_eq!(
+            places("10.0.0.7:5000", "x", false),
+            ["10.0.0.7:5000/x insecure"]
+        );
         assert_eq!(places("10.0.0.7", "x", false), ["10.0.0.7/x"]);
     }
 
     #[test]
     fn a_blocked_prefix_is_refused_with_its_reason() {
-        let e = conf().endpoints("docker.io", "secret/app", false).expect_err("blocked");
+        let e = conf()
+            .endpoints("docker.io", "secret/app", false)
+            .expect_err("blocked");
         let text = "registry `docker.io` is blocked: registries.conf says so for the prefix `docker.io/secret`";
         assert_eq!(e.to_string(), text);
     }
@@ -291,7 +322,12 @@ mod tests {
         let mut all = conf();
         let later = "[[registry]]\nlocation = \"docker.io\"\n[aliases]\ntools = \"a.b/c\"";
         all.add(Registries::parse(later).expect("valid"));
-        assert_eq!(all.endpoints("docker.io", "library/x", false).expect("open").len(), 1);
+        assert_eq!(
+            all.endpoints("docker.io", "library/x", false)
+                .expect("open")
+                .len(),
+            1
+        );
         assert_eq!(all.expand("tools"), "a.b/c");
     }
 
@@ -301,9 +337,15 @@ mod tests {
         fs_err::create_dir_all(&folder).expect("writable");
         let path = folder.join("registries.conf");
         fs_err::write(&path, "[[registry]\n").expect("writable");
-        let settings = Settings { registries_conf: vec![path.clone()], ..Settings::default() };
+        let settings = Settings {
+            registries_conf: vec![path.clone()],
+            ..Settings::default()
+        };
         let text = Registries::read(&settings).expect_err("broken").to_string();
         fs_err::remove_dir_all(&folder).expect("ours");
-        assert!(text.starts_with(&format!("cannot read {}: ", path.display())), "{text}");
+        assert!(
+            text.starts_with(&format!("cannot read {}: ", path.display())),
+            "{text}"
+        );
     }
 }

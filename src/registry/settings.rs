@@ -36,7 +36,10 @@ impl Settings {
         let get = |name: &str| get(name).filter(|v| !v.is_empty());
         let path = |name: &str| get(name).map(PathBuf::from);
         let text = |names: [&str; 2]| {
-            names.iter().find_map(|n| get(n)).and_then(|v| v.into_string().ok())
+            names
+                .iter()
+                .find_map(|n| get(n))
+                .and_then(|v| v.into_string().ok())
         };
         let home = path("HOME");
         let under_home = |tail: &str| home.as_deref().map(|h| h.join(tail));
@@ -84,7 +87,12 @@ impl Settings {
     /// Returns the credential files that exist or may exist, the most important first.
     pub(super) fn auth_files(&self) -> Vec<PathBuf> {
         let docker = self.docker_config.as_deref().map(|d| d.join("config.json"));
-        self.auth_file.iter().cloned().chain(docker).chain(self.containers_auth.clone()).collect()
+        self.auth_file
+            .iter()
+            .cloned()
+            .chain(docker)
+            .chain(self.containers_auth.clone())
+            .collect()
     }
 }
 
@@ -93,22 +101,35 @@ mod tests {
     use super::*;
 
     fn settings(vars: &[(&str, &str)]) -> Settings {
-        Settings::new(|n| vars.iter().find(|(k, _)| *k == n).map(|(_, v)| OsString::from(v)))
+        Settings::new(|n| {
+            vars.iter()
+                .find(|(k, _)| *k == n)
+                .map(|(_, v)| OsString::from(v))
+        })
     }
 
     #[test]
     fn an_empty_environment_still_knows_the_system_files() {
         let s = settings(&[]);
         assert_eq!(s.login_file(), None);
-        assert_eq!(s.registries_conf, [PathBuf::from("/etc/containers/registries.conf")]);
+        assert_eq!(
+            s.registries_conf,
+            [PathBuf::from("/etc/containers/registries.conf")]
+        );
     }
 
     #[test]
     fn docker_config_and_registry_auth_file_name_the_login_file() {
         let home = [("HOME", "/home/ann")];
-        assert_eq!(settings(&home).login_file(), Some("/home/ann/.docker/config.json".into()));
+        assert_eq!(
+            settings(&home).login_file(),
+            Some("/home/ann/.docker/config.json".into())
+        );
         let docker = [("HOME", "/home/ann"), ("DOCKER_CONFIG", "/cfg")];
-        assert_eq!(settings(&docker).login_file(), Some("/cfg/config.json".into()));
+        assert_eq!(
+            settings(&docker).login_file(),
+            Some("/cfg/config.json".into())
+        );
         let both = [("DOCKER_CONFIG", "/cfg"), ("REGISTRY_AUTH_FILE", "/a.json")];
         assert_eq!(settings(&both).login_file(), Some("/a.json".into()));
         assert_eq!(
@@ -119,7 +140,14 @@ mod tests {
 
     #[test]
     fn capitals_win_over_small_letters_and_empty_is_absent() {
-        let s = settings(&[("HTTPS_PROXY", ""), ("https_proxy", "http://p:1"), ("NO_PROXY", "a")]);
-        assert_eq!((s.https_proxy.as_deref(), s.no_proxy.as_deref()), (Some("http://p:1"), Some("a")));
+        let s = settings(&[
+            ("HTTPS_PROXY", ""),
+            ("https_proxy", "http://p:1"),
+            ("NO_PROXY", "a"),
+        ]);
+        assert_eq!(
+            (s.https_proxy.as_deref(), s.no_proxy.as_deref()),
+            (Some("http://p:1"), Some("a"))
+        );
     }
 }

@@ -6,7 +6,11 @@ pub(super) enum Challenge {
     /// Name and password with each request (RFC 7617).
     Basic,
     /// A token from `realm` (distribution, "Token Authentication Specification").
-    Bearer { realm: String, service: Option<String>, scope: Option<String> },
+    Bearer {
+        realm: String,
+        service: Option<String>,
+        scope: Option<String>,
+    },
 }
 
 impl Challenge {
@@ -39,14 +43,26 @@ fn parse(header: &str) -> Vec<Challenge> {
         }
         rest = rest.trim_start_matches([' ', ',', '\t']);
     }
-    found.into_iter().filter_map(|(scheme, parameters)| challenge(&scheme, &parameters)).collect()
+    found
+        .into_iter()
+        .filter_map(|(scheme, parameters)| challenge(&scheme, &parameters))
+        .collect()
 }
 
 fn challenge(scheme: &str, parameters: &[(String, String)]) -> Option<Challenge> {
-    let get = |name: &str| parameters.iter().find(|(k, _)| k == name).map(|(_, v)| v.clone());
+    let get = |name: &str| {
+        parameters
+            .iter()
+            .find(|(k, _)| k == name)
+            .map(|(_, v)| v.clone())
+    };
     match scheme {
         "basic" => Some(Challenge::Basic),
-        "bearer" => Some(Challenge::Bearer { realm: get("realm")?, service: get("service"), scope: get("scope") }),
+        "bearer" => Some(Challenge::Bearer {
+            realm: get("realm")?,
+            service: get("service"),
+            scope: get("scope"),
+        }),
         _ => None,
     }
 }
@@ -80,7 +96,11 @@ mod tests {
 
     fn bearer(realm: &str, service: Option<&str>, scope: Option<&str>) -> Option<Challenge> {
         let own = |t: &str| t.to_owned();
-        Some(Challenge::Bearer { realm: own(realm), service: service.map(own), scope: scope.map(own) })
+        Some(Challenge::Bearer {
+            realm: own(realm),
+            service: service.map(own),
+            scope: scope.map(own),
+        })
     }
 
     #[test]
@@ -89,16 +109,33 @@ mod tests {
             (r#"Basic realm="basic-realm""#, Some(Challenge::Basic)),
             (
                 r#"Bearer realm="https://auth.docker.io/token",service="registry.docker.io",scope="repository:library/x:pull",error="insufficient_scope""#,
-                bearer("https://auth.docker.io/token", Some("registry.docker.io"), Some("repository:library/x:pull")),
+                bearer(
+                    "https://auth.docker.io/token",
+                    Some("registry.docker.io"),
+                    Some("repository:library/x:pull"),
+                ),
             ),
-            (r#"bearer realm=https://a/b , service=x"#, bearer("https://a/b", Some("x"), None)),
-            (r#"Bearer scope="a,b:pull,push", realm="r\"q""#, bearer("r\"q", None, Some("a,b:pull,push"))),
-            (r#"Basic realm="a", Bearer realm="b""#, bearer("b", None, None)),
+            (
+                r#"bearer realm=https://a/b , service=x"#,
+                bearer("https://a/b", Some("x"), None),
+            ),
+            (
+                r#"Bearer scope="a,b:pull,push", realm="r\"q""#,
+                bearer("r\"q", None, Some("a,b:pull,push")),
+            ),
+            (
+                r#"Basic realm="a", Bearer realm="b""#,
+                bearer("b", None, None),
+            ),
             (r#"Negotiate, NTLM"#, None),
             (r#"Bearer service="no-realm""#, None),
             ("", None),
         ] {
-            assert_eq!(Challenge::choose([header].into_iter()), expected, "{header}");
+            assert_eq!(
+                Challenge::choose([header].into_iter()),
+                expected,
+                "{header}"
+            );
         }
     }
 

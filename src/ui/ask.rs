@@ -51,7 +51,11 @@ fn keys(bytes: impl Iterator<Item = std::io::Result<u8>>) -> Result<String> {
 
 fn unreadable(e: std::io::Error) -> Error {
     let error = Error::new(Kind::System, "cannot read the terminal");
-    if e.kind() == ErrorKind::UnexpectedEof { error } else { error.because(e) }
+    if e.kind() == ErrorKind::UnexpectedEof {
+        error
+    } else {
+        error.because(e)
+    }
 }
 
 #[cfg(test)]

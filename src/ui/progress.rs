@@ -45,7 +45,12 @@ pub(crate) fn progress(stream: Stream) -> Box<dyn Progress> {
         (_, columns) => usize::from(columns),
     };
     let multi = MultiProgress::with_draw_target(bars);
-    Box::new(Bars { stream, width, multi, layers: Mutex::default() })
+    Box::new(Bars {
+        stream,
+        width,
+        multi,
+        layers: Mutex::default(),
+    })
 }
 
 fn print(stream: Stream, text: &str) {
@@ -114,7 +119,10 @@ impl Progress for Bars {
             }
             layer.drawn = Some(Instant::now());
         }
-        let text = format!("{id}: {}", words(step, self.width.saturating_sub(BESIDE_BAR)));
+        let text = format!(
+            "{id}: {}",
+            words(step, self.width.saturating_sub(BESIDE_BAR))
+        );
         match step {
             Step::Done | Step::Exists => layer.bar.abandon_with_message(text),
             _ => layer.bar.set_message(text),
@@ -133,7 +141,9 @@ impl Bars {
 
 /// `Downloading [==>   ]   3.2MB/27MB`, with a bar as wide as fits.
 fn words(step: Step, room: usize) -> String {
-    let Step::Downloading(done, total) = step else { return step.word() };
+    let Step::Downloading(done, total) = step else {
+        return step.word();
+    };
     let width = room.min(BAR_WIDTH);
     let numbers = format!("{:>8}/{}", size(done), size(total));
     if width < 10 || total == 0 {
@@ -159,7 +169,11 @@ fn size(bytes: u64) -> String {
     };
     let text = format!("{value:.places$}");
     let text = text.trim_end_matches('0').trim_end_matches('.');
-    format!("{}{}", if text.is_empty() { "0" } else { text }, UNITS[unit])
+    format!(
+        "{}{}",
+        if text.is_empty() { "0" } else { text },
+        UNITS[unit]
+    )
 }
 
 #[cfg(test)]
@@ -186,7 +200,12 @@ mod tests {
         let half = Step::Downloading(500, 1000);
         assert_eq!(words(half, 10), "Downloading [=====>     ]     500B/1kB");
         assert_eq!(words(half, 9), "Downloading     500B/1kB");
-        assert_eq!(words(Step::Downloading(1000, 1000), 200).matches('=').count(), BAR_WIDTH);
+        assert_eq!(
+            words(Step::Downloading(1000, 1000), 200)
+                .matches('=')
+                .count(),
+            BAR_WIDTH
+        );
         assert_eq!(words(Step::Done, 200), "Pull complete");
     }
 

@@ -15,7 +15,9 @@ const TOKEN_USER: &str = "<token>";
 /// Returns what the helper holds for `server`; None when it holds nothing or is not installed (a `config.json` copied
 /// from a desktop names one, and public images need none).
 pub(super) fn get(name: &str, server: &str) -> Result<Option<Credential>> {
-    let Some(answer) = call(name, "get", server)? else { return Ok(None) };
+    let Some(answer) = call(name, "get", server)? else {
+        return Ok(None);
+    };
     if !answer.is_ok {
         // the helpers' own sentence; the library they share never changed it
         if answer.text.contains("credentials not found") {
@@ -23,8 +25,15 @@ pub(super) fn get(name: &str, server: &str) -> Result<Option<Credential>> {
         }
         return Err(refused(name, &answer.text));
     }
-    let value: Value = serde_json::from_str(&answer.text).map_err(|e| refused(name, &e.to_string()))?;
-    let text = |key: &str| value.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let value: Value =
+        serde_json::from_str(&answer.text).map_err(|e| refused(name, &e.to_string()))?;
+    let text = |key: &str| {
+        value
+            .get(key)
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+            .to_owned()
+    };
     let (user, secret) = (text("Username"), text("Secret"));
     Ok(match (user.as_str(), secret.as_str()) {
         (_, "") => None,
@@ -57,8 +66,11 @@ fn must(name: &str, answer: Option<Answer>) -> Result<()> {
 }
 
 fn refused(name: &str, why: &str) -> Error {
-    Error::new(Kind::Host, format!("credential helper `docker-credential-{name}`"))
-        .because(why.trim().replace('\n', " "))
+    Error::new(
+        Kind::Host,
+        format!("credential helper `docker-credential-{name}`"),
+    )
+    .because(why.trim().replace('\n', " "))
 }
 
 struct Answer {
@@ -71,9 +83,16 @@ fn call(name: &str, verb: &str, input: &str) -> Result<Option<Answer>> {
     if name.contains('/') {
         return Err(refused(name, "its name has a slash"));
     }
-    #[allow(clippy::disallowed_methods, reason = "credential helpers are programs by definition")]
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "credential helpers are programs by definition"
+    )]
     let mut command = Command::new(format!("docker-credential-{name}"));
-    command.arg(verb).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+        .arg(verb)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
     let mut child = match command.spawn() {
         Ok(child) => child,
         Err(e) if e.kind() == ErrorKind::NotFound => return Ok(None),
@@ -83,11 +102,16 @@ fn call(name: &str, verb: &str, input: &str) -> Result<Option<Answer>> {
         // a helper that answers without reading is no error
         let _ = stdin.write_all(input.as_bytes());
     }
-    let output = child.wait_with_output().map_err(|e| refused(name, &e.to_string()))?;
+    let output = child
+        .wait_with_output()
+        .map_err(|e| refused(name, &e.to_string()))?;
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     let text = match (output.status.success(), text.trim().is_empty()) {
         (false, true) => String::from_utf8_lossy(&output.stderr).into_owned(),
         _ => text,
     };
-    Ok(Some(Answer { is_ok: output.status.success(), text }))
+    Ok(Some(Answer {
+        is_ok: output.status.success(),
+        text,
+    }))
 }

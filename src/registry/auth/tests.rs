@@ -3,7 +3,10 @@ use std::os::unix::fs::PermissionsExt;
 use super::*;
 
 fn password(user: &str, secret: &str) -> Credential {
-    Credential::Password { user: user.to_owned(), secret: secret.to_owned() }
+    Credential::Password {
+        user: user.to_owned(),
+        secret: secret.to_owned(),
+    }
 }
 
 /// A folder that goes with the test.
@@ -22,7 +25,10 @@ impl Folder {
             fs_err::create_dir_all(&docker).expect("writable");
             fs_err::write(docker.join("config.json"), text).expect("writable");
         }
-        Settings { docker_config: Some(docker), ..Settings::default() }
+        Settings {
+            docker_config: Some(docker),
+            ..Settings::default()
+        }
     }
 
     fn config(&self) -> Value {
@@ -66,9 +72,17 @@ fn the_most_special_entry_answers() {
     for (registry, repository, expected) in [
         ("quay.io", "team/app", Some(password("bob", "pw"))),
         ("quay.io", "teams/app", Some(password("ann", "sesame"))),
-        ("docker.io", "library/debian", Some(password("ann", "sesame"))),
+        (
+            "docker.io",
+            "library/debian",
+            Some(password("ann", "sesame")),
+        ),
         ("old.example.com", "x", Some(password("carl", "p:w"))),
-        ("id.example.com", "x", Some(Credential::Identity("refresh".to_owned()))),
+        (
+            "id.example.com",
+            "x",
+            Some(Credential::Identity("refresh".to_owned())),
+        ),
         ("empty.example.com", "x", None),
         ("evil-quay.io", "team/app", None),
     ] {
@@ -94,8 +108,14 @@ fn login_and_logout_keep_unknown_keys_and_the_mode() {
     assert_eq!(mode & 0o777, 0o640);
     let found = find(&settings, "127.0.0.1:5003", "x").expect("readable");
     assert_eq!(found, Some(password("ann", "sesame")));
-    assert_eq!(erase(&settings, "127.0.0.1:5003").expect("erased"), Vec::<PathBuf>::new());
-    assert_eq!(folder.config(), json!({ "zeta": 1, "auths": { "a.io": { "auth": "YTpi" } } }));
+    assert_eq!(
+        erase(&settings, "127.0.0.1:5003").expect("erased"),
+        Vec::<PathBuf>::new()
+    );
+    assert_eq!(
+        folder.config(),
+        json!({ "zeta": 1, "auths": { "a.io": { "auth": "YTpi" } } })
+    );
 }
 
 #[test]
@@ -104,8 +124,14 @@ fn a_first_login_makes_a_private_file_and_hub_goes_under_its_key() {
     let settings = folder.settings(None);
     save(&settings, &key(""), &password("ann", "sesame")).expect("saved");
     let path = settings.login_file().expect("set");
-    assert_eq!(fs_err::metadata(&path).expect("there").permissions().mode() & 0o777, 0o600);
-    assert_eq!(folder.config()["auths"][HUB_KEY]["auth"], "YW5uOnNlc2FtZQ==");
+    assert_eq!(
+        fs_err::metadata(&path).expect("there").permissions().mode() & 0o777,
+        0o600
+    );
+    assert_eq!(
+        folder.config()["auths"][HUB_KEY]["auth"],
+        "YW5uOnNlc2FtZQ=="
+    );
     assert_eq!(user(&settings, HUB_KEY).as_deref(), Some("ann"));
 }
 
@@ -123,12 +149,21 @@ fn logout_tells_of_files_that_still_know_the_registry() {
 fn a_broken_file_is_named_and_a_missing_helper_is_nobody() {
     let folder = Folder::new("broken");
     let settings = folder.settings(Some("{"));
-    let text = find(&settings, "a.io", "x").expect_err("broken").to_string();
+    let text = find(&settings, "a.io", "x")
+        .expect_err("broken")
+        .to_string();
     let path = settings.login_file().expect("set");
-    assert!(text.starts_with(&format!("cannot read credentials in {}: ", path.display())), "{text}");
-    let settings = folder.settings(Some(r#"{"credsStore": "coracle-no-such", "auths": {"a.io": {}}}"#));
+    assert!(
+        text.starts_with(&format!("cannot read credentials in {}: ", path.display())),
+        "{text}"
+    );
+    let settings = folder.settings(Some(
+        r#"{"credsStore": "coracle-no-such", "auths": {"a.io": {}}}"#,
+    ));
     assert_eq!(find(&settings, "a.io", "x").expect("no error"), None);
-    let text = save(&settings, "a.io", &password("a", "b")).expect_err("cannot store").to_string();
+    let text = save(&settings, "a.io", &password("a", "b"))
+        .expect_err("cannot store")
+        .to_string();
     assert_eq!(
         text,
         "credential helper `docker-credential-coracle-no-such`: executable file not found in $PATH"
