@@ -20,16 +20,18 @@ mod session;
 mod usage;
 
 mod doctor;
-mod version;
-
-/// Every command. The order is that of the help.
-static COMMANDS: &[&Verb] = &[&version::VERB, &doctor::VERB];
 mod login;
 mod logout;
 mod version;
 
 /// Every command. The order is that of the help.
-static COMMANDS: &[&Verb] = &[&login::VERB, &logout::VERB, &version::VERB];
+#[rustfmt::skip] // one a line, so that two branches can add theirs
+static COMMANDS: &[&Verb] = &[
+    &login::VERB,
+    &logout::VERB,
+    &version::VERB,
+    &doctor::VERB,
+];
 
 /// One command.
 pub(crate) struct Verb {
