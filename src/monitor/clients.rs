@@ -133,15 +133,21 @@ impl Clients {
         }
     }
 
-    /// Tells everybody who waits, closes every connection and removes the socket.
-    pub(super) fn end(&mut self, code: i32, runtime: &Path) {
-        self.listener = None;
+    /// Accepts nobody any more.
+    pub(super) fn close(&mut self, runtime: &Path) {
+        if self.listener.take().is_some() {
+            // a folder that is gone took it along
+            let _ = std::fs::remove_file(runtime.join("ctl"));
+        }
+    }
+
+    /// Tells everybody who waits and closes every connection.
+    pub(super) fn tell_exit(&mut self, code: i32) {
         for client in std::mem::take(&mut self.connected).into_values() {
             if client.waits {
                 // one that is gone needs no answer
                 let _ = super::tell(&client.socket, &Tell::Exited { code }, &[]);
             }
         }
-        let _ = std::fs::remove_file(runtime.join("ctl"));
     }
 }

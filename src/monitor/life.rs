@@ -11,7 +11,7 @@ use super::health::Checks;
 use super::io::Io;
 use super::log_file::LogFile;
 use super::program::{Pipes, fork_error};
-use super::{end, root, script, tell};
+use super::{root, script, tell};
 use crate::container::control::Tell;
 use crate::container::plan::{Join, Kind as PlanKind, Namespace, Plan, Start, User};
 use crate::container::restart::{self, Verdict};
@@ -22,6 +22,9 @@ use crate::store::paths::Paths;
 use crate::sys::lock::Lock;
 use crate::sys::process::Child;
 use crate::sys::{self, SysError};
+
+/// Quiet time after which a monitor gives memory back.
+const REST_AFTER: Duration = Duration::from_millis(200);
 
 /// Lives until the container has ended for good.
 pub(super) fn live(plan: &Plan, launcher: &OwnedFd, attach: [bool; 3]) -> Result<()> {
@@ -62,7 +65,8 @@ pub(super) struct Life<'a> {
     plan: &'a Plan,
     start: &'a Start,
     store: &'a Store,
-    lock: Lock,
+    /// Held for as long as the container may run.
+    lock: Option<Lock>,
     state: State,
     log: Option<LogFile>,
     clients: Clients,
@@ -73,6 +77,8 @@ pub(super) struct Life<'a> {
     kill_at: Option<Instant>,
     /// The next try of the restart policy.
     restart_at: Option<Instant>,
+    /// When to give memory back.
+    rest_at: Option<Instant>,
     /// The last start, for the policy's back-off.
     started: Instant,
     backoff: Duration,
@@ -88,7 +94,7 @@ impl<'a> Life<'a> {
             plan,
             start,
             store,
-            lock,
+            lock: Some(lock),
             state: State {
                 monitor: std::process::id() as i32,
                 boot_id: crate::store::containers::boot_id(),
@@ -106,6 +112,7 @@ impl<'a> Life<'a> {
             checks: None,
             kill_at: None,
             restart_at: None,
+            rest_at: Some(Instant::now() + REST_AFTER),
             started: Instant::now(),
             backoff: restart::FIRST_PAUSE,
             last_code: 0,
@@ -114,7 +121,9 @@ impl<'a> Life<'a> {
 
     fn first_start(&mut self, launcher: &OwnedFd, attach: [bool; 3]) -> Result<()> {
         self.start_program()?;
+        // whoever reads "running" finds somebody who answers
         self.clients.listen(&self.start.runtime)?;
+        self.save();
         let client = self
             .clients
             .add(sys::fd::duplicate(launcher.as_fd())?, true)?;
@@ -155,7 +164,6 @@ impl<'a> Life<'a> {
         );
         self.state.health = self.checks.as_ref().map(|c| c.health.clone());
         self.child = Some(child);
-        self.save();
         Ok(())
     }
 
@@ -203,10 +211,10 @@ impl<'a> Life<'a> {
             .collect();
         match poll(&mut fds, self.timeout()) {
             Ok(0) => {
-                self.io.rest();
+                self.rest();
                 return Ok(Vec::new());
             }
-            Ok(_) => {}
+            Ok(_) => self.rest_at = Some(Instant::now() + REST_AFTER),
             Err(Errno::EINTR) => return Ok(Vec::new()),
             Err(e) => return Err(SysError::new("poll()", e).into()),
         }
@@ -216,6 +224,15 @@ impl<'a> Life<'a> {
             .zip(ready)
             .filter_map(|((fd, _), ready)| ready.then_some(fd))
             .collect())
+    }
+
+    /// Nothing has happened for a while: give memory back, once.
+    fn rest(&mut self) {
+        if self.rest_at.is_some_and(|at| Instant::now() >= at) {
+            self.rest_at = None;
+            self.io.rest();
+            sys::memory::give_back();
+        }
     }
 
     fn timeout(&self) -> PollTimeout {
@@ -285,10 +302,13 @@ impl<'a> Life<'a> {
         if self.restart_at.is_some_and(|at| now >= at) {
             self.restart_at = None;
             self.state.restart_count += 1;
-            if let Err(e) = self.start_program() {
-                self.state.error = e.to_string();
-                self.last_code = e.kind().exit_code().into();
-                self.after_exit();
+            match self.start_program() {
+                Ok(()) => self.save(),
+                Err(e) => {
+                    self.state.error = e.to_string();
+                    self.last_code = e.kind().exit_code().into();
+                    self.after_exit();
+                }
             }
         }
     }
@@ -404,22 +424,42 @@ impl<'a> Life<'a> {
 
     /// Tells the end first, then cleans up.
     fn end(mut self, code: i32) -> Result<()> {
-        let leftovers = if self.start.remove {
-            end::remove(self.store, self.plan, &self.lock)
-        } else {
+        // from the moment that the end is told the container may be started again: by then nothing of ours is in the way
+        self.clients.close(&self.start.runtime);
+        let removed = self.start.remove && self.remove();
+        if !removed {
             self.save();
-            None
-        };
-        self.clients.end(code, &self.start.runtime);
+        }
+        drop(self.lock.take());
+        self.clients.tell_exit(code);
         drop(self.log.take());
         while self.io.has_backlog() {
-            super::joiner::wait_for(&self.io, &[])?
-                .into_iter()
-                .for_each(|fd| self.io.flush(fd));
+            for fd in super::joiner::wait_for(&self.io, &[])? {
+                self.io.flush(fd);
+            }
         }
         root::release(self.start);
-        end::clean(leftovers);
+        if removed {
+            // what stays is taken by the next command that removes something
+            let _ = self.store.trash().empty();
+        }
         Ok(())
+    }
+
+    /// Takes the container out of the store, for `--rm`: its name is free when the end is told.
+    fn remove(&self) -> bool {
+        let Some(lock) = &self.lock else { return false };
+        if self.store.containers().remove_held(&self.plan.id, lock).is_err() {
+            return false;
+        }
+        if !self.start.anonymous_volumes.is_empty() {
+            let users = self.store.volumes().users().unwrap_or_default();
+            for volume in &self.start.anonymous_volumes {
+                // in use by another container (`--volumes-from`): it stays until that one goes
+                let _ = self.store.volumes().remove(volume, &users);
+            }
+        }
+        true
     }
 
     /// The program could not be started: as docker, the container stays "created" with the reason, or goes with `--rm`.
@@ -430,7 +470,9 @@ impl<'a> Life<'a> {
             let _ = sys::process::wait(child.pid);
         }
         if self.start.remove {
-            end::clean(end::remove(self.store, self.plan, &self.lock));
+            if self.remove() {
+                let _ = self.store.trash().empty();
+            }
             return;
         }
         self.state.status = Status::Created;

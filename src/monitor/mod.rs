@@ -9,7 +9,6 @@
 //! reads that as "exited" (see `store::containers`).
 
 mod clients;
-mod end;
 mod freeze;
 mod health;
 mod io;

@@ -9,6 +9,7 @@ mod error;
 pub(crate) mod fd;
 pub(crate) mod features;
 pub mod lock;
+pub(crate) mod memory;
 pub(crate) mod mount;
 pub(crate) mod namespace;
 pub(crate) mod overlay;
