@@ -449,7 +449,12 @@ impl<'a> Life<'a> {
     /// Takes the container out of the store, for `--rm`: its name is free when the end is told.
     fn remove(&self) -> bool {
         let Some(lock) = &self.lock else { return false };
-        if self.store.containers().remove_held(&self.plan.id, lock).is_err() {
+        if self
+            .store
+            .containers()
+            .remove_held(&self.plan.id, lock)
+            .is_err()
+        {
             return false;
         }
         if !self.start.anonymous_volumes.is_empty() {
