@@ -1,0 +1,376 @@
+//! The flags that say what the host gives a container: docker's `HostConfig`.
+
+use std::collections::BTreeMap;
+
+use clap::ArgMatches;
+
+use super::run::usage;
+use super::table::IGNORED;
+use crate::cli::args::{is_set, value, values};
+use crate::error::{Error, Kind, Result};
+use crate::grammar::{mount, units};
+use crate::store::containers::{DeviceMapping, HostConfig, LogConfig, RestartPolicy, Ulimit};
+
+/// Docker's size of /dev/shm.
+const SHM_SIZE: i64 = 64 << 20;
+
+/// Reads the flags of `HostConfig`. `warnings` gets what docker's daemon answers beside its yes.
+pub(super) fn config(matches: &ArgMatches, warnings: &mut Vec<String>) -> Result<HostConfig> {
+    let texts = |name| values(matches, name).cloned().collect::<Vec<_>>();
+    let int = |name| matches.get_one::<i64>(name).copied();
+    let pairs = |name| {
+        matches
+            .get_many::<(String, String)>(name)
+            .unwrap_or_default()
+            .cloned()
+            .collect::<BTreeMap<_, _>>()
+    };
+    let auto_remove = is_set(matches, "rm");
+    let restart_policy = restart(value(matches, "restart").unwrap_or_default())?;
+    if auto_remove && restart_policy.name != "no" {
+        return Err(usage("Conflicting options: --restart and --rm"));
+    }
+    let mut dns_options = texts("dns-option");
+    dns_options.extend(texts("dns-opt"));
+    let mut host = HostConfig {
+        binds: binds(matches)?,
+        network_mode: network(matches)?,
+        port_bindings: publish(matches)?,
+        publish_all_ports: is_set(matches, "publish-all"),
+        restart_policy,
+        auto_remove,
+        cap_add: capabilities(matches, "cap-add"),
+        cap_drop: capabilities(matches, "cap-drop"),
+        dns: texts("dns"),
+        dns_options,
+        dns_search: texts("dns-search"),
+        extra_hosts: texts("add-host"),
+        group_add: texts("group-add"),
+        ipc_mode: namespace(
+            matches,
+            "ipc",
+            &["", "none", "private", "shareable", "host"],
+            |mode| Error::new(Kind::Invalid, format!("invalid IPC mode: {mode}")),
+        )?,
+        cgroupns_mode: namespace(matches, "cgroupns", &["", "private", "host"], |_| {
+            usage("--cgroupns: invalid CGROUP mode")
+        })?,
+        oom_score_adj: int("oom-score-adj").unwrap_or(0),
+        pid_mode: namespace(matches, "pid", &["", "private", "host"], |_| {
+            usage("--pid: invalid PID mode")
+        })?,
+        privileged: is_set(matches, "privileged"),
+        readonly_rootfs: is_set(matches, "read-only"),
+        security_opt: security(matches)?,
+        uts_mode: namespace(matches, "uts", &["", "private", "host"], |_| {
+            usage("--uts: invalid UTS mode")
+        })?,
+        shm_size: int("shm-size").filter(|n| *n != 0).unwrap_or(SHM_SIZE),
+        sysctls: pairs("sysctl"),
+        ulimits: ulimits(matches),
+        tmpfs: tmpfs(matches)?,
+        devices: devices(matches)?,
+        init: is_set(matches, "init"),
+        log_config: log(matches, pairs("log-opt"))?,
+        memory: int("memory").unwrap_or(0),
+        memory_swap: int("memory-swap").unwrap_or(0),
+        nano_cpus: matches.get_one::<i64>("cpus").copied().unwrap_or(0),
+        cpu_shares: int("cpu-shares").unwrap_or(0),
+        cpuset_cpus: value(matches, "cpuset-cpus").unwrap_or_default().to_owned(),
+        pids_limit: int("pids-limit").unwrap_or(0),
+        container_id_file: value(matches, "cidfile").unwrap_or_default().to_owned(),
+        identity: identity(value(matches, "identity"))?,
+        volumes_from: texts("volumes-from"),
+        annotations: pairs("annotation"),
+        ignored: ignored(matches),
+    };
+    if host.ipc_mode.is_empty() {
+        host.ipc_mode = "private".to_owned();
+    }
+    if host.cgroupns_mode.is_empty() {
+        host.cgroupns_mode = "private".to_owned();
+    }
+    for mode in [&mut host.pid_mode, &mut host.uts_mode] {
+        if mode == "private" {
+            mode.clear();
+        }
+    }
+    check(&host)?;
+    host.memory_swap = swap(host.memory, host.memory_swap)?;
+    networking(&mut host, warnings);
+    userns(matches)?;
+    Ok(host)
+}
+
+/// What docker's daemon refuses.
+fn check(host: &HostConfig) -> Result<()> {
+    let invalid = |text: String| Err(Error::new(Kind::Invalid, text));
+    if host.memory != 0 && host.memory < 6 << 20 {
+        return invalid("Minimum memory limit allowed is 6MB".to_owned());
+    }
+    if !(-1000..=1000).contains(&host.oom_score_adj) {
+        return invalid(format!(
+            "Invalid value {}, range for oom score adj is [-1000, 1000]",
+            host.oom_score_adj
+        ));
+    }
+    if host.network_mode.starts_with("container:") && !host.port_bindings.is_empty() {
+        return invalid(
+            "conflicting options: port publishing and the container type network mode".to_owned(),
+        );
+    }
+    Ok(())
+}
+
+/// Docker's rule for `--memory-swap`: not given means twice the memory.
+fn swap(memory: i64, swap: i64) -> Result<i64> {
+    let invalid = |text: &str| Err(Error::new(Kind::Invalid, text));
+    match (memory, swap) {
+        (0, n) if n > 0 => {
+            invalid("You should always set the Memory limit when using Memoryswap limit, see usage")
+        }
+        (m, n) if n > 0 && n < m => {
+            invalid("Minimum memoryswap limit should be larger than memory limit, see usage")
+        }
+        (m, 0) => Ok(m.saturating_mul(2)),
+        (_, n) => Ok(n),
+    }
+}
+
+fn networking(host: &mut HostConfig, warnings: &mut Vec<String>) {
+    let is_published = !host.port_bindings.is_empty() || host.publish_all_ports;
+    if host.network_mode == "host" && is_published {
+        warnings.push("Published ports are discarded when using host network mode".to_owned());
+    }
+}
+
+/// `--userns`: this user's own ids are all there is, so every mode of docker and podman that can be had is the same.
+fn userns(matches: &ArgMatches) -> Result<()> {
+    let mode = value(matches, "userns").unwrap_or_default();
+    match mode.split(':').next() {
+        Some("" | "host" | "keep-id" | "nomap" | "auto" | "private") => Ok(()),
+        _ => Err(usage("--userns: invalid USER mode")),
+    }
+}
+
+fn binds(matches: &ArgMatches) -> Result<Vec<String>> {
+    let mut binds = Vec::new();
+    for given in values(matches, "volume") {
+        let spec = mount::parse_volume(given)?;
+        if spec.source.is_empty() {
+            continue;
+        }
+        let is_relative = spec.kind == mount::Type::Bind && spec.source.starts_with('.');
+        binds.push(if is_relative {
+            let mut absolute = spec.clone();
+            absolute.make_absolute(&super::run::working_folder()?);
+            given.replacen(&spec.source, &absolute.source, 1)
+        } else {
+            given.clone()
+        });
+    }
+    Ok(binds)
+}
+
+fn network(matches: &ArgMatches) -> Result<String> {
+    let last = ["network", "net"]
+        .into_iter()
+        .flat_map(|name| values(matches, name))
+        .next();
+    match last.map(String::as_str) {
+        None | Some("" | "default" | "private") => Ok("bridge".to_owned()),
+        Some("container:") => Err(usage(
+            "invalid container format container:<name|id>",
+        )),
+        Some(mode) => Ok(mode.to_owned()),
+    }
+}
+
+/// `-P`, `-p` and `--expose` together.
+fn publish(
+    matches: &ArgMatches,
+) -> Result<BTreeMap<String, Vec<crate::store::containers::PortBinding>>> {
+    super::ports::publish(values(matches, "publish"))
+}
+
+/// The ports of `--expose` and of `-p`.
+pub(super) fn expose(matches: &ArgMatches) -> Result<Vec<String>> {
+    super::ports::expose(values(matches, "expose"), values(matches, "publish"))
+}
+
+/// `CAP_X` or `ALL`.
+fn capabilities(matches: &ArgMatches, name: &str) -> Vec<String> {
+    let upper = values(matches, name).map(|c| c.to_ascii_uppercase());
+    upper
+        .map(|c| match c.as_str() {
+            "ALL" | "CAP_ALL" => "ALL".to_owned(),
+            known if known.starts_with("CAP_") => c,
+            short => format!("CAP_{short}"),
+        })
+        .collect()
+}
+
+fn namespace(
+    matches: &ArgMatches,
+    name: &str,
+    known: &[&str],
+    refuse: impl Fn(&str) -> Error,
+) -> Result<String> {
+    let mode = value(matches, name).unwrap_or_default();
+    let is_other = mode
+        .strip_prefix("container:")
+        .is_some_and(|id| !id.is_empty() && !matches!(name, "uts" | "cgroupns"));
+    if known.contains(&mode) || is_other {
+        Ok(mode.to_owned())
+    } else {
+        Err(refuse(mode))
+    }
+}
+
+/// `key=value`, as docker's client writes them; its daemon checks the rest.
+fn security(matches: &ArgMatches) -> Result<Vec<String>> {
+    values(matches, "security-opt")
+        .map(|given| match given.split_once('=').or_else(|| given.split_once(':')) {
+            Some((key, value)) => Ok(format!("{key}={value}")),
+            None if matches!(given.as_str(), "no-new-privileges" | "writable-cgroups") => {
+                Ok(given.clone())
+            }
+            None => Err(usage(format!("Invalid --security-opt: {given:?}"))),
+        })
+        .collect()
+}
+
+fn ulimits(matches: &ArgMatches) -> Vec<Ulimit> {
+    let mut all: BTreeMap<String, Ulimit> = BTreeMap::new();
+    for limit in matches.get_many::<units::Ulimit>("ulimit").unwrap_or_default() {
+        let limit = Ulimit {
+            name: limit.name.clone(),
+            hard: limit.hard,
+            soft: limit.soft,
+        };
+        all.insert(limit.name.clone(), limit);
+    }
+    all.into_values().collect()
+}
+
+fn tmpfs(matches: &ArgMatches) -> Result<BTreeMap<String, String>> {
+    let mut all = BTreeMap::new();
+    for given in values(matches, "tmpfs") {
+        let spec = mount::parse_tmpfs(given)?;
+        all.insert(spec.target, spec.tmpfs_options);
+    }
+    Ok(all)
+}
+
+fn devices(matches: &ArgMatches) -> Result<Vec<DeviceMapping>> {
+    values(matches, "device").map(|given| device(given)).collect()
+}
+
+/// `host[:container][:rwm]`.
+fn device(given: &str) -> Result<DeviceMapping> {
+    let is_mode = |text: &str| !text.is_empty() && text.chars().all(|c| "rwm".contains(c));
+    let parts: Vec<&str> = given.split(':').collect();
+    let (source, target, mode) = match parts[..] {
+        [source] => (source, source, "rwm"),
+        [source, mode] if is_mode(mode) => (source, source, mode),
+        [source, target] => (source, target, "rwm"),
+        [_, _, mode] if !is_mode(mode) => return Err(usage(format!("bad mode specified: {mode}"))),
+        [source, target, mode] => (source, target, mode),
+        _ => return Err(usage(format!("bad format for path: {given}"))),
+    };
+    for path in [source, target] {
+        if !path.starts_with('/') {
+            return Err(usage(format!("{path} is not an absolute path")));
+        }
+    }
+    Ok(DeviceMapping {
+        path_on_host: source.to_owned(),
+        path_in_container: mount::clean(target),
+        cgroup_permissions: mode.to_owned(),
+    })
+}
+
+fn restart(text: &str) -> Result<RestartPolicy> {
+    let invalid = |text: String| Error::new(Kind::Invalid, format!("invalid restart policy: {text}"));
+    let (name, count) = match text.split_once(':') {
+        Some((name, count)) => (name, Some(count)),
+        None => (text, None),
+    };
+    let maximum = match count {
+        None => 0,
+        Some(count) => count.parse::<i64>().map_err(|_| {
+            usage("invalid restart policy format: maximum retry count must be an integer")
+        })?,
+    };
+    match name {
+        "" if count.is_some() => {
+            return Err(usage("invalid restart policy format: no policy provided before colon"));
+        }
+        "" | "no" | "always" | "unless-stopped" if maximum != 0 => {
+            return Err(invalid(
+                "maximum retry count can only be used with 'on-failure'".to_owned(),
+            ));
+        }
+        "" | "no" | "always" | "unless-stopped" | "on-failure" => {}
+        other => {
+            return Err(invalid(format!(
+                "unknown policy '{other}'; use one of 'no', 'always', 'on-failure', or 'unless-stopped'"
+            )));
+        }
+    }
+    Ok(RestartPolicy {
+        name: if name.is_empty() { "no".to_owned() } else { name.to_owned() },
+        maximum_retry_count: u32::try_from(maximum)
+            .map_err(|_| invalid("maximum retry count cannot be negative".to_owned()))?,
+    })
+}
+
+/// Docker's drivers that write to a file here are one and the same; those that send elsewhere are refused.
+fn log(matches: &ArgMatches, config: BTreeMap<String, String>) -> Result<LogConfig> {
+    let driver = match value(matches, "log-driver").unwrap_or_default() {
+        "" | "json-file" | "k8s-file" => "json-file",
+        "local" => "local",
+        "none" if !config.is_empty() => return Err(usage("invalid logging opts for driver none")),
+        "none" => "none",
+        other => {
+            return Err(Error::new(
+                Kind::Invalid,
+                format!("error looking up logging plugin {other}: plugin {other:?} not found"),
+            )
+            .hint("json-file, local and none are here"));
+        }
+    };
+    const KNOWN: &[&str] = &[
+        "max-size", "max-file", "compress", "labels", "labels-regex", "env", "env-regex", "tag",
+        "mode", "max-buffer-size", "path",
+    ];
+    if let Some(key) = config.keys().find(|k| !KNOWN.contains(&k.as_str())) {
+        return Err(Error::new(
+            Kind::Invalid,
+            format!("unknown log opt '{key}' for {driver} log driver"),
+        ));
+    }
+    Ok(LogConfig { driver: driver.to_owned(), config })
+}
+
+fn identity(mode: Option<&str>) -> Result<String> {
+    match mode {
+        None => Ok("auto".to_owned()),
+        Some(mode @ ("auto" | "native" | "full" | "ids" | "off")) => Ok(mode.to_owned()),
+        Some(_) => Err(usage(
+            "--identity: must be one of \"auto\", \"native\", \"full\", \"ids\" or \"off\"",
+        )),
+    }
+}
+
+fn ignored(matches: &ArgMatches) -> BTreeMap<String, String> {
+    IGNORED
+        .iter()
+        .filter(|row| matches.contains_id(row.0))
+        .map(|row| {
+            let raw = matches.get_raw(row.0).unwrap_or_default();
+            let texts: Vec<_> = raw.map(|v| v.to_string_lossy().into_owned()).collect();
+            (row.0.to_owned(), texts.join(" "))
+        })
+        .collect()
+}
