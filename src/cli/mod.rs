@@ -14,6 +14,7 @@ use crate::ui::out;
 pub(crate) use session::Session;
 
 pub(crate) mod args;
+pub(crate) mod flags;
 mod global;
 mod help;
 mod session;

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use crate::error::{Error, Kind, Result};
 use crate::host::paths;
 use crate::registry::Settings;
+use crate::store::Store;
 use crate::store::paths::Paths;
 use crate::ui::out;
 
@@ -23,6 +24,7 @@ pub(crate) struct Session {
     /// `--config`: folder of the client's `config.json`.
     pub(crate) config_dir: Option<PathBuf>,
     paths: OnceCell<Paths>,
+    store: OnceCell<Store>,
 }
 
 impl Session {
@@ -49,6 +51,15 @@ impl Session {
             settings.docker_config = Some(folder.clone());
         }
         settings
+    }
+
+    /// Returns the store, opened by the first call.
+    pub(crate) fn store(&self) -> Result<&Store> {
+        if let Some(store) = self.store.get() {
+            return Ok(store);
+        }
+        let opened = Store::open(self.paths()?.clone())?;
+        Ok(self.store.get_or_init(|| opened))
     }
 
     /// Tells the user of a decision, with `--debug` only.

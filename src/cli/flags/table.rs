@@ -8,7 +8,7 @@ use crate::cli::args;
 
 /// What a flag's value is; docker's words for the help.
 #[derive(Debug, Clone, Copy)]
-enum Type {
+pub(super) enum Type {
     Flag,
     Text(&'static str),
     List,
@@ -25,7 +25,7 @@ use Type::{Bytes, Duration, Flag, Int, List, Many, One, Text};
 
 const STRING: Type = Text("string");
 
-type Row = (&'static str, char, Type, &'static str);
+pub(super) type Row = (&'static str, char, Type, &'static str);
 
 /// Flags of both verbs that have an effect.
 const COMMON: &[Row] = &[
