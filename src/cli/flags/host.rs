@@ -179,9 +179,7 @@ fn network(matches: &ArgMatches) -> Result<String> {
         .next();
     match last.map(String::as_str) {
         None | Some("" | "default" | "private") => Ok("bridge".to_owned()),
-        Some("container:") => Err(usage(
-            "invalid container format container:<name|id>",
-        )),
+        Some("container:") => Err(usage("invalid container format container:<name|id>")),
         Some(mode) => Ok(mode.to_owned()),
     }
 }
@@ -230,19 +228,24 @@ fn namespace(
 /// `key=value`, as docker's client writes them; its daemon checks the rest.
 fn security(matches: &ArgMatches) -> Result<Vec<String>> {
     values(matches, "security-opt")
-        .map(|given| match given.split_once('=').or_else(|| given.split_once(':')) {
-            Some((key, value)) => Ok(format!("{key}={value}")),
-            None if matches!(given.as_str(), "no-new-privileges" | "writable-cgroups") => {
-                Ok(given.clone())
-            }
-            None => Err(usage(format!("Invalid --security-opt: {given:?}"))),
-        })
+        .map(
+            |given| match given.split_once('=').or_else(|| given.split_once(':')) {
+                Some((key, value)) => Ok(format!("{key}={value}")),
+                None if matches!(given.as_str(), "no-new-privileges" | "writable-cgroups") => {
+                    Ok(given.clone())
+                }
+                None => Err(usage(format!("Invalid --security-opt: {given:?}"))),
+            },
+        )
         .collect()
 }
 
 fn ulimits(matches: &ArgMatches) -> Vec<Ulimit> {
     let mut all: BTreeMap<String, Ulimit> = BTreeMap::new();
-    for limit in matches.get_many::<units::Ulimit>("ulimit").unwrap_or_default() {
+    for limit in matches
+        .get_many::<units::Ulimit>("ulimit")
+        .unwrap_or_default()
+    {
         let limit = Ulimit {
             name: limit.name.clone(),
             hard: limit.hard,
@@ -263,7 +266,9 @@ fn tmpfs(matches: &ArgMatches) -> Result<BTreeMap<String, String>> {
 }
 
 fn devices(matches: &ArgMatches) -> Result<Vec<DeviceMapping>> {
-    values(matches, "device").map(|given| device(given)).collect()
+    values(matches, "device")
+        .map(|given| device(given))
+        .collect()
 }
 
 /// `host[:container][:rwm]`.
@@ -291,7 +296,8 @@ fn device(given: &str) -> Result<DeviceMapping> {
 }
 
 fn restart(text: &str) -> Result<RestartPolicy> {
-    let invalid = |text: String| Error::new(Kind::Invalid, format!("invalid restart policy: {text}"));
+    let invalid =
+        |text: String| Error::new(Kind::Invalid, format!("invalid restart policy: {text}"));
     let (name, count) = match text.split_once(':') {
         Some((name, count)) => (name, Some(count)),
         None => (text, None),
@@ -304,7 +310,9 @@ fn restart(text: &str) -> Result<RestartPolicy> {
     };
     match name {
         "" if count.is_some() => {
-            return Err(usage("invalid restart policy format: no policy provided before colon"));
+            return Err(usage(
+                "invalid restart policy format: no policy provided before colon",
+            ));
         }
         "" | "no" | "always" | "unless-stopped" if maximum != 0 => {
             return Err(invalid(
@@ -319,7 +327,11 @@ fn restart(text: &str) -> Result<RestartPolicy> {
         }
     }
     Ok(RestartPolicy {
-        name: if name.is_empty() { "no".to_owned() } else { name.to_owned() },
+        name: if name.is_empty() {
+            "no".to_owned()
+        } else {
+            name.to_owned()
+        },
         maximum_retry_count: u32::try_from(maximum)
             .map_err(|_| invalid("maximum retry count cannot be negative".to_owned()))?,
     })
@@ -341,8 +353,17 @@ fn log(matches: &ArgMatches, config: BTreeMap<String, String>) -> Result<LogConf
         }
     };
     const KNOWN: &[&str] = &[
-        "max-size", "max-file", "compress", "labels", "labels-regex", "env", "env-regex", "tag",
-        "mode", "max-buffer-size", "path",
+        "max-size",
+        "max-file",
+        "compress",
+        "labels",
+        "labels-regex",
+        "env",
+        "env-regex",
+        "tag",
+        "mode",
+        "max-buffer-size",
+        "path",
     ];
     if let Some(key) = config.keys().find(|k| !KNOWN.contains(&k.as_str())) {
         return Err(Error::new(
@@ -350,7 +371,10 @@ fn log(matches: &ArgMatches, config: BTreeMap<String, String>) -> Result<LogConf
             format!("unknown log opt '{key}' for {driver} log driver"),
         ));
     }
-    Ok(LogConfig { driver: driver.to_owned(), config })
+    Ok(LogConfig {
+        driver: driver.to_owned(),
+        config,
+    })
 }
 
 fn identity(mode: Option<&str>) -> Result<String> {

@@ -115,7 +115,11 @@ pub(crate) fn parse(matches: &ArgMatches, form: Form) -> Result<Parsed> {
         replace: is_set(matches, "replace"),
         detach,
         sig_proxy: !is_run || matches.get_one::<bool>("sig-proxy") != Some(&false),
-        detach_keys: if is_run { text(matches, "detach-keys") } else { None },
+        detach_keys: if is_run {
+            text(matches, "detach-keys")
+        } else {
+            None
+        },
         warnings,
         notes,
         request,
@@ -204,9 +208,10 @@ fn mounts(matches: &ArgMatches) -> Result<Vec<MountPoint>> {
 }
 
 pub(super) fn working_folder() -> Result<String> {
-    let folder = std::env::current_dir().context(Kind::System, || {
-        "cannot find the current folder, which a relative path of -v starts from"
-    })?;
+    let folder = std::env::current_dir().context(
+        Kind::System,
+        || "cannot find the current folder, which a relative path of -v starts from",
+    )?;
     folder.into_os_string().into_string().map_err(|raw| {
         usage(format!("the current folder {raw:?} is not valid UTF-8")).hint("use an absolute path")
     })
@@ -219,9 +224,21 @@ fn point(spec: mount::Spec) -> MountPoint {
         kind: spec.kind.name().to_owned(),
         anonymous: is_volume && spec.source.is_empty(),
         copy: is_volume && !spec.no_copy,
-        driver: if is_volume { "local".to_owned() } else { String::new() },
-        name: if is_volume { spec.source.clone() } else { String::new() },
-        source: if is_volume { String::new() } else { spec.source },
+        driver: if is_volume {
+            "local".to_owned()
+        } else {
+            String::new()
+        },
+        name: if is_volume {
+            spec.source.clone()
+        } else {
+            String::new()
+        },
+        source: if is_volume {
+            String::new()
+        } else {
+            spec.source
+        },
         destination: spec.target,
         rw: !spec.read_only,
         propagation: match (spec.kind, spec.propagation.as_str()) {
@@ -287,7 +304,9 @@ fn health(matches: &ArgMatches) -> Result<Option<Healthcheck>> {
 }
 
 fn text(matches: &ArgMatches, name: &str) -> Option<String> {
-    value(matches, name).filter(|v| !v.is_empty()).map(str::to_owned)
+    value(matches, name)
+        .filter(|v| !v.is_empty())
+        .map(str::to_owned)
 }
 
 pub(super) fn usage(text: impl Into<String>) -> Error {

@@ -64,7 +64,9 @@ pub(super) fn host(text: &str) -> Result<String> {
         .unwrap_or(address);
     match bare.parse::<IpAddr>() {
         Ok(_) => Ok(format!("{name}:{bare}")),
-        Err(_) => Err(usage(format!("invalid IP address in add-host: {address:?}"))),
+        Err(_) => Err(usage(format!(
+            "invalid IP address in add-host: {address:?}"
+        ))),
     }
 }
 
@@ -72,7 +74,9 @@ pub(super) fn host(text: &str) -> Result<String> {
 pub(super) fn ip(text: &str) -> Result<String> {
     match text.trim().parse::<IpAddr>() {
         Ok(address) => Ok(address.to_string()),
-        Err(_) => Err(usage(format!("IP address is not correctly formatted: {text}"))),
+        Err(_) => Err(usage(format!(
+            "IP address is not correctly formatted: {text}"
+        ))),
     }
 }
 
@@ -127,7 +131,11 @@ pub(super) fn cpus(text: &str) -> Result<i64> {
 
 /// A size; `-1` is without limit (`--memory-swap`).
 pub(super) fn bytes(text: &str) -> Result<i64> {
-    if text == "-1" { Ok(-1) } else { units::bytes(text) }
+    if text == "-1" {
+        Ok(-1)
+    } else {
+        units::bytes(text)
+    }
 }
 
 pub(super) fn duration(text: &str) -> Result<i64> {
