@@ -351,3 +351,6 @@ pub struct HealthResult {
     /// At most 4096 bytes.
     pub output: String,
 }
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -3,15 +3,28 @@
 //! Whether a layer is deleted is decided under `names.lock`, so no name can appear meanwhile that needs it. A container
 //! needs no lock to appear; so the layer is renamed into the trash first, and then the containers are looked at once more:
 //! one that appeared in between gets its layer back (or saw that it was gone, and refused; see `Containers::create`).
+//!
+//! [`sweep`] clears what killed commands left: things without an owner that are older than a grace time, since a living
+//! command may be about to give them one. It is run beside the emptying of the trash, never on the way of a `run`.
 
 use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 use sha2::{Digest, Sha256};
 
-use crate::error::Result;
+use crate::error::{Context, Kind, Result};
 use crate::image::config::ImageConfig;
-use crate::store::Store;
+use crate::store::containers::{self, Found, Status};
 use crate::store::images::{Listed, Name};
+use crate::store::{Store, record};
+use crate::sys::lock::Lock;
+
+/// How old a thing without an owner must be before it counts as left behind.
+pub const GRACE: Duration = Duration::from_secs(3600);
+
+/// The fetched part of a layer is kept for the next try that many times longer: a week.
+const PARTIAL_FACTOR: u32 = 7 * 24;
 
 /// What went with an image.
 #[derive(Debug, Default)]
@@ -30,53 +43,88 @@ pub(crate) fn drop_image(
     config: &ImageConfig,
 ) -> Result<Dropped> {
     let mut dropped = Dropped::default();
-    let mut needed: HashSet<String> = HashSet::new();
-    for name in names {
-        // an image whose configuration is broken cannot tell its layers: then none is safe to delete
-        needed.extend(store.images().config(&name.config)?.rootfs.diff_ids);
-    }
-    needed.extend(layers_of_containers(store)?);
+    let needed = needed_layers(store, names)?;
     let chain = chain_ids(&config.rootfs.diff_ids);
     for (layer, chain_id) in config.rootfs.diff_ids.iter().zip(&chain).rev() {
-        if needed.contains(layer) || !store.layer_path(layer).exists() {
+        if needed.contains(layer) {
             continue;
         }
-        let size = layer_bytes(store, layer);
-        if drop_layer(store, layer)? {
-            dropped.bytes += size;
+        if let Some(bytes) = drop_layer(store, layer)? {
+            dropped.bytes += bytes;
             dropped.chain_ids.push(chain_id.clone());
         }
     }
+    let blobs = needed_blobs(names);
     for digest in [&gone.manifest, &gone.id] {
-        if !names
-            .iter()
-            .any(|name| name.manifest == *digest || name.config == *digest)
-        {
+        if !blobs.contains(digest.as_str()) {
             store.trash().put(&store.blob_path(digest))?;
         }
     }
     Ok(dropped)
 }
 
-/// Renames a layer into the trash, unless a container appears that uses it.
-fn drop_layer(store: &Store, layer: &str) -> Result<bool> {
+/// Removes layers and blobs that no name and no container needs and that are older than `grace`: what interrupted pulls
+/// left. Returns the bytes of the layers.
+pub fn prune_unreferenced(store: &Store, grace: Duration) -> Result<u64> {
+    let _lock = store.images().lock()?;
+    // a killed writer's; with the lock held nobody else has one
+    std::fs::remove_file(record::temporary(&store.data("names"))).ok();
+    let names = store.images().names()?;
+    let needed = needed_layers(store, &names)?;
+    let mut bytes = 0;
+    for (hex, _) in older(&store.data("layers"), grace)? {
+        let layer = format!("sha256:{hex}");
+        if containers::is_id(&hex) && !needed.contains(&layer) {
+            bytes += drop_layer(store, &layer)?.unwrap_or(0);
+        }
+    }
+    let blobs = needed_blobs(&names);
+    for (hex, _) in older(&store.data("blobs"), grace)? {
+        if !blobs.contains(format!("sha256:{hex}").as_str()) {
+            store.trash().put(&store.data("blobs").join(&hex))?;
+        }
+    }
+    Ok(bytes)
+}
+
+fn needed_layers(store: &Store, names: &[Name]) -> Result<HashSet<String>> {
+    let mut needed = layers_of_containers(store)?;
+    let ids: HashSet<&str> = names.iter().map(|name| name.config.as_str()).collect();
+    for id in ids {
+        // an image whose configuration is broken cannot tell its layers: then none is safe to delete
+        needed.extend(store.images().config(id)?.rootfs.diff_ids);
+    }
+    Ok(needed)
+}
+
+fn needed_blobs(names: &[Name]) -> HashSet<&str> {
+    names
+        .iter()
+        .flat_map(|name| [&name.manifest, &name.config, &name.digest])
+        .map(String::as_str)
+        .collect()
+}
+
+/// Renames a layer into the trash, unless a container appears that uses it. Returns its bytes; `None` when it stays.
+fn drop_layer(store: &Store, layer: &str) -> Result<Option<u64>> {
     let path = store.layer_path(layer);
+    let bytes = layer_bytes(store, layer);
     let Some(thrown) = store.trash().put_named(&path)? else {
-        return Ok(false);
+        return Ok(None);
     };
     if layers_of_containers(store)?.contains(layer) {
         // a whole layer that somebody published again meanwhile is as good
         std::fs::rename(&thrown, &path).ok();
-        return Ok(false);
+        return Ok(None);
     }
-    Ok(true)
+    Ok(Some(bytes))
 }
 
 /// Returns the layers that containers use.
 fn layers_of_containers(store: &Store) -> Result<HashSet<String>> {
     let mut layers = HashSet::new();
-    for found in store.containers().list()? {
-        layers.extend(found.record.layers);
+    for record in store.containers().records()? {
+        layers.extend(record.layers);
     }
     Ok(layers)
 }
@@ -114,4 +162,132 @@ pub(crate) fn chain_ids(diff_ids: &[String]) -> Vec<String> {
         });
     }
     chain
+}
+
+/// Removes what killed commands left and nobody owns. Returns what went, for `system check` and the tests.
+pub fn sweep(store: &Store, grace: Duration) -> Result<Vec<PathBuf>> {
+    let mut gone = Vec::new();
+    sweep_names(store)?;
+    sweep_containers(store, grace, &mut gone)?;
+    sweep_runtime(store)?;
+    sweep_staging(store, grace, &mut gone)?;
+    prune_unreferenced(store, grace)?;
+    for (_, path) in older(&store.data("partial"), grace.saturating_mul(PARTIAL_FACTOR))? {
+        // its owner may have finished just now
+        if std::fs::remove_file(&path).is_ok() {
+            gone.push(path);
+        }
+    }
+    Ok(gone)
+}
+
+/// Frees the names of containers that are gone.
+fn sweep_names(store: &Store) -> Result<()> {
+    let names = store.containers().names();
+    for (name, id) in names.all()? {
+        if !names.is_whole(&id)? {
+            names.free_dangling(&name)?;
+        }
+    }
+    Ok(())
+}
+
+/// Removes containers that never got a name, and those of `--rm` whose monitor was killed before it could.
+fn sweep_containers(store: &Store, grace: Duration, gone: &mut Vec<PathBuf>) -> Result<()> {
+    let shelf = store.containers();
+    let named: HashSet<String> = shelf.names().all()?.into_iter().map(|(_, id)| id).collect();
+    for (id, _) in older(&store.data("containers"), grace)? {
+        if containers::is_id(&id) && !named.contains(&id) && !shelf.is_held(&id)? {
+            let path = shelf.path(&id);
+            if store.trash().put(&path)? {
+                gone.push(path);
+            }
+        }
+    }
+    for found in shelf.list()? {
+        if is_left_by_rm(store, &found)? && shelf.remove(found.id()).is_ok() {
+            remove_anonymous(store, &found);
+            gone.push(shelf.path(found.id()));
+        }
+    }
+    Ok(())
+}
+
+/// Says whether a `--rm` container has run and nobody is there any more to remove it.
+fn is_left_by_rm(store: &Store, found: &Found) -> Result<bool> {
+    Ok(found.record.host.auto_remove
+        && found.state.status == Status::Exited
+        && !store.containers().is_held(found.id())?
+        && !found.orphan.is_some_and(|orphan| orphan.is_alive()))
+}
+
+/// Removes the anonymous volumes of a container that was just removed, as `rm -v` does.
+pub fn remove_anonymous(store: &Store, found: &Found) {
+    let users = store.containers().volume_users().unwrap_or_default();
+    for mount in found.record.mounts.iter().filter(|mount| mount.kind == "volume" && mount.anonymous) {
+        // another container may have taken it over by --volumes-from: then it stays
+        store.volumes().remove(&mount.name, &users).ok();
+    }
+}
+
+/// Removes runtime folders of containers that are gone.
+fn sweep_runtime(store: &Store) -> Result<()> {
+    let shelf = store.containers();
+    for (id, _) in older(&store.paths().runtime.join("containers"), Duration::ZERO)? {
+        if !shelf.path(&id).exists() && !shelf.is_held(&id)? {
+            shelf.remove_runtime(&id);
+        }
+    }
+    Ok(())
+}
+
+/// Removes what was being made: a layer when its lock is free, anything else when it is old.
+fn sweep_staging(store: &Store, grace: Duration, gone: &mut Vec<PathBuf>) -> Result<()> {
+    let staging = store.data("staging");
+    for (name, path) in older(&staging, Duration::ZERO)? {
+        let held = match name.strip_suffix(".lock") {
+            Some(_) => Lock::attempt(&path)?,
+            None if staging.join(format!("{name}.lock")).exists() => continue,
+            None if is_older(&path, grace) => None,
+            None => continue,
+        };
+        let Some(lock) = held else {
+            if !name.ends_with(".lock") && store.trash().put(&path)? {
+                gone.push(path);
+            }
+            continue;
+        };
+        let made = staging.join(name.trim_end_matches(".lock"));
+        if store.trash().put(&made)? {
+            gone.push(made);
+        }
+        lock.remove()?;
+    }
+    Ok(())
+}
+
+/// Lists the entries of a folder that are older than `grace`; a missing folder has none.
+pub(crate) fn older(folder: &Path, grace: Duration) -> Result<Vec<(String, PathBuf)>> {
+    let entries = match std::fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(e) => return Err(e).context(Kind::System, || format!("cannot list `{}`", folder.display())),
+    };
+    let mut all = Vec::new();
+    for entry in entries {
+        let entry = entry.context(Kind::System, || format!("cannot list `{}`", folder.display()))?;
+        if let Ok(name) = entry.file_name().into_string()
+            && is_older(&entry.path(), grace)
+        {
+            all.push((name, entry.path()));
+        }
+    }
+    Ok(all)
+}
+
+/// Says whether something is there and was last changed longer than `grace` ago.
+pub(crate) fn is_older(path: &Path, grace: Duration) -> bool {
+    let Ok(meta) = std::fs::symlink_metadata(path) else { return false };
+    let age = meta.modified().ok().and_then(|time| SystemTime::now().duration_since(time).ok());
+    grace.is_zero() || age.is_some_and(|age| age >= grace)
 }

@@ -180,10 +180,13 @@ impl<'a> Images<'a> {
 
     /// Gives the image that `source` means one more name. `Kind::NotFound`, `Kind::Invalid` with docker's texts.
     pub fn tag(&self, source: &str, target: &str) -> Result<()> {
-        let target = Reference::parse(target).map_err(|e| invalid(target, e))?;
+        if !is_whole_id(source) {
+            parse_for_tag(source)?;
+        }
+        let target = parse_for_tag(target)?;
         if target.digest().is_some() {
             return Err(Error::new(
-                Kind::Invalid,
+                Kind::Usage,
                 "refusing to create a tag with a digest reference",
             ));
         }
@@ -235,6 +238,15 @@ impl<'a> Images<'a> {
             .collect()
     }
 
+    /// Drops the lines that cannot be understood or that `is_good` refuses, for a repair.
+    pub(crate) fn keep(&self, is_good: impl Fn(&Name) -> bool) -> Result<()> {
+        let _lock = self.lock()?;
+        let text = record::read_bytes(&self.store.data("names"))?.unwrap_or_default();
+        let lines = text.split(|b| *b == b'\n');
+        let names = lines.filter_map(|line| serde_json::from_slice(line).ok());
+        self.write(names.filter(is_good).collect())
+    }
+
     fn write(&self, mut names: Vec<Name>) -> Result<()> {
         names.sort_by(|a, b| (&a.name, &a.config).cmp(&(&b.name, &b.config)));
         names.dedup_by(|a, b| a.name == b.name && a.config == b.config);
@@ -271,7 +283,8 @@ impl<'a> Images<'a> {
         }
     }
 
-    fn lock(&self) -> Result<Lock> {
+    /// Takes the lock of the names; held for no longer than a rewrite.
+    pub(crate) fn lock(&self) -> Result<Lock> {
         Ok(Lock::wait(&self.store.data("names.lock"))?)
     }
 
@@ -280,19 +293,26 @@ impl<'a> Images<'a> {
     }
 }
 
-/// Docker's words for an image that is not there.
+/// Docker's words for an image that is not there, or for a word that cannot be an image's.
 pub fn no_such(word: &str) -> Error {
-    let shown =
-        Reference::parse(word).map_or_else(|_| word.to_owned(), |r| r.or_latest().familiar());
+    let shown = match Reference::parse(word) {
+        Ok(reference) => reference.or_latest().familiar(),
+        Err(_) if is_whole_id(word) => word.to_owned(),
+        Err(e) => return e,
+    };
     Error::new(Kind::NotFound, format!("No such image: {shown}"))
 }
 
-fn invalid(word: &str, e: Error) -> Error {
-    Error::new(
-        Kind::Invalid,
-        format!("\"{word}\" is not a valid repository/tag"),
-    )
-    .because(e)
+fn is_whole_id(word: &str) -> bool {
+    crate::store::containers::is_id(word.strip_prefix("sha256:").unwrap_or(word))
+}
+
+/// Parses a name for `tag`, which docker's client does in words of its own.
+fn parse_for_tag(word: &str) -> Result<Reference> {
+    Reference::parse(word).map_err(|e| {
+        let text = format!("Error parsing reference: {word:?} is not a valid repository/tag");
+        Error::new(Kind::Usage, text).because(e)
+    })
 }
 
 /// Puts a name into the list; another image that had it keeps a line of its own.
@@ -395,4 +415,4 @@ fn by_id<'n>(names: &'n [Name], word: &str) -> Option<&'n str> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

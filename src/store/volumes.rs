@@ -296,7 +296,7 @@ fn check_options(name: &str, options: &BTreeMap<String, String>) -> Result<()> {
         Some(device) if is_bind && device.starts_with('/') => Ok(()),
         Some(device) if is_bind => refuse(format!("device `{device}` is not an absolute path")),
         None if options.contains_key("type") || options.contains_key("o") => {
-            refuse("missing device in volume options".to_owned())
+            refuse("missing required option: \"device\"".to_owned())
         }
         _ => refuse(
             "only `--opt type=none --opt o=bind --opt device=PATH` can be mounted without root"

@@ -25,6 +25,13 @@ pub struct Orphan {
     pub pid_start: u64,
 }
 
+impl Orphan {
+    /// Says whether that very process still lives.
+    pub fn is_alive(&self) -> bool {
+        crate::sys::process::start_time(self.pid) == Some(self.pid_start)
+    }
+}
+
 impl Containers<'_> {
     /// Takes the lock of the container's monitor, and makes its runtime folder. The container lives as long as the lock.
     ///
@@ -103,7 +110,8 @@ fn correct(written: State, boot_id: &str, last_sign: Option<String>) -> (State, 
         pid_start: 0,
         monitor: 0,
         exit_code: if same_boot { KILLED } else { REBOOTED },
-        finished_at: last_sign.unwrap_or_else(|| written.started_at.clone()),
+        // the clock of files is coarser than that of the monitor
+        finished_at: last_sign.unwrap_or_default().max(written.started_at.clone()),
         execs: Default::default(),
         ..written
     };
@@ -160,13 +168,13 @@ mod tests {
             (Status::Restarting, "now", 0, 137, None),
             (Status::Running, "before", 9, 255, None),
         ] {
-            let (truth, left) = correct(state(status, boot, pid), "now", Some("t".to_owned()));
+            let (truth, left) = correct(state(status, boot, pid), "now", Some("2026-01-02".to_owned()));
             assert_eq!(
                 (truth.status, truth.exit_code, truth.pid),
                 (Status::Exited, code, 0),
                 "{status:?}"
             );
-            assert_eq!(truth.finished_at, "t");
+            assert_eq!(truth.finished_at, "2026-01-02");
             assert_eq!(left, orphan, "{status:?} {boot}");
         }
     }

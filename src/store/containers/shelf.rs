@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use crate::error::{Context, Error, Kind, Result};
 use crate::store::containers::names::{self, Names, is_id};
 use crate::store::containers::{Orphan, Record, State, Status};
-use crate::store::{Store, record};
+use crate::store::{Store, images, record, volumes};
 use crate::sys::lock::Lock;
 
 /// The door to the containers.
@@ -95,22 +95,21 @@ impl<'a> Containers<'a> {
     /// Returns the container that `word` means: a whole id, a name (a leading `/` is docker's own habit), or the unique
     /// beginning of an id. `Kind::NotFound` or `Kind::Invalid` with docker's text.
     pub fn find(&self, word: &str) -> Result<Found> {
-        let id = self.id_of(word)?;
-        self.get(&id)?.ok_or_else(|| super::no_such(word))
-    }
-
-    /// Returns the id of the container that `word` means, as [`Containers::find`] does.
-    pub fn id_of(&self, word: &str) -> Result<String> {
-        if is_id(word) && self.name_of(word)?.is_some() {
-            return Ok(word.to_owned());
+        if is_id(word)
+            && let Some(found) = self.get(word)?
+        {
+            return Ok(found);
         }
         let name = word.strip_prefix('/').unwrap_or(word);
         if let Some(id) = self.names().owner(name)?
-            && self.names().is_whole(&id)?
+            && is_id(&id)
+            && let Some(mut record) = self.read_record(&id)?
         {
-            return Ok(id);
+            name.clone_into(&mut record.name);
+            return self.with_state(record);
         }
-        self.by_prefix(word)
+        let id = self.by_prefix(word)?;
+        self.get(&id)?.ok_or_else(|| super::no_such(word))
     }
 
     /// Returns the container of that whole id; `None` when there is none.
@@ -150,6 +149,43 @@ impl<'a> Containers<'a> {
                 .then_with(|| a.record.id.cmp(&b.record.id))
         });
         Ok(all)
+    }
+
+    /// Returns the records of all containers without their states.
+    pub(crate) fn records(&self) -> Result<Vec<Record>> {
+        let mut all = Vec::new();
+        for (_, id) in self.names().all()? {
+            if is_id(&id)
+                && let Some(record) = self.read_record(&id)?
+            {
+                all.push(record);
+            }
+        }
+        Ok(all)
+    }
+
+    /// Returns which container mounts which volume.
+    pub fn volume_users(&self) -> Result<Vec<volumes::User>> {
+        let mut users = Vec::new();
+        for record in self.records()? {
+            let mounts = record.mounts.into_iter().filter(|mount| mount.kind == "volume");
+            users.extend(
+                mounts.map(|mount| volumes::User { volume: mount.name, container: record.id.clone() }),
+            );
+        }
+        Ok(users)
+    }
+
+    /// Returns which container uses which image.
+    pub fn image_users(&self) -> Result<Vec<images::User>> {
+        let all = self.list()?.into_iter();
+        Ok(all
+            .map(|found| images::User {
+                container: found.record.id,
+                image: found.record.image_id,
+                is_running: found.is_running,
+            })
+            .collect())
     }
 
     /// Returns what a container is.

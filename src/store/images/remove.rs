@@ -87,12 +87,13 @@ fn familiar(name: &str) -> String {
 
 /// Decides as docker's ImageService.ImageDelete does.
 fn decide(word: &str, image: &Listed, force: bool, users: &[User]) -> Result<Decision> {
-    let references: Vec<&str> = image
+    let mut references: Vec<&str> = image
         .names
         .iter()
         .chain(&image.digests)
         .map(String::as_str)
         .collect();
+    references.sort_unstable();
     let single = is_single(image);
     if is_id_prefix(&image.id, word) {
         if !single {
