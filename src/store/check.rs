@@ -58,7 +58,12 @@ pub fn check(store: &Store, mode: Mode) -> Result<Vec<Finding>> {
 
 /// Does as [`check`] does, with a grace time of one's own.
 pub(crate) fn check_older(store: &Store, mode: Mode, grace: Duration) -> Result<Vec<Finding>> {
-    let mut check = Check { store, mode, grace, findings: Vec::new() };
+    let mut check = Check {
+        store,
+        mode,
+        grace,
+        findings: Vec::new(),
+    };
     check.folders()?;
     // first, since a repair adds to the trash
     check.leftovers()?;
@@ -69,7 +74,9 @@ pub(crate) fn check_older(store: &Store, mode: Mode, grace: Duration) -> Result<
     if mode == Mode::Repair {
         gc::sweep(store, grace)?;
     }
-    check.findings.sort_by_key(|finding| finding.weight == Weight::Leftover);
+    check
+        .findings
+        .sort_by_key(|finding| finding.weight == Weight::Leftover);
     Ok(check.findings)
 }
 
@@ -82,7 +89,12 @@ struct Check<'a> {
 
 impl Check<'_> {
     /// Notes what is broken; `repair` is tried when the user asked for it.
-    fn broken(&mut self, path: &Path, text: impl Into<String>, repair: impl FnOnce() -> Result<()>) {
+    fn broken(
+        &mut self,
+        path: &Path,
+        text: impl Into<String>,
+        repair: impl FnOnce() -> Result<()>,
+    ) {
         let mut text = text.into();
         let repaired = self.mode == Mode::Repair
             && match repair() {
@@ -92,14 +104,24 @@ impl Check<'_> {
                     false
                 }
             };
-        self.findings.push(Finding { weight: Weight::Broken, path: path.to_owned(), text, repaired });
+        self.findings.push(Finding {
+            weight: Weight::Broken,
+            path: path.to_owned(),
+            text,
+            repaired,
+        });
     }
 
     /// Notes what the sweep clears.
     fn leftover(&mut self, path: &Path, text: impl Into<String>) {
         let repaired = self.mode == Mode::Repair;
         let text = text.into();
-        self.findings.push(Finding { weight: Weight::Leftover, path: path.to_owned(), text, repaired });
+        self.findings.push(Finding {
+            weight: Weight::Leftover,
+            path: path.to_owned(),
+            text,
+            repaired,
+        });
     }
 
     /// Every folder of ours is there and the user's alone.
@@ -118,10 +140,14 @@ impl Check<'_> {
                     Ok(folder(&path)?)
                 });
             } else if mode != 0o700 {
-                self.broken(&path, format!("the folder has mode {mode:04o} instead of 0700"), || {
-                    std::fs::set_permissions(&path, PermissionsExt::from_mode(0o700))
-                        .context(Kind::System, || "cannot change it")
-                });
+                self.broken(
+                    &path,
+                    format!("the folder has mode {mode:04o} instead of 0700"),
+                    || {
+                        std::fs::set_permissions(&path, PermissionsExt::from_mode(0o700))
+                            .context(Kind::System, || "cannot change it")
+                    },
+                );
             }
         }
         Ok(())
@@ -130,8 +156,13 @@ impl Check<'_> {
     /// Every container's records can be read, say what they are, and need only layers that are there.
     fn containers(&mut self) -> Result<()> {
         let store = self.store;
-        let named: HashSet<String> =
-            store.containers().names().all()?.into_iter().map(|(_, id)| id).collect();
+        let named: HashSet<String> = store
+            .containers()
+            .names()
+            .all()?
+            .into_iter()
+            .map(|(_, id)| id)
+            .collect();
         for (id, _) in gc::older(&store.data("containers"), Duration::ZERO)? {
             if id == "names" {
                 continue;
@@ -158,14 +189,28 @@ impl Check<'_> {
         match record::read::<Record>(&path.join("config")) {
             // removed meanwhile, or emptied by a power cut: then its name is dangling, and the sweep takes both
             Ok(None) if !path.exists() => {}
-            Ok(None) => self.leftover(path, format!("container {short} lost its record in a power cut")),
+            Ok(None) => self.leftover(
+                path,
+                format!("container {short} lost its record in a power cut"),
+            ),
             Err(e) => self.broken(path, e.to_string(), || lose(store, path)),
             Ok(Some(record)) if record.id != id => {
-                self.broken(path, format!("container {short} has the record of another"), || lose(store, path));
+                self.broken(
+                    path,
+                    format!("container {short} has the record of another"),
+                    || lose(store, path),
+                );
             }
             Ok(Some(record)) => {
-                for layer in record.layers.iter().filter(|layer| !store.layer_path(layer).join("tree").is_dir()) {
-                    let text = format!("container {short} needs layer {}, which is missing", short_id(layer));
+                for layer in record
+                    .layers
+                    .iter()
+                    .filter(|layer| !store.layer_path(layer).join("tree").is_dir())
+                {
+                    let text = format!(
+                        "container {short} needs layer {}, which is missing",
+                        short_id(layer)
+                    );
                     self.broken(path, text, || Err(pull_again(&record.config.image)));
                 }
             }
@@ -173,7 +218,9 @@ impl Check<'_> {
         let state = path.join("state");
         if let Err(e) = record::read::<State>(&state) {
             // without a state it counts as never started, and can be started
-            self.broken(&state, e.to_string(), || store.trash().put(&state).map(drop));
+            self.broken(&state, e.to_string(), || {
+                store.trash().put(&state).map(drop)
+            });
         }
     }
 
@@ -183,7 +230,10 @@ impl Check<'_> {
         for (name, id) in names.all()? {
             if !names.is_whole(&id)? {
                 let path = self.store.data("containers/names").join(&name);
-                self.leftover(&path, format!("the name of container {}, which is gone", short_id(&id)));
+                self.leftover(
+                    &path,
+                    format!("the name of container {}, which is gone", short_id(&id)),
+                );
             }
         }
         Ok(())
@@ -193,7 +243,9 @@ impl Check<'_> {
     fn images(&mut self) -> Result<()> {
         let store = self.store;
         let path = store.data("names");
-        let Some(text) = record::read_bytes(&path)? else { return Ok(()) };
+        let Some(text) = record::read_bytes(&path)? else {
+            return Ok(());
+        };
         let mut bad = Vec::new();
         for line in text.split(|b| *b == b'\n').filter(|line| !line.is_empty()) {
             match record::parse::<Name>(&path, line) {
@@ -202,7 +254,9 @@ impl Check<'_> {
             }
         }
         for text in bad {
-            self.broken(&path, text, || store.images().keep(|name| whole(store, name).is_ok()));
+            self.broken(&path, text, || {
+                store.images().keep(|name| whole(store, name).is_ok())
+            });
         }
         Ok(())
     }
@@ -218,7 +272,9 @@ impl Check<'_> {
                 Err(e) => {
                     // the labels go, the data stays
                     let record = path.join("volume");
-                    self.broken(&record, e.to_string(), || store.trash().put(&record).map(drop));
+                    self.broken(&record, e.to_string(), || {
+                        store.trash().put(&record).map(drop)
+                    });
                 }
             }
         }
@@ -236,14 +292,19 @@ impl Check<'_> {
         }
         for (name, _) in gc::older(&store.data("staging"), self.grace)? {
             let path = store.data("staging").join(&name);
-            let lock = store.data("staging").join(format!("{}.lock", name.trim_end_matches(".lock")));
+            let lock = store
+                .data("staging")
+                .join(format!("{}.lock", name.trim_end_matches(".lock")));
             if !crate::sys::lock::Lock::is_held(&lock)? {
                 self.leftover(&path, "something that was never finished");
             }
         }
         for (name, _) in gc::older(&store.data("trash"), self.grace)? {
             if name != ".lock" {
-                self.leftover(&store.data("trash").join(name), "removed, but not emptied yet");
+                self.leftover(
+                    &store.data("trash").join(name),
+                    "removed, but not emptied yet",
+                );
             }
         }
         Ok(())
@@ -252,13 +313,26 @@ impl Check<'_> {
 
 /// Says whether all that a name needs is there and unchanged.
 fn whole(store: &Store, name: &Name) -> Result<(), String> {
-    let shown = if name.name.is_empty() { short_id(&name.config) } else { &name.name };
+    let shown = if name.name.is_empty() {
+        short_id(&name.config)
+    } else {
+        &name.name
+    };
     blob(store, &name.manifest).map_err(|why| format!("image `{shown}`: its manifest {why}"))?;
-    let config = blob(store, &name.config).map_err(|why| format!("image `{shown}`: its configuration {why}"))?;
+    let config = blob(store, &name.config)
+        .map_err(|why| format!("image `{shown}`: its configuration {why}"))?;
     let config: ImageConfig = serde_json::from_slice(&config)
         .map_err(|e| format!("image `{shown}`: its configuration cannot be understood: {e}"))?;
-    match config.rootfs.diff_ids.iter().find(|layer| !store.layer_path(layer).join("tree").is_dir()) {
-        Some(layer) => Err(format!("image `{shown}`: layer {} is missing", short_id(layer))),
+    match config
+        .rootfs
+        .diff_ids
+        .iter()
+        .find(|layer| !store.layer_path(layer).join("tree").is_dir())
+    {
+        Some(layer) => Err(format!(
+            "image `{shown}`: layer {} is missing",
+            short_id(layer)
+        )),
         None => Ok(()),
     }
 }
@@ -267,7 +341,10 @@ fn whole(store: &Store, name: &Name) -> Result<(), String> {
 fn blob(store: &Store, digest: &str) -> Result<Vec<u8>, String> {
     let bytes = record::read_bytes(&store.blob_path(digest)).map_err(|e| e.to_string())?;
     let bytes = bytes.ok_or_else(|| format!("{} is missing", short_id(digest)))?;
-    let found: String = Sha256::digest(&bytes).iter().map(|b| format!("{b:02x}")).collect();
+    let found: String = Sha256::digest(&bytes)
+        .iter()
+        .map(|b| format!("{b:02x}"))
+        .collect();
     match digest.strip_prefix("sha256:") == Some(&found) {
         true => Ok(bytes),
         false => Err(format!("{} has changed", short_id(digest))),
@@ -278,16 +355,26 @@ fn blob(store: &Store, digest: &str) -> Result<Vec<u8>, String> {
 fn lose(store: &Store, path: &Path) -> Result<()> {
     let lost = store.data("lost");
     folder(&lost)?;
-    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let name = path
+        .file_name()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned();
     let target = match lost.join(&name) {
-        taken if taken.exists() => lost.join(format!("{name}-{}", crate::store::random_hex::<4>()?)),
+        taken if taken.exists() => {
+            lost.join(format!("{name}-{}", crate::store::random_hex::<4>()?))
+        }
         free => free,
     };
-    std::fs::rename(path, &target).context(Kind::System, || format!("cannot move `{}`", path.display()))
+    std::fs::rename(path, &target)
+        .context(Kind::System, || format!("cannot move `{}`", path.display()))
 }
 
 fn pull_again(image: &str) -> crate::error::Error {
-    crate::error::Error::new(Kind::NotFound, format!("pull `{image}` again, or remove the container"))
+    crate::error::Error::new(
+        Kind::NotFound,
+        format!("pull `{image}` again, or remove the container"),
+    )
 }
 
 #[cfg(test)]

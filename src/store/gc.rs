@@ -224,7 +224,12 @@ fn is_left_by_rm(store: &Store, found: &Found) -> Result<bool> {
 /// Removes the anonymous volumes of a container that was just removed, as `rm -v` does.
 pub fn remove_anonymous(store: &Store, found: &Found) {
     let users = store.containers().volume_users().unwrap_or_default();
-    for mount in found.record.mounts.iter().filter(|mount| mount.kind == "volume" && mount.anonymous) {
+    for mount in found
+        .record
+        .mounts
+        .iter()
+        .filter(|mount| mount.kind == "volume" && mount.anonymous)
+    {
         // another container may have taken it over by --volumes-from: then it stays
         store.volumes().remove(&mount.name, &users).ok();
     }
@@ -271,11 +276,17 @@ pub(crate) fn older(folder: &Path, grace: Duration) -> Result<Vec<(String, PathB
     let entries = match std::fs::read_dir(folder) {
         Ok(entries) => entries,
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(e) => return Err(e).context(Kind::System, || format!("cannot list `{}`", folder.display())),
+        Err(e) => {
+            return Err(e).context(Kind::System, || {
+                format!("cannot list `{}`", folder.display())
+            });
+        }
     };
     let mut all = Vec::new();
     for entry in entries {
-        let entry = entry.context(Kind::System, || format!("cannot list `{}`", folder.display()))?;
+        let entry = entry.context(Kind::System, || {
+            format!("cannot list `{}`", folder.display())
+        })?;
         if let Ok(name) = entry.file_name().into_string()
             && is_older(&entry.path(), grace)
         {
@@ -287,7 +298,12 @@ pub(crate) fn older(folder: &Path, grace: Duration) -> Result<Vec<(String, PathB
 
 /// Says whether something is there and was last changed longer than `grace` ago.
 pub(crate) fn is_older(path: &Path, grace: Duration) -> bool {
-    let Ok(meta) = std::fs::symlink_metadata(path) else { return false };
-    let age = meta.modified().ok().and_then(|time| SystemTime::now().duration_since(time).ok());
+    let Ok(meta) = std::fs::symlink_metadata(path) else {
+        return false;
+    };
+    let age = meta
+        .modified()
+        .ok()
+        .and_then(|time| SystemTime::now().duration_since(time).ok());
     grace.is_zero() || age.is_some_and(|age| age >= grace)
 }

@@ -111,7 +111,9 @@ fn correct(written: State, boot_id: &str, last_sign: Option<String>) -> (State, 
         monitor: 0,
         exit_code: if same_boot { KILLED } else { REBOOTED },
         // the clock of files is coarser than that of the monitor
-        finished_at: last_sign.unwrap_or_default().max(written.started_at.clone()),
+        finished_at: last_sign
+            .unwrap_or_default()
+            .max(written.started_at.clone()),
         execs: Default::default(),
         ..written
     };
@@ -168,7 +170,11 @@ mod tests {
             (Status::Restarting, "now", 0, 137, None),
             (Status::Running, "before", 9, 255, None),
         ] {
-            let (truth, left) = correct(state(status, boot, pid), "now", Some("2026-01-02".to_owned()));
+            let (truth, left) = correct(
+                state(status, boot, pid),
+                "now",
+                Some("2026-01-02".to_owned()),
+            );
             assert_eq!(
                 (truth.status, truth.exit_code, truth.pid),
                 (Status::Exited, code, 0),

@@ -168,10 +168,14 @@ impl<'a> Containers<'a> {
     pub fn volume_users(&self) -> Result<Vec<volumes::User>> {
         let mut users = Vec::new();
         for record in self.records()? {
-            let mounts = record.mounts.into_iter().filter(|mount| mount.kind == "volume");
-            users.extend(
-                mounts.map(|mount| volumes::User { volume: mount.name, container: record.id.clone() }),
-            );
+            let mounts = record
+                .mounts
+                .into_iter()
+                .filter(|mount| mount.kind == "volume");
+            users.extend(mounts.map(|mount| volumes::User {
+                volume: mount.name,
+                container: record.id.clone(),
+            }));
         }
         Ok(users)
     }

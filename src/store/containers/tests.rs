@@ -8,7 +8,12 @@ use crate::store::{new_id, now};
 
 /// A record of that id and name, and nothing else.
 pub(crate) fn record(id: &str, name: &str) -> Record {
-    Record { id: id.to_owned(), name: name.to_owned(), created: now(), ..Record::default() }
+    Record {
+        id: id.to_owned(),
+        name: name.to_owned(),
+        created: now(),
+        ..Record::default()
+    }
 }
 
 fn make(s: &Scratch, name: &str) -> String {
@@ -72,7 +77,10 @@ fn a_container_with_a_layer_that_is_gone_is_not_made() {
     let s = Scratch::new();
     let mut r = record(&new_id().unwrap(), "web");
     r.layers = vec![format!("sha256:{}", new_id().unwrap())];
-    assert_eq!(s.store.containers().create(&r).unwrap_err().kind(), Kind::NotFound);
+    assert_eq!(
+        s.store.containers().create(&r).unwrap_err().kind(),
+        Kind::NotFound
+    );
     assert!(s.store.containers().list().unwrap().is_empty());
     make(&s, "web");
 }
@@ -131,8 +139,17 @@ fn the_state_is_corrected_when_its_monitor_is_dead() {
     drop(lock);
     let found = c.find("web").unwrap();
     assert!(!found.is_running);
-    assert_eq!((found.state.status, found.state.exit_code), (Status::Exited, 137));
-    assert_eq!(found.orphan, Some(Orphan { pid: 1, pid_start: 5 }));
+    assert_eq!(
+        (found.state.status, found.state.exit_code),
+        (Status::Exited, 137)
+    );
+    assert_eq!(
+        found.orphan,
+        Some(Orphan {
+            pid: 1,
+            pid_start: 5
+        })
+    );
     assert!(found.state.finished_at >= state.started_at);
     c.remove(&id).unwrap();
     assert!(!c.runtime(&id).exists());
@@ -156,7 +173,8 @@ fn files_are_private() {
     let c = s.store.containers();
     let id = make(&s, "web");
     c.write_state(&id, &State::default()).unwrap();
-    let mode = |path: &std::path::Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o7777;
+    let mode =
+        |path: &std::path::Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o7777;
     assert_eq!(mode(&c.path(&id)), 0o700);
     assert_eq!(mode(&c.path(&id).join("config")), 0o600);
     assert_eq!(mode(&c.path(&id).join("state")), 0o600);
@@ -169,9 +187,19 @@ fn twenty_threads_that_want_one_name_make_one_container() {
     std::os::unix::fs::symlink(new_id().unwrap(), s.store.data("containers/names/web")).unwrap();
     let made: usize = std::thread::scope(|scope| {
         let threads: Vec<_> = (0..20)
-            .map(|_| scope.spawn(|| s.store.containers().create(&record(&new_id().unwrap(), "web")).is_ok()))
+            .map(|_| {
+                scope.spawn(|| {
+                    s.store
+                        .containers()
+                        .create(&record(&new_id().unwrap(), "web"))
+                        .is_ok()
+                })
+            })
             .collect();
-        threads.into_iter().map(|t| usize::from(t.join().unwrap())).sum()
+        threads
+            .into_iter()
+            .map(|t| usize::from(t.join().unwrap()))
+            .sum()
     });
     assert_eq!(made, 1);
     assert_eq!(s.store.containers().list().unwrap().len(), 1);

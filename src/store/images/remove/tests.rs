@@ -7,12 +7,19 @@ use crate::store::scratch::Scratch;
 const NAME: &str = "docker.io/library/stx:1";
 
 fn user(s: &Scratch, word: &str, is_running: bool) -> User {
-    User { container: "74d8c6c9113f6b22540a".to_owned(), image: s.store.images().find(word).unwrap().id.clone(), is_running }
+    User {
+        container: "74d8c6c9113f6b22540a".to_owned(),
+        image: s.store.images().find(word).unwrap().id.clone(),
+        is_running,
+    }
 }
 
 /// The store of most cases: `stx:1` with two layers, by that digest of a registry.
 fn stx(s: &Scratch) -> String {
-    let name = super::Name { digest: digest("index"), ..image(s, NAME, "a", &["l1", "l2"]) };
+    let name = super::Name {
+        digest: digest("index"),
+        ..image(s, NAME, "a", &["l1", "l2"])
+    };
     let id = name.config.clone();
     s.store.images().put(name).unwrap();
     id
@@ -23,15 +30,29 @@ fn the_last_tag_takes_the_image_with_it() {
     let s = Scratch::new();
     let id = stx(&s);
     let removed = s.store.images().remove("stx:1", false, &[]).unwrap();
-    assert_eq!(removed.untagged, ["stx:1".to_owned(), format!("stx@{}", digest("index"))]);
+    assert_eq!(
+        removed.untagged,
+        ["stx:1".to_owned(), format!("stx@{}", digest("index"))]
+    );
     let chain = gc::chain_ids(&[digest("l1"), digest("l2")]);
     assert_eq!(removed.deleted, [id, chain[1].clone(), chain[0].clone()]);
     assert_eq!(removed.reclaimed, 20);
     assert!(s.store.images().list().unwrap().is_empty());
     for folder in ["blobs", "layers"] {
-        assert_eq!(std::fs::read_dir(s.store.data(folder)).unwrap().count(), 0, "{folder}");
+        assert_eq!(
+            std::fs::read_dir(s.store.data(folder)).unwrap().count(),
+            0,
+            "{folder}"
+        );
     }
-    assert_eq!(s.store.images().remove("stx:1", false, &[]).unwrap_err().to_string(), "No such image: stx:1");
+    assert_eq!(
+        s.store
+            .images()
+            .remove("stx:1", false, &[])
+            .unwrap_err()
+            .to_string(),
+        "No such image: stx:1"
+    );
 }
 
 #[test]
@@ -40,13 +61,26 @@ fn one_of_several_tags_only_loses_its_name() {
     let id = stx(&s);
     s.store.images().tag("stx:1", "stx:2").unwrap();
     s.store.images().tag("stx:1", "other").unwrap();
-    let removed = s.store.images().remove("stx:1", false, &[user(&s, "stx:1", true)]).unwrap();
-    assert_eq!((removed.untagged, removed.deleted), (vec!["stx:1".to_owned()], vec![]));
+    let removed = s
+        .store
+        .images()
+        .remove("stx:1", false, &[user(&s, "stx:1", true)])
+        .unwrap();
+    assert_eq!(
+        (removed.untagged, removed.deleted),
+        (vec!["stx:1".to_owned()], vec![])
+    );
     // the last tag of a repository takes the repository's digest along
     let removed = s.store.images().remove("stx:2", false, &[]).unwrap();
-    assert_eq!(removed.untagged, ["stx:2".to_owned(), format!("stx@{}", digest("index"))]);
+    assert_eq!(
+        removed.untagged,
+        ["stx:2".to_owned(), format!("stx@{}", digest("index"))]
+    );
     let left = s.store.images().find(&id).unwrap();
-    assert_eq!((left.names.clone(), left.digests.clone()), (vec!["docker.io/library/other:latest".to_owned()], vec![]));
+    assert_eq!(
+        (left.names.clone(), left.digests.clone()),
+        (vec!["docker.io/library/other:latest".to_owned()], vec![])
+    );
 }
 
 #[test]
@@ -56,14 +90,57 @@ fn an_image_in_use_is_refused_in_dockers_words() {
     let short = short_id(&id).to_owned();
     let (stopped, running) = (user(&s, "stx:1", false), user(&s, "stx:1", true));
     for (word, force, user, text) in [
-        ("stx:1", false, &stopped, format!("conflict: unable to remove repository reference \"stx:1\" (must force) - container 74d8c6c9113f is using its referenced image {short}")),
-        ("stx:1", false, &running, format!("conflict: unable to remove repository reference \"stx:1\" (must force) - container 74d8c6c9113f is using its referenced image {short}")),
-        (&id, false, &stopped, format!("conflict: unable to delete {short} (must be forced) - image is being used by stopped container 74d8c6c9113f")),
-        (&id, false, &running, format!("conflict: unable to delete {short} (cannot be forced) - image is being used by running container 74d8c6c9113f")),
-        (&short, true, &running, format!("conflict: unable to delete {short} (cannot be forced) - image is being used by running container 74d8c6c9113f")),
+        (
+            "stx:1",
+            false,
+            &stopped,
+            format!(
+                "conflict: unable to remove repository reference \"stx:1\" (must force) - container 74d8c6c9113f is using its referenced image {short}"
+            ),
+        ),
+        (
+            "stx:1",
+            false,
+            &running,
+            format!(
+                "conflict: unable to remove repository reference \"stx:1\" (must force) - container 74d8c6c9113f is using its referenced image {short}"
+            ),
+        ),
+        (
+            &id,
+            false,
+            &stopped,
+            format!(
+                "conflict: unable to delete {short} (must be forced) - image is being used by stopped container 74d8c6c9113f"
+            ),
+        ),
+        (
+            &id,
+            false,
+            &running,
+            format!(
+                "conflict: unable to delete {short} (cannot be forced) - image is being used by running container 74d8c6c9113f"
+            ),
+        ),
+        (
+            &short,
+            true,
+            &running,
+            format!(
+                "conflict: unable to delete {short} (cannot be forced) - image is being used by running container 74d8c6c9113f"
+            ),
+        ),
     ] {
-        let e = s.store.images().remove(word, force, std::slice::from_ref(user)).unwrap_err();
-        assert_eq!((e.kind(), e.to_string()), (Kind::Conflict, text), "{word} {force}");
+        let e = s
+            .store
+            .images()
+            .remove(word, force, std::slice::from_ref(user))
+            .unwrap_err();
+        assert_eq!(
+            (e.kind(), e.to_string()),
+            (Kind::Conflict, text),
+            "{word} {force}"
+        );
     }
     assert_eq!(s.store.images().list().unwrap().len(), 1);
 }
@@ -76,10 +153,24 @@ fn an_id_in_two_repositories_goes_only_by_force() {
     let e = s.store.images().remove(&id, false, &[]).unwrap_err();
     assert_eq!(
         e.to_string(),
-        format!("conflict: unable to delete {} (must be forced) - image is referenced in multiple repositories", short_id(&id))
+        format!(
+            "conflict: unable to delete {} (must be forced) - image is referenced in multiple repositories",
+            short_id(&id)
+        )
     );
-    let removed = s.store.images().remove(&id, true, &[user(&s, &id, false)]).unwrap();
-    assert_eq!(removed.untagged, ["stx:1".to_owned(), format!("stx@{}", digest("index")), "sty:2".to_owned()]);
+    let removed = s
+        .store
+        .images()
+        .remove(&id, true, &[user(&s, &id, false)])
+        .unwrap();
+    assert_eq!(
+        removed.untagged,
+        [
+            "stx:1".to_owned(),
+            format!("stx@{}", digest("index")),
+            "sty:2".to_owned()
+        ]
+    );
     assert_eq!(removed.deleted[0], id);
 }
 
@@ -87,19 +178,29 @@ fn an_id_in_two_repositories_goes_only_by_force() {
 fn force_with_a_running_container_leaves_the_image_without_a_name() {
     let s = Scratch::new();
     let id = stx(&s);
-    let removed = s.store.images().remove("stx:1", true, &[user(&s, "stx:1", true)]).unwrap();
+    let removed = s
+        .store
+        .images()
+        .remove("stx:1", true, &[user(&s, "stx:1", true)])
+        .unwrap();
     assert_eq!(removed.untagged[0], "stx:1");
     assert!(removed.deleted.is_empty());
     let left = s.store.images().find(&id).unwrap();
     assert!(left.names.is_empty() && left.digests.is_empty());
-    assert_eq!(s.store.images().remove(&id, false, &[]).unwrap().deleted[0], id);
+    assert_eq!(
+        s.store.images().remove(&id, false, &[]).unwrap().deleted[0],
+        id
+    );
 }
 
 #[test]
 fn layers_of_other_images_and_of_containers_stay() {
     let s = Scratch::new();
     stx(&s);
-    s.store.images().put(image(&s, "docker.io/library/base:1", "b", &["l1"])).unwrap();
+    s.store
+        .images()
+        .put(image(&s, "docker.io/library/base:1", "b", &["l1"]))
+        .unwrap();
     let mut used = record(&new_id().unwrap(), "web");
     used.layers = vec![digest("l1"), digest("l2")];
     s.store.containers().create(&used).unwrap();
