@@ -112,6 +112,11 @@ impl<'a> Containers<'a> {
         self.get(&id)?.ok_or_else(|| super::no_such(word))
     }
 
+    /// Returns the id of the container that `word` means, as [`Containers::find`] does.
+    pub fn id_of(&self, word: &str) -> Result<String> {
+        Ok(self.find(word)?.record.id)
+    }
+
     /// Returns the container of that whole id; `None` when there is none.
     pub fn get(&self, id: &str) -> Result<Option<Found>> {
         let Some(mut record) = self.read_record(id)? else {
