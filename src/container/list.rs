@@ -2,14 +2,12 @@
 //!
 //! Values of one key are alternatives, keys and labels all must match. Nothing is read that no filter asks for.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use crate::error::{Error, Kind, Result};
+use crate::grammar::filter::Filters;
 use crate::store::Store;
 use crate::store::containers::{Found, Record, State, Status};
-
-/// Values by key, in the order given.
-pub(crate) type Filters = BTreeMap<String, Vec<String>>;
 
 /// What to list.
 #[derive(Debug, Clone, Default)]
@@ -22,7 +20,8 @@ pub(crate) struct Query {
     pub(crate) filters: Filters,
 }
 
-const KEYS: &[&str] = &[
+/// What `ps --filter` takes.
+pub(crate) const KEYS: &[&str] = &[
     "ancestor",
     "before",
     "exited",
@@ -49,6 +48,8 @@ const STATES: &[&str] = &[
     "exited",
     "dead",
 ];
+
+const HEALTH: &[&str] = &["none", "starting", "healthy", "unhealthy"];
 
 /// Returns the containers that `query` asks for, the newest first.
 ///
@@ -78,7 +79,7 @@ pub(crate) fn list(
 struct Chosen<'q> {
     filters: &'q Filters,
     stopped_too: bool,
-    exited: Vec<i32>,
+    exited: Vec<i64>,
     names: Vec<regex_lite::Regex>,
     ancestors: Option<Vec<Ancestor>>,
     before: Option<(String, String)>,
@@ -104,68 +105,54 @@ impl<'q> Chosen<'q> {
     fn new(store: &Store, query: &'q Query, all: &[Found]) -> Result<Chosen<'q>> {
         let filters = &query.filters;
         check(filters)?;
-        let values = |key: &str| filters.get(key).map(Vec::as_slice).unwrap_or_default();
+        // docker passes over what is no regular expression
+        let names = filters
+            .get("name")
+            .iter()
+            .filter_map(|v| regex_lite::Regex::new(v).ok());
+        let ancestors = filters
+            .has("ancestor")
+            .then(|| ancestors(store, filters.get("ancestor")));
         Ok(Chosen {
             filters,
-            stopped_too: query.all || query.limit.is_some() || filters.contains_key("status"),
-            exited: values("exited")
-                .iter()
-                .map(|v| exit_code(v))
-                .collect::<Result<_>>()?,
-            // docker passes over what is no regular expression
-            names: values("name")
-                .iter()
-                .filter_map(|v| regex_lite::Regex::new(v).ok())
-                .collect(),
-            ancestors: filters
-                .get("ancestor")
-                .map(|words| ancestors(store, words))
-                .transpose()?,
-            before: bound(store, all, values("before"))?,
-            since: bound(store, all, values("since"))?,
-            publish: ranges("publish", values("publish"))?,
-            expose: ranges("expose", values("expose"))?,
+            stopped_too: query.all || query.limit.is_some() || filters.has("status"),
+            exited: filters.integers("exited")?,
+            names: names.collect(),
+            ancestors: ancestors.transpose()?,
+            before: bound(store, all, filters.get("before"))?,
+            since: bound(store, all, filters.get("since"))?,
+            publish: ranges("publish", filters.get("publish"))?,
+            expose: ranges("expose", filters.get("expose"))?,
         })
-    }
-
-    fn values(&self, key: &str) -> Option<&[String]> {
-        self.filters.get(key).map(Vec::as_slice)
-    }
-
-    /// Says whether one of the values of `key` fits, or there are none.
-    fn any(&self, key: &str, fits: impl Fn(&str) -> bool) -> bool {
-        self.values(key)
-            .is_none_or(|values| values.iter().any(|v| fits(v)))
     }
 
     fn wants(&self, found: &Found, network_id: impl Fn(&str) -> Option<&'static str>) -> bool {
         let Found { record, state, .. } = found;
+        let f = self.filters;
         (self.stopped_too || found.is_running)
-            && self.any("id", |v| record.id.starts_with(v))
+            && f.prefix("id", &record.id)
             && self.wants_name(record)
-            && self.any("is-task", |v| !is_true(v))
+            && f.any("is-task", |v| !is_true(v))
             && self.is_between(record)
             && self.wants_exit(state)
-            && self.any("status", |v| v == word(state.status))
-            && self.any("health", |v| v == health(state))
-            && self.any("volume", |v| mounts(record, v))
+            && f.exact("status", word(state.status))
+            && f.exact("health", health(state))
+            && f.any("volume", |v| mounts(record, v))
             && self.wants_ancestor(record)
-            && self.any("network", |v| is_on(record, v, &network_id))
+            && f.any("network", |v| is_on(record, v, &network_id))
             && self.wants_port(record, found.is_running)
-            && self
-                .values("label")
-                .is_none_or(|wanted| has_labels(&record.config.labels, wanted))
+            && f.labels("label", &record.config.labels)
     }
 
     /// A name is looked for with and without docker's leading slash.
     fn wants_name(&self, record: &Record) -> bool {
-        let Some(values) = self.values("name") else {
-            return true;
-        };
         let slashed = format!("/{}", record.name);
-        values
-            .iter()
-            .any(|v| v.trim_start_matches('/') == record.name)
+        !self.filters.has("name")
+            || self
+                .filters
+                .get("name")
+                .iter()
+                .any(|v| v.trim_start_matches('/') == record.name)
             || self
                 .names
                 .iter()
@@ -185,7 +172,7 @@ impl<'q> Chosen<'q> {
 
     fn wants_exit(&self, state: &State) -> bool {
         self.exited.is_empty()
-            || (state.status == Status::Exited && self.exited.contains(&state.exit_code))
+            || (state.status == Status::Exited && self.exited.contains(&i64::from(state.exit_code)))
     }
 
     fn wants_ancestor(&self, record: &Record) -> bool {
@@ -218,34 +205,20 @@ impl<'q> Chosen<'q> {
     }
 }
 
-/// Refuses keys and values that docker refuses, in its words.
+/// Refuses values that docker refuses, in its words.
 fn check(filters: &Filters) -> Result<()> {
-    for (key, values) in filters {
-        if !KEYS.contains(&key.as_str()) {
-            return Err(invalid(format!("invalid filter '{key}'")));
-        }
-        for value in values {
-            match key.as_str() {
-                "status" if !STATES.contains(&value.as_str()) => {
-                    return Err(invalid(format!("invalid filter 'status={value}'")));
-                }
-                "health"
-                    if !["none", "starting", "healthy", "unhealthy"].contains(&value.as_str()) =>
-                {
-                    return Err(invalid(format!(
-                        "unrecognized filter value for health: {value}"
-                    )));
-                }
-                "is-task"
-                    if !is_true(value) && !["0", "false", "False"].contains(&value.as_str()) =>
-                {
-                    return Err(invalid(format!("invalid filter 'is-task=[{value}]'")));
-                }
-                _ => {}
-            }
-        }
+    filters.check_words("status", STATES)?;
+    filters.boolean("is-task")?;
+    match filters
+        .get("health")
+        .iter()
+        .find(|v| !HEALTH.contains(&v.as_str()))
+    {
+        Some(value) => Err(invalid(format!(
+            "unrecognized filter value for health: {value}"
+        ))),
+        None => Ok(()),
     }
-    Ok(())
 }
 
 fn invalid(text: String) -> Error {
@@ -254,14 +227,6 @@ fn invalid(text: String) -> Error {
 
 fn is_true(value: &str) -> bool {
     ["1", "true", "True"].contains(&value)
-}
-
-fn exit_code(value: &str) -> Result<i32> {
-    value.parse().map_err(|_| {
-        invalid(format!(
-            "invalid filter 'exited={value}': strconv.Atoi: parsing {value:?}: invalid syntax"
-        ))
-    })
 }
 
 /// Returns the time of creation and the id of the container that `before` or `since` names; the last one counts.
@@ -362,14 +327,6 @@ fn is_on(record: &Record, value: &str, network_id: impl Fn(&str) -> Option<&'sta
         name => name,
     };
     name == value || (!value.is_empty() && network_id(name).is_some_and(|id| id.starts_with(value)))
-}
-
-/// Says whether all of `wanted` (`key` or `key=value`) are among the labels.
-pub(crate) fn has_labels(labels: &BTreeMap<String, String>, wanted: &[String]) -> bool {
-    wanted.iter().all(|w| match w.split_once('=') {
-        Some((key, value)) => labels.get(key).is_some_and(|v| v == value),
-        None => labels.contains_key(w),
-    })
 }
 
 #[cfg(test)]

@@ -106,19 +106,12 @@ impl World {
     }
 
     fn list(&self, all: bool, limit: Option<usize>, filters: &[&str]) -> Result<String> {
-        let mut query = Query {
+        let filters = Filters::parse(filters, KEYS)?;
+        let query = Query {
             all,
             limit,
-            filters: Filters::new(),
+            filters,
         };
-        for filter in filters {
-            let (key, value) = filter.split_once('=').unwrap();
-            query
-                .filters
-                .entry(key.to_owned())
-                .or_default()
-                .push(value.to_owned());
-        }
         let network_id = |name: &str| (name == "host").then_some(HOST_ID);
         let found = list(&self.scratch.store, &query, network_id)?;
         Ok(found
