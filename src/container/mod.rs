@@ -2,6 +2,7 @@
 
 pub(crate) mod attach;
 pub mod control;
+pub(crate) mod create;
 pub(crate) mod launch;
 pub(crate) mod layered;
 pub(crate) mod limits;

@@ -1,0 +1,299 @@
+//! Request to record: how a container runs is decided here, once, from what was meant and what the image says.
+//!
+//! The record is written first and its name last (`store::containers`), then the root's folders and the volumes are made:
+//! a killed creator leaves either nothing or a container whose missing parts the next start makes.
+
+use std::collections::BTreeMap;
+
+use crate::container::{limits, request::Request, rootfs, security};
+use crate::error::{Error, Kind, Result};
+use crate::grammar::{env, mount, units};
+use crate::host::storage::Rung;
+use crate::image::config::{ContainerConfig, Empty, Healthcheck, ImageConfig};
+use crate::store::containers::{HostConfig, Record};
+use crate::store::{self, Store};
+
+pub(crate) mod mounts;
+mod names;
+
+/// The image that a container is made from.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct From<'a> {
+    /// `sha256:...` of its configuration.
+    pub(crate) id: &'a str,
+    /// Its configuration.
+    pub(crate) config: &'a ImageConfig,
+}
+
+/// Tries of a random name before a digit is put behind it.
+const NAME_TRIES: usize = 6;
+
+/// Makes a container that is not running. `rung`: how its root is put together on this host.
+///
+/// `Kind::Conflict` when the name is taken, with docker's text.
+pub(crate) fn create(
+    store: &Store,
+    mut request: Request,
+    image: From<'_>,
+    rung: &Rung,
+) -> Result<Record> {
+    let id = store::new_id()?;
+    let name = request.name.take();
+    let mut host = std::mem::take(&mut request.host);
+    resolve_others(store, &mut host)?;
+    check(&host)?;
+    host.security_opt = host
+        .security_opt
+        .iter()
+        .map(|opt| security::self_contained(opt))
+        .collect::<Result<_>>()?;
+    let mut config = merge(&request, &image.config.config)?;
+    config.hostname = hostname(store, &config, &host, &id)?;
+    check_published(&host, &config)?;
+    let mut mounts = mounts::resolve(store, &request.mounts, &config, &host)?;
+    mounts::check_sources(&mounts)?;
+    mounts.sort_by(|a, b| a.destination.cmp(&b.destination));
+    let mut record = Record {
+        created: store::now(),
+        image_id: image.id.to_owned(),
+        platform: platform(image.config),
+        layers: image.config.rootfs.diff_ids.clone(),
+        config,
+        host,
+        mounts,
+        driver: rung.driver.name().to_owned(),
+        writable: rung.writable.as_ref().map(|folder| folder.join(&id)),
+        id,
+        name: String::new(),
+    };
+    put(store, &mut record, name)?;
+    let made = rootfs::prepare(&record, store.paths(), &|layer| store.layer_path(layer))
+        .and_then(|()| mounts::make_volumes(store, &record.mounts));
+    if let Err(e) = made {
+        // the first error is the one to tell
+        store.containers().remove(&record.id).ok();
+        return Err(e);
+    }
+    Ok(record)
+}
+
+/// What the record asks for and this host cannot hold: docker's sentences, one for each.
+pub(crate) fn warnings(host: &HostConfig) -> Vec<String> {
+    let mut all = Vec::new();
+    let mut add = |is_asked: bool, what: &str, effect: &str| {
+        if is_asked {
+            all.push(format!(
+                "Your kernel does not support {what} or the cgroup is not mounted. {effect} discarded."
+            ));
+        }
+    };
+    add(host.memory > 0, "memory limit capabilities", "Limitation");
+    add(host.cpu_shares > 0, "CPU shares", "Shares");
+    add(host.pids_limit > 0, "pids limit capabilities", "PIDs limit");
+    all
+}
+
+/// Writes the record; without a name, under a random one.
+fn put(store: &Store, record: &mut Record, name: Option<String>) -> Result<()> {
+    if let Some(name) = name {
+        record.name = name;
+        return store.containers().create(record);
+    }
+    for attempt in 0.. {
+        record.name = names::random()?;
+        if attempt >= NAME_TRIES {
+            record.name += &(attempt - NAME_TRIES).to_string();
+        }
+        match store.containers().create(record) {
+            Err(e) if e.kind() == Kind::Conflict && attempt < 10 * NAME_TRIES => {}
+            other => return other,
+        }
+    }
+    unreachable!("the loop ends by its own return")
+}
+
+/// `container:NAME` modes keep the id, so that a rename of the other does not break them.
+fn resolve_others(store: &Store, host: &mut HostConfig) -> Result<()> {
+    for mode in [
+        &mut host.network_mode,
+        &mut host.pid_mode,
+        &mut host.ipc_mode,
+    ] {
+        if let Some(other) = mode.strip_prefix("container:") {
+            *mode = format!("container:{}", store.containers().find(other)?.id());
+        }
+    }
+    Ok(())
+}
+
+/// What docker's daemon refuses, whatever the image.
+fn check(host: &HostConfig) -> Result<()> {
+    security::capabilities(host)?;
+    security::options(&host.security_opt)?;
+    limits::cpus(host)?;
+    let known = ["bridge", "host", "none"].contains(&host.network_mode.as_str());
+    if !known && !host.network_mode.starts_with("container:") {
+        return Err(Error::new(
+            Kind::NotFound,
+            format!("network {} not found", host.network_mode),
+        ));
+    }
+    let cpus = std::thread::available_parallelism().map_or(1, |n| n.get() as i64);
+    if host.nano_cpus < 0 || host.nano_cpus > cpus * 1_000_000_000 {
+        return Err(Error::new(
+            Kind::Invalid,
+            format!(
+                "Range of CPUs is from 0.01 to {cpus}.00, as there are only {cpus} CPUs available"
+            ),
+        ));
+    }
+    Ok(())
+}
+
+/// Ports cannot be published as long as a container on `bridge` shares the host's network.
+fn check_published(host: &HostConfig, config: &ContainerConfig) -> Result<()> {
+    if host.network_mode != "bridge" {
+        return Ok(());
+    }
+    let exposed = || config.exposed_ports.keys().filter(|_| host.publish_all_ports);
+    match host.port_bindings.keys().chain(exposed()).next() {
+        None => Ok(()),
+        Some(port) => Err(Error::new(
+            Kind::Host,
+            format!("cannot publish port {port} on network `bridge`"),
+        )
+        .because("a container on it shares this host's network, where the port is open as it is")
+        .hint("leave -p out, or say --network host")),
+    }
+}
+
+fn hostname(
+    store: &Store,
+    config: &ContainerConfig,
+    host: &HostConfig,
+    id: &str,
+) -> Result<String> {
+    let conflict = |with: &str| {
+        Error::new(
+            Kind::Invalid,
+            format!("conflicting options: hostname and the {with} mode"),
+        )
+    };
+    let own = || {
+        nix::unistd::gethostname()
+            .map(|name| name.to_string_lossy().into_owned())
+            .unwrap_or_default()
+    };
+    if let Some(other) = host.network_mode.strip_prefix("container:") {
+        if !config.hostname.is_empty() {
+            return Err(conflict("network"));
+        }
+        return Ok(store.containers().record(other)?.config.hostname);
+    }
+    if host.uts_mode == "host" {
+        if !config.hostname.is_empty() {
+            return Err(conflict("UTS"));
+        }
+        return Ok(own());
+    }
+    Ok(match config.hostname.as_str() {
+        "" if host.network_mode == "host" => own(),
+        "" => id[..12].to_owned(),
+        name => name.to_owned(),
+    })
+}
+
+/// The request over the image's configuration (moby's `runconfig.Merge`).
+fn merge(request: &Request, image: &ContainerConfig) -> Result<ContainerConfig> {
+    let mut labels = image.labels.clone();
+    labels.extend(request.labels.clone());
+    let mut exposed = image.exposed_ports.clone();
+    exposed.extend(request.expose.iter().map(|port| (port.clone(), Empty {})));
+    let mut volumes = image.volumes.clone();
+    let anonymous = request.mounts.iter().filter(|m| m.anonymous);
+    volumes.extend(anonymous.map(|m| (m.destination.clone(), Empty {})));
+    // a CMD belongs to the entrypoint that it was written for
+    let (entrypoint, inherited) = match &request.entrypoint {
+        Some(own) => (Some(own.clone()).filter(|e| !e.is_empty()), None),
+        None => (image.entrypoint.clone(), image.cmd.clone()),
+    };
+    let cmd = request.cmd.clone().or(inherited);
+    if entrypoint.iter().flatten().chain(cmd.iter().flatten()).next().is_none() {
+        return Err(Error::new(Kind::Invalid, "no command specified"));
+    }
+    let text = |own: &Option<String>, image: &str| own.clone().unwrap_or_else(|| image.to_owned());
+    Ok(ContainerConfig {
+        hostname: request.hostname.clone().unwrap_or_default(),
+        domainname: request.domainname.clone().unwrap_or_default(),
+        user: text(&request.user, &image.user),
+        attach_stdin: request.attach[0],
+        attach_stdout: request.attach[1],
+        attach_stderr: request.attach[2],
+        exposed_ports: exposed,
+        tty: request.tty,
+        open_stdin: request.open_stdin,
+        stdin_once: request.open_stdin && request.attach[0],
+        env: env::merge(&request.env, &image.env),
+        cmd,
+        entrypoint,
+        healthcheck: health(request.healthcheck.as_ref(), image.healthcheck.as_ref()),
+        image: request.image.clone(),
+        volumes,
+        working_dir: working_dir(&text(&request.working_dir, &image.working_dir))?,
+        on_build: Vec::new(),
+        labels,
+        stop_signal: stop_signal(request.stop_signal.as_ref(), image.stop_signal.as_ref())?,
+        stop_timeout: request.stop_timeout,
+        shell: image.shell.clone(),
+    })
+}
+
+fn health(own: Option<&Healthcheck>, image: Option<&Healthcheck>) -> Option<Healthcheck> {
+    let (Some(own), Some(image)) = (own, image) else {
+        return own.or(image).cloned();
+    };
+    let or = |own: i64, image: i64| if own == 0 { image } else { own };
+    Some(Healthcheck {
+        test: if own.test.is_empty() { image.test.clone() } else { own.test.clone() },
+        interval: or(own.interval, image.interval),
+        timeout: or(own.timeout, image.timeout),
+        start_period: or(own.start_period, image.start_period),
+        start_interval: or(own.start_interval, image.start_interval),
+        retries: or(own.retries, image.retries),
+    })
+}
+
+fn working_dir(path: &str) -> Result<String> {
+    match path {
+        "" => Ok(String::new()),
+        _ if path.starts_with('/') => Ok(mount::clean(path)),
+        _ => Err(Error::new(
+            Kind::Invalid,
+            format!("the working directory '{path}' is invalid, it needs to be an absolute path"),
+        )),
+    }
+}
+
+fn stop_signal(own: Option<&String>, image: Option<&String>) -> Result<Option<String>> {
+    if let Some(name) = own {
+        units::signal(name)
+            .map_err(|_| Error::new(Kind::Invalid, format!("invalid signal: {name}")))?;
+    }
+    Ok(own.or(image).cloned())
+}
+
+fn platform(image: &ImageConfig) -> String {
+    let parts = [
+        image.os.as_str(),
+        image.architecture.as_str(),
+        image.variant.as_deref().unwrap_or_default(),
+    ];
+    let parts: Vec<_> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+    parts.join("/")
+}
+
+/// The labels of a volume that a container's creation makes.
+type Labels = BTreeMap<String, String>;
+
+#[cfg(test)]
+mod tests;
