@@ -155,7 +155,12 @@ fn check_published(host: &HostConfig, config: &ContainerConfig) -> Result<()> {
     if host.network_mode != "bridge" {
         return Ok(());
     }
-    let exposed = || config.exposed_ports.keys().filter(|_| host.publish_all_ports);
+    let exposed = || {
+        config
+            .exposed_ports
+            .keys()
+            .filter(|_| host.publish_all_ports)
+    };
     match host.port_bindings.keys().chain(exposed()).next() {
         None => Ok(()),
         Some(port) => Err(Error::new(
@@ -218,7 +223,13 @@ fn merge(request: &Request, image: &ContainerConfig) -> Result<ContainerConfig> 
         None => (image.entrypoint.clone(), image.cmd.clone()),
     };
     let cmd = request.cmd.clone().or(inherited);
-    if entrypoint.iter().flatten().chain(cmd.iter().flatten()).next().is_none() {
+    if entrypoint
+        .iter()
+        .flatten()
+        .chain(cmd.iter().flatten())
+        .next()
+        .is_none()
+    {
         return Err(Error::new(Kind::Invalid, "no command specified"));
     }
     let text = |own: &Option<String>, image: &str| own.clone().unwrap_or_else(|| image.to_owned());
@@ -254,7 +265,11 @@ fn health(own: Option<&Healthcheck>, image: Option<&Healthcheck>) -> Option<Heal
     };
     let or = |own: i64, image: i64| if own == 0 { image } else { own };
     Some(Healthcheck {
-        test: if own.test.is_empty() { image.test.clone() } else { own.test.clone() },
+        test: if own.test.is_empty() {
+            image.test.clone()
+        } else {
+            own.test.clone()
+        },
         interval: or(own.interval, image.interval),
         timeout: or(own.timeout, image.timeout),
         start_period: or(own.start_period, image.start_period),

@@ -101,7 +101,10 @@ pub(crate) fn make_volumes(store: &Store, mounts: &[MountPoint]) -> Result<()> {
 pub(crate) fn make_sources(store: &Store, mounts: &[MountPoint]) -> Result<()> {
     make_volumes(store, mounts)?;
     check_sources(mounts)?;
-    for point in mounts.iter().filter(|m| m.kind == "bind" && m.create_source) {
+    for point in mounts
+        .iter()
+        .filter(|m| m.kind == "bind" && m.create_source)
+    {
         if std::fs::symlink_metadata(&point.source).is_ok() {
             continue;
         }
@@ -111,7 +114,11 @@ pub(crate) fn make_sources(store: &Store, mounts: &[MountPoint]) -> Result<()> {
                 Kind::Invalid,
                 format!("error while creating mount source path '{}'", point.source),
             )
-            .because(format!("mkdir {}: {}", point.source, crate::sys::sentence(errno)))
+            .because(format!(
+                "mkdir {}: {}",
+                point.source,
+                crate::sys::sentence(errno)
+            ))
         })?;
     }
     Ok(())
@@ -157,8 +164,15 @@ fn of_others(store: &Store, host: &HostConfig) -> Result<Vec<MountPoint>> {
     let mut all: Vec<MountPoint> = Vec::new();
     for spec in &host.volumes_from {
         let (word, mode) = spec.split_once(':').unwrap_or((spec, ""));
-        if word.is_empty() || !mode.split(',').all(|m| matches!(m, "" | "ro" | "rw" | "z" | "Z")) {
-            return Err(Error::new(Kind::Invalid, format!("invalid volumes-from spec: {spec}")));
+        if word.is_empty()
+            || !mode
+                .split(',')
+                .all(|m| matches!(m, "" | "ro" | "rw" | "z" | "Z"))
+        {
+            return Err(Error::new(
+                Kind::Invalid,
+                format!("invalid volumes-from spec: {spec}"),
+            ));
         }
         let is_read_only = mode.split(',').any(|m| m == "ro");
         for mut point in store.containers().find(word)?.record.mounts {
