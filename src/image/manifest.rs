@@ -126,7 +126,7 @@ pub fn choose<'a>(index: &'a OciImageIndex, wanted: &Platform) -> Result<&'a Ima
         let offered = Platform::new(
             &platform.os.to_string(),
             &platform.architecture.to_string(),
-            platform.variant.as_deref(),
+            platform.variant.as_deref().unwrap_or_default(),
         );
         Some((wanted.rank(&offered)?, entry))
     });
@@ -135,4 +135,126 @@ pub fn choose<'a>(index: &'a OciImageIndex, wanted: &Platform) -> Result<&'a Ima
     best.map(|(_, entry)| entry).ok_or_else(|| {
         Error::new(Kind::NotFound, format!("no matching manifest for {wanted} in the manifest list entries"))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn descriptor(media_type: &str, size: i64) -> Value {
+        json!({ "mediaType": media_type, "digest": format!("sha256:{size:064x}"), "size": size })
+    }
+
+    fn image(layers: &[&str]) -> Value {
+        let layers: Vec<Value> = layers.iter().zip(2..).map(|(m, n)| descriptor(m, n)).collect();
+        json!({
+            "schemaVersion": 2,
+            "mediaType": IMAGE_MANIFEST_MEDIA_TYPE,
+            "config": descriptor(IMAGE_DOCKER_CONFIG_MEDIA_TYPE, 1),
+            "layers": layers,
+        })
+    }
+
+    fn refusal(value: &Value) -> String {
+        parse(value.to_string().as_bytes(), "").expect_err("refused").to_string()
+    }
+
+    #[test]
+    fn every_layer_form_of_docker_and_oci_is_an_image() {
+        for media_type in LAYER.iter().chain(&LAYER_ZSTD) {
+            let document = parse(image(&[media_type]).to_string().as_bytes(), "").expect("known");
+            assert!(matches!(document, Document::Image(m) if m.layers.len() == 1), "{media_type}");
+        }
+    }
+
+    #[test]
+    fn the_stated_type_counts_only_where_the_document_is_silent() {
+        let mut silent = image(&[]);
+        silent.as_object_mut().expect("object").remove("mediaType");
+        let text = silent.to_string();
+        assert!(parse(text.as_bytes(), OCI_IMAGE_MEDIA_TYPE).is_ok());
+        assert!(parse(text.as_bytes(), "").is_ok());
+        assert!(parse(text.as_bytes(), OCI_IMAGE_INDEX_MEDIA_TYPE).is_err());
+        assert!(parse(image(&[]).to_string().as_bytes(), OCI_IMAGE_INDEX_MEDIA_TYPE).is_ok());
+    }
+
+    #[test]
+    fn what_cannot_be_an_image_is_refused_in_one_line() {
+        let mut both = image(&[]);
+        both["manifests"] = json!([]);
+        let mut wasm = image(&[]);
+        wasm["config"]["mediaType"] = json!("application/vnd.wasm.config.v1+json");
+        let mut bad_digest = image(&[LAYER[0]]);
+        bad_digest["layers"][0]["digest"] = json!("sha256:../../etc/passwd");
+        let mut negative = image(&[LAYER[0]]);
+        negative["layers"][0]["size"] = json!(-5);
+        let mut sha512 = image(&[LAYER[0]]);
+        sha512["layers"][0]["digest"] = json!(format!("sha512:{:0128x}", 1));
+        let two = format!("sha256:{:064x}", 2);
+        for (value, expected) in [
+            (both, "cannot read the manifest: it is an index and an image at once".to_owned()),
+            (
+                wasm,
+                "cannot use the artifact as an image: unsupported media type \
+                 `application/vnd.wasm.config.v1+json` of its configuration"
+                    .to_owned(),
+            ),
+            (
+                image(&["application/x-rpm"]),
+                format!("cannot unpack layer {two}: unsupported media type `application/x-rpm`"),
+            ),
+            (bad_digest, "cannot use blob `sha256:../../etc/passwd`: invalid digest".to_owned()),
+            (negative, format!("cannot use blob `{two}`: its size is negative")),
+            (
+                json!({ "schemaVersion": 1 }),
+                "cannot read the manifest: schema version 1 was given up by registries in 2019; \
+                 push the image again"
+                    .to_owned(),
+            ),
+            (
+                json!({ "mediaType": "text/html" }),
+                "cannot read the manifest: unsupported media type `text/html`".to_owned(),
+            ),
+        ] {
+            assert_eq!(refusal(&value), expected);
+        }
+        assert!(refusal(&sha512).ends_with(": only sha256 digests are supported"));
+    }
+
+    #[test]
+    fn the_best_entry_of_an_index_is_chosen() {
+        let entry = |os: &str, architecture: &str, variant: Option<&str>, n: u64| {
+            let mut platform = json!({ "os": os, "architecture": architecture });
+            if let Some(variant) = variant {
+                platform["variant"] = json!(variant);
+            }
+            let digest = format!("sha256:{n:064x}");
+            json!({ "mediaType": IMAGE_MANIFEST_MEDIA_TYPE, "size": 1, "platform": platform, "digest": digest })
+        };
+        let index = json!({ "schemaVersion": 2, "manifests": [
+            entry("unknown", "unknown", None, 1),
+            entry("windows", "amd64", None, 2),
+            entry("linux", "amd64", None, 3),
+            entry("linux", "amd64", None, 4),
+            entry("linux", "arm", Some("v6"), 5),
+            entry("linux", "arm", Some("v7"), 6),
+            entry("linux", "arm64", Some("v8"), 7),
+        ]});
+        let Document::Index(index) = parse(index.to_string().as_bytes(), "").expect("an index") else {
+            panic!("not an index")
+        };
+        for (wanted, expected) in
+            [("linux/amd64", 3), ("linux/arm/v7", 6), ("linux/arm/v6", 5), ("linux/arm64", 7)]
+        {
+            let entry = choose(&index, &Platform::parse(wanted).expect("valid")).expect("there");
+            assert_eq!(entry.digest, format!("sha256:{expected:064x}"), "{wanted}");
+        }
+        let e = choose(&index, &Platform::parse("linux/s390x").expect("valid")).expect_err("not there");
+        assert_eq!(
+            (e.kind(), e.to_string().as_str()),
+            (Kind::NotFound, "no matching manifest for linux/s390x in the manifest list entries")
+        );
+    }
 }

@@ -2,4 +2,5 @@
 
 pub mod config;
 pub(crate) mod list;
+pub mod manifest;
 pub mod progress;

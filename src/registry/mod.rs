@@ -21,3 +21,6 @@ mod token;
 pub use blobs::{Blob, Body, Fetcher, Moved, Orders, orders};
 pub use client::{DOCUMENT_LIMIT, Manifest, Remote, check_login, sha256_digest};
 pub use settings::Settings;
+
+#[cfg(test)]
+mod tests;
