@@ -8,8 +8,9 @@ use oci_client::manifest::{
     IMAGE_CONFIG_MEDIA_TYPE, IMAGE_DOCKER_CONFIG_MEDIA_TYPE, IMAGE_DOCKER_LAYER_GZIP_MEDIA_TYPE,
     IMAGE_DOCKER_LAYER_TAR_MEDIA_TYPE, IMAGE_LAYER_GZIP_MEDIA_TYPE, IMAGE_LAYER_MEDIA_TYPE,
     IMAGE_LAYER_NONDISTRIBUTABLE_GZIP_MEDIA_TYPE, IMAGE_LAYER_NONDISTRIBUTABLE_MEDIA_TYPE,
-    IMAGE_MANIFEST_LIST_MEDIA_TYPE, IMAGE_MANIFEST_MEDIA_TYPE, ImageIndexEntry, OCI_IMAGE_INDEX_MEDIA_TYPE,
-    OCI_IMAGE_MEDIA_TYPE, OciDescriptor, OciImageIndex, OciImageManifest,
+    IMAGE_MANIFEST_LIST_MEDIA_TYPE, IMAGE_MANIFEST_MEDIA_TYPE, ImageIndexEntry,
+    OCI_IMAGE_INDEX_MEDIA_TYPE, OCI_IMAGE_MEDIA_TYPE, OciDescriptor, OciImageIndex,
+    OciImageManifest,
 };
 use serde_json::Value;
 
@@ -49,12 +50,17 @@ pub fn parse(bytes: &[u8], stated: &str) -> Result<Document> {
     let refuse = |why: String| Err(Error::new(Kind::Corrupt, what()).because(why));
     let has = |key: &str| value.get(key).is_some();
     if value.get("schemaVersion").and_then(Value::as_u64) == Some(1) {
-        return refuse("schema version 1 was given up by registries in 2019; push the image again".to_owned());
+        return refuse(
+            "schema version 1 was given up by registries in 2019; push the image again".to_owned(),
+        );
     }
     if has("manifests") && (has("layers") || has("config")) {
         return refuse("it is an index and an image at once".to_owned());
     }
-    let inner = value.get("mediaType").and_then(Value::as_str).unwrap_or_default();
+    let inner = value
+        .get("mediaType")
+        .and_then(Value::as_str)
+        .unwrap_or_default();
     let media_type = if inner.is_empty() { stated } else { inner };
     match media_type {
         OCI_IMAGE_INDEX_MEDIA_TYPE | IMAGE_MANIFEST_LIST_MEDIA_TYPE => {}
@@ -63,13 +69,20 @@ pub fn parse(bytes: &[u8], stated: &str) -> Result<Document> {
         "" | "application/json" | "application/octet-stream" | "text/plain" => {}
         other => return refuse(format!("unsupported media type `{other}`")),
     }
-    let says_index = matches!(media_type, OCI_IMAGE_INDEX_MEDIA_TYPE | IMAGE_MANIFEST_LIST_MEDIA_TYPE);
+    let says_index = matches!(
+        media_type,
+        OCI_IMAGE_INDEX_MEDIA_TYPE | IMAGE_MANIFEST_LIST_MEDIA_TYPE
+    );
     let says_image = matches!(media_type, OCI_IMAGE_MEDIA_TYPE | IMAGE_MANIFEST_MEDIA_TYPE);
     if has("manifests") && !says_image {
-        return serde_json::from_value(value).map(Document::Index).context(Kind::Corrupt, what);
+        return serde_json::from_value(value)
+            .map(Document::Index)
+            .context(Kind::Corrupt, what);
     }
     if says_index {
-        return refuse(format!("it says `{media_type}` and has no list of manifests"));
+        return refuse(format!(
+            "it says `{media_type}` and has no list of manifests"
+        ));
     }
     let manifest: OciImageManifest = serde_json::from_value(value).context(Kind::Corrupt, what)?;
     check(&manifest)?;
@@ -79,10 +92,18 @@ pub fn parse(bytes: &[u8], stated: &str) -> Result<Document> {
 /// Refuses what we could not unpack, before a byte of it is fetched.
 fn check(manifest: &OciImageManifest) -> Result<()> {
     let config = manifest.config.media_type.as_str();
-    let known = [IMAGE_CONFIG_MEDIA_TYPE, IMAGE_DOCKER_CONFIG_MEDIA_TYPE, "application/octet-stream", ""];
+    let known = [
+        IMAGE_CONFIG_MEDIA_TYPE,
+        IMAGE_DOCKER_CONFIG_MEDIA_TYPE,
+        "application/octet-stream",
+        "",
+    ];
     if !known.contains(&config) {
-        return Err(Error::new(Kind::Corrupt, "cannot use the artifact as an image")
-            .because(format!("unsupported media type `{config}` of its configuration")));
+        return Err(
+            Error::new(Kind::Corrupt, "cannot use the artifact as an image").because(format!(
+                "unsupported media type `{config}` of its configuration"
+            )),
+        );
     }
     let mut diffs: HashMap<&str, i64> = HashMap::new();
     for layer in std::iter::once(&manifest.config).chain(&manifest.layers) {
@@ -90,14 +111,26 @@ fn check(manifest: &OciImageManifest) -> Result<()> {
         if let Some(other) = diffs.insert(&layer.digest, layer.size)
             && other != layer.size
         {
-            return Err(Error::new(Kind::Corrupt, format!("cannot read the manifest: blob {} has two sizes", layer.digest)));
+            return Err(Error::new(
+                Kind::Corrupt,
+                format!(
+                    "cannot read the manifest: blob {} has two sizes",
+                    layer.digest
+                ),
+            ));
         }
     }
     for layer in &manifest.layers {
         let media_type = layer.media_type.as_str();
-        if !LAYER.contains(&media_type) && !LAYER_ZSTD.contains(&media_type) && media_type != LAYER_FOREIGN {
-            return Err(Error::new(Kind::Corrupt, format!("cannot unpack layer {}", layer.digest))
-                .because(format!("unsupported media type `{media_type}`")));
+        if !LAYER.contains(&media_type)
+            && !LAYER_ZSTD.contains(&media_type)
+            && media_type != LAYER_FOREIGN
+        {
+            return Err(Error::new(
+                Kind::Corrupt,
+                format!("cannot unpack layer {}", layer.digest),
+            )
+            .because(format!("unsupported media type `{media_type}`")));
         }
     }
     Ok(())
@@ -105,7 +138,11 @@ fn check(manifest: &OciImageManifest) -> Result<()> {
 
 fn check_descriptor(descriptor: &OciDescriptor) -> Result<()> {
     let refuse = |why: &str| {
-        Err(Error::new(Kind::Corrupt, format!("cannot use blob `{}`", descriptor.digest)).because(why))
+        Err(Error::new(
+            Kind::Corrupt,
+            format!("cannot use blob `{}`", descriptor.digest),
+        )
+        .because(why))
     };
     if check_digest(&descriptor.digest).is_err() {
         return refuse("invalid digest");
@@ -133,7 +170,10 @@ pub fn choose<'a>(index: &'a OciImageIndex, wanted: &Platform) -> Result<&'a Ima
     // of equals the first one counts, as in docker
     let best = ranked.min_by_key(|(rank, _)| *rank);
     best.map(|(_, entry)| entry).ok_or_else(|| {
-        Error::new(Kind::NotFound, format!("no matching manifest for {wanted} in the manifest list entries"))
+        Error::new(
+            Kind::NotFound,
+            format!("no matching manifest for {wanted} in the manifest list entries"),
+        )
     })
 }
 
@@ -148,7 +188,11 @@ mod tests {
     }
 
     fn image(layers: &[&str]) -> Value {
-        let layers: Vec<Value> = layers.iter().zip(2..).map(|(m, n)| descriptor(m, n)).collect();
+        let layers: Vec<Value> = layers
+            .iter()
+            .zip(2..)
+            .map(|(m, n)| descriptor(m, n))
+            .collect();
         json!({
             "schemaVersion": 2,
             "mediaType": IMAGE_MANIFEST_MEDIA_TYPE,
@@ -158,14 +202,19 @@ mod tests {
     }
 
     fn refusal(value: &Value) -> String {
-        parse(value.to_string().as_bytes(), "").expect_err("refused").to_string()
+        parse(value.to_string().as_bytes(), "")
+            .expect_err("refused")
+            .to_string()
     }
 
     #[test]
     fn every_layer_form_of_docker_and_oci_is_an_image() {
         for media_type in LAYER.iter().chain(&LAYER_ZSTD) {
             let document = parse(image(&[media_type]).to_string().as_bytes(), "").expect("known");
-            assert!(matches!(document, Document::Image(m) if m.layers.len() == 1), "{media_type}");
+            assert!(
+                matches!(document, Document::Image(m) if m.layers.len() == 1),
+                "{media_type}"
+            );
         }
     }
 
@@ -177,7 +226,13 @@ mod tests {
         assert!(parse(text.as_bytes(), OCI_IMAGE_MEDIA_TYPE).is_ok());
         assert!(parse(text.as_bytes(), "").is_ok());
         assert!(parse(text.as_bytes(), OCI_IMAGE_INDEX_MEDIA_TYPE).is_err());
-        assert!(parse(image(&[]).to_string().as_bytes(), OCI_IMAGE_INDEX_MEDIA_TYPE).is_ok());
+        assert!(
+            parse(
+                image(&[]).to_string().as_bytes(),
+                OCI_IMAGE_INDEX_MEDIA_TYPE
+            )
+            .is_ok()
+        );
     }
 
     #[test]
@@ -194,7 +249,10 @@ mod tests {
         sha512["layers"][0]["digest"] = json!(format!("sha512:{:0128x}", 1));
         let two = format!("sha256:{:064x}", 2);
         for (value, expected) in [
-            (both, "cannot read the manifest: it is an index and an image at once".to_owned()),
+            (
+                both,
+                "cannot read the manifest: it is an index and an image at once".to_owned(),
+            ),
             (
                 wasm,
                 "cannot use the artifact as an image: unsupported media type \
@@ -205,8 +263,14 @@ mod tests {
                 image(&["application/x-rpm"]),
                 format!("cannot unpack layer {two}: unsupported media type `application/x-rpm`"),
             ),
-            (bad_digest, "cannot use blob `sha256:../../etc/passwd`: invalid digest".to_owned()),
-            (negative, format!("cannot use blob `{two}`: its size is negative")),
+            (
+                bad_digest,
+                "cannot use blob `sha256:../../etc/passwd`: invalid digest".to_owned(),
+            ),
+            (
+                negative,
+                format!("cannot use blob `{two}`: its size is negative"),
+            ),
             (
                 json!({ "schemaVersion": 1 }),
                 "cannot read the manifest: schema version 1 was given up by registries in 2019; \
@@ -242,19 +306,27 @@ mod tests {
             entry("linux", "arm", Some("v7"), 6),
             entry("linux", "arm64", Some("v8"), 7),
         ]});
-        let Document::Index(index) = parse(index.to_string().as_bytes(), "").expect("an index") else {
+        let Document::Index(index) = parse(index.to_string().as_bytes(), "").expect("an index")
+        else {
             panic!("not an index")
         };
-        for (wanted, expected) in
-            [("linux/amd64", 3), ("linux/arm/v7", 6), ("linux/arm/v6", 5), ("linux/arm64", 7)]
-        {
+        for (wanted, expected) in [
+            ("linux/amd64", 3),
+            ("linux/arm/v7", 6),
+            ("linux/arm/v6", 5),
+            ("linux/arm64", 7),
+        ] {
             let entry = choose(&index, &Platform::parse(wanted).expect("valid")).expect("there");
             assert_eq!(entry.digest, format!("sha256:{expected:064x}"), "{wanted}");
         }
-        let e = choose(&index, &Platform::parse("linux/s390x").expect("valid")).expect_err("not there");
+        let e =
+            choose(&index, &Platform::parse("linux/s390x").expect("valid")).expect_err("not there");
         assert_eq!(
             (e.kind(), e.to_string().as_str()),
-            (Kind::NotFound, "no matching manifest for linux/s390x in the manifest list entries")
+            (
+                Kind::NotFound,
+                "no matching manifest for linux/s390x in the manifest list entries"
+            )
         );
     }
 }

@@ -108,7 +108,7 @@ impl Patience {
             return None;
         }
         self.tries += 1;
-let own = (FIRST_WAIT * (1 << (self.tries - 1))).mul_f64(0.75 + 0.5 * chance());
+        let own = (FIRST_WAIT * (1 << (self.tries - 1))).mul_f64(0.75 + 0.5 * chance());
         Some(wish.map_or(own, |w| w.clamp(own / 4, Duration::from_secs(60))))
     }
 }
@@ -551,8 +551,14 @@ mod tests {
     fn waits_double_with_some_chance_and_then_end() {
         let mut patience = Patience::long();
         for factor in [1, 2, 4, 8] {
-            let (wait, expected) = (patience.next(None).expect("a try is left"), FIRST_WAIT * factor);
-            assert!(wait >= expected.mul_f64(0.75) && wait <= expected.mul_f64(1.25), "{wait:?}");
+            let (wait, expected) = (
+                patience.next(None).expect("a try is left"),
+                FIRST_WAIT * factor,
+            );
+            assert!(
+                wait >= expected.mul_f64(0.75) && wait <= expected.mul_f64(1.25),
+                "{wait:?}"
+            );
         }
         assert_eq!(patience.next(None), None);
         patience.renew();

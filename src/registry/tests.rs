@@ -30,7 +30,11 @@ struct Reply {
 }
 
 fn reply(status: u16, body: impl Into<Vec<u8>>) -> Reply {
-    Reply { status, body: body.into(), ..Reply::default() }
+    Reply {
+        status,
+        body: body.into(),
+        ..Reply::default()
+    }
 }
 
 impl Reply {
@@ -64,7 +68,8 @@ impl Server {
         crate::sys::thread::spawn("server", move || {
             for stream in listener.incoming().flatten() {
                 let (script, seen) = (Arc::clone(&script), Arc::clone(&seen));
-                crate::sys::thread::spawn("connection", move || serve(stream, &*script, &seen)).expect("a thread");
+                crate::sys::thread::spawn("connection", move || serve(stream, &*script, &seen))
+                    .expect("a thread");
             }
         })
         .expect("a thread");
@@ -93,13 +98,23 @@ fn serve(stream: TcpStream, script: &Script, log: &Mutex<Vec<String>>) {
             log.push(format!("{} {}{range}", seen.method, seen.path));
             script(&seen, log.len() - 1)
         };
-        let mut head = format!("HTTP/1.1 {} X\r\nContent-Length: {}\r\n", answer.status, answer.body.len());
+        let mut head = format!(
+            "HTTP/1.1 {} X\r\nContent-Length: {}\r\n",
+            answer.status,
+            answer.body.len()
+        );
         for line in &answer.headers {
             head += &format!("{line}\r\n");
         }
-        let body = if seen.method == "HEAD" { &[][..] } else { &answer.body };
+        let body = if seen.method == "HEAD" {
+            &[][..]
+        } else {
+            &answer.body
+        };
         let sent = answer.cut.unwrap_or(body.len()).min(body.len());
-        let written = stream.write_all((head + "\r\n").as_bytes()).and_then(|()| stream.write_all(&body[..sent]));
+        let written = stream
+            .write_all((head + "\r\n").as_bytes())
+            .and_then(|()| stream.write_all(&body[..sent]));
         if written.is_err() || answer.cut.is_some() {
             return;
         }
@@ -122,9 +137,17 @@ fn request(reader: &mut BufReader<TcpStream>) -> Option<Seen> {
     loop {
         line.clear();
         reader.read_line(&mut line).ok()?;
-        let Some((name, value)) = line.trim_end().split_once(": ") else { break };
+        let Some((name, value)) = line.trim_end().split_once(": ") else {
+            break;
+        };
         match name.to_ascii_lowercase().as_str() {
-            "range" => seen.range = value.strip_prefix("bytes=")?.strip_suffix('-')?.parse().ok(),
+            "range" => {
+                seen.range = value
+                    .strip_prefix("bytes=")?
+                    .strip_suffix('-')?
+                    .parse()
+                    .ok()
+            }
             "host" => seen.host = value.to_owned(),
             "authorization" => seen.authorization = Some(value.to_owned()),
             "content-length" => length = value.parse().ok()?,
@@ -139,7 +162,9 @@ fn request(reader: &mut BufReader<TcpStream>) -> Option<Seen> {
 
 /// Three MiB that are not all alike.
 fn content() -> Vec<u8> {
-    (0..3u32 << 20).map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8).collect()
+    (0..3u32 << 20)
+        .map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8)
+        .collect()
 }
 
 struct Fetched {
@@ -157,7 +182,12 @@ fn fetch(remote: &Remote, digest: &str, size: usize, partial: Option<PathBuf>) -
             *waits.lock().expect("whole") += 1;
         }
     };
-    let blob = Blob { digest: digest.to_owned(), size: size as u64, partial, watch: Box::new(watch) };
+    let blob = Blob {
+        digest: digest.to_owned(),
+        size: size as u64,
+        partial,
+        watch: Box::new(watch),
+    };
     let (result, bytes) = std::thread::scope(|scope| {
         let layer = crate::sys::thread::spawn_scoped(scope, "layer", move || {
             let mut body = fetcher.fetch(blob);
@@ -172,7 +202,11 @@ fn fetch(remote: &Remote, digest: &str, size: usize, partial: Option<PathBuf>) -
         remote.serve(orders);
         layer.join().expect("no panic")
     });
-    Fetched { result, bytes, waits: waits.into_inner().expect("whole") }
+    Fetched {
+        result,
+        bytes,
+        waits: waits.into_inner().expect("whole"),
+    }
 }
 
 /// The part of `content` that a Range asks for, as a good server sends it.
@@ -204,7 +238,11 @@ fn cut_connections_are_continued_by_range() {
     let fetched = fetch(&server.remote(), &digest, all.len(), None);
     fetched.result.expect("whole in the end");
     assert!(fetched.bytes == all && fetched.waits == 2);
-    let ranges: Vec<String> = server.log().iter().map(|l| l.split(' ').skip(2).collect()).collect();
+    let ranges: Vec<String> = server
+        .log()
+        .iter()
+        .map(|l| l.split(' ').skip(2).collect())
+        .collect();
     assert_eq!(ranges, ["", "1048576-", "2097152-"]);
 }
 
@@ -245,12 +283,16 @@ fn a_whole_prefix_needs_no_request_and_a_wrong_one_is_thrown_away() {
     let server = Server::start(|_, _| reply(500, ""));
     let partial = partial_file("whole");
     fs_err::write(&partial, &all).expect("writable");
-    fetch(&server.remote(), &digest, all.len(), Some(partial.clone())).result.expect("whole");
+    fetch(&server.remote(), &digest, all.len(), Some(partial.clone()))
+        .result
+        .expect("whole");
     assert_eq!(server.log(), Vec::<String>::new());
     let mut wrong = all.clone();
     wrong[7] ^= 1;
     fs_err::write(&partial, &wrong).expect("writable");
-    let e = fetch(&server.remote(), &digest, all.len(), Some(partial.clone())).result.expect_err("wrong");
+    let e = fetch(&server.remote(), &digest, all.len(), Some(partial.clone()))
+        .result
+        .expect_err("wrong");
     assert_eq!(e.kind(), Kind::Corrupt);
     assert!(!partial.exists());
 }
@@ -264,7 +306,9 @@ fn a_flipped_byte_is_refused_and_nothing_kept() {
     let found = sha256_digest(&wrong);
     let server = Server::start(move |seen, _| part(&wrong, seen));
     let partial = partial_file("flipped");
-    let e = fetch(&server.remote(), &digest, all.len(), Some(partial.clone())).result.expect_err("wrong");
+    let e = fetch(&server.remote(), &digest, all.len(), Some(partial.clone()))
+        .result
+        .expect_err("wrong");
     assert!(!partial.exists());
     assert_eq!(
         e.to_string(),
@@ -280,8 +324,11 @@ fn a_body_longer_than_its_descriptor_is_refused_at_the_first_byte_too_many() {
     let all = content();
     let digest = sha256_digest(&all[..2_000_000]);
     let server = Server::start(move |seen, _| part(&all, seen));
-    let e = fetch(&server.remote(), &digest, 2_000_000, None).result.expect_err("too long");
-    let text = format!("blob {digest} is too long: more than the 2000000 bytes that the manifest says");
+    let e = fetch(&server.remote(), &digest, 2_000_000, None)
+        .result
+        .expect_err("too long");
+    let text =
+        format!("blob {digest} is too long: more than the 2000000 bytes that the manifest says");
     assert_eq!(e.to_string(), text);
 }
 
@@ -300,10 +347,15 @@ fn passing_trouble_is_waited_out_and_lasting_trouble_told() {
     fetched.result.expect("whole in the end");
     assert_eq!(fetched.waits, 3);
     let down = Server::start(|_, _| reply(503, ""));
-    let e = fetch(&down.remote(), &digest, all.len(), None).result.expect_err("down");
+    let e = fetch(&down.remote(), &digest, all.len(), None)
+        .result
+        .expect_err("down");
     assert_eq!(down.log().len(), 5);
     let url = format!("http://{}/v2/team/app/blobs/{digest}", down.address);
-    assert_eq!(e.to_string(), format!("Get \"{url}\": received unexpected HTTP status: 503 Service Unavailable"));
+    assert_eq!(
+        e.to_string(),
+        format!("Get \"{url}\": received unexpected HTTP status: 503 Service Unavailable")
+    );
 }
 
 #[test]
@@ -326,28 +378,56 @@ fn a_token_that_expires_in_mid_pull_is_renewed_once() {
     fetched.result.expect("whole in the end");
     assert!(fetched.bytes == all);
     let blob = format!("GET /v2/team/app/blobs/{digest}");
-    let token = "GET /token?service=s&scope=repository%3Ateam%2Fapp%3Apull&client_id=coracle".to_owned();
+    let token =
+        "GET /token?service=s&scope=repository%3Ateam%2Fapp%3Apull&client_id=coracle".to_owned();
     let later = format!("{blob} 1048576-");
-    assert_eq!(server.log(), [blob.clone(), token.clone(), blob, later.clone(), token, later]);
+    assert_eq!(
+        server.log(),
+        [
+            blob.clone(),
+            token.clone(),
+            blob,
+            later.clone(),
+            token,
+            later
+        ]
+    );
 }
 
 #[test]
 fn missing_and_denied_images_are_told_in_dockers_words() {
-    let server = Server::start(|seen, _| match seen.path.rsplit('/').next().unwrap_or_default() {
-        "1" => reply(404, r#"{"errors":[{"code":"MANIFEST_UNKNOWN","message":"manifest unknown"}]}"#),
-        "2" => reply(404, r#"{"errors":[{"code":"NAME_UNKNOWN","message":"repository name not known to registry"}]}"#),
-        "3" => reply(403, r#"{"errors":[{"code":"DENIED","message":"requested access to the resource is denied"}]}"#),
-        "4" => reply(401, "").header("WWW-Authenticate: Basic realm=\"x\""),
-        _ => reply(404, "<html>gone</html>"),
-    });
+    let server = Server::start(
+        |seen, _| match seen.path.rsplit('/').next().unwrap_or_default() {
+            "1" => reply(
+                404,
+                r#"{"errors":[{"code":"MANIFEST_UNKNOWN","message":"manifest unknown"}]}"#,
+            ),
+            "2" => reply(
+                404,
+                r#"{"errors":[{"code":"NAME_UNKNOWN","message":"repository name not known to registry"}]}"#,
+            ),
+            "3" => reply(
+                403,
+                r#"{"errors":[{"code":"DENIED","message":"requested access to the resource is denied"}]}"#,
+            ),
+            "4" => reply(401, "").header("WWW-Authenticate: Basic realm=\"x\""),
+            _ => reply(404, "<html>gone</html>"),
+        },
+    );
     let name = format!("{}/team/app", server.address);
     let remote = server.remote();
     for (tag, kind, text) in [
-        ("1", Kind::NotFound, format!("manifest for {name}:1 not found: manifest unknown: manifest unknown")),
+        (
+            "1",
+            Kind::NotFound,
+            format!("manifest for {name}:1 not found: manifest unknown: manifest unknown"),
+        ),
         (
             "2",
             Kind::NotFound,
-            format!("repository {name} not found: name unknown: repository name not known to registry"),
+            format!(
+                "repository {name} not found: name unknown: repository name not known to registry"
+            ),
         ),
         (
             "3",
@@ -360,9 +440,16 @@ fn missing_and_denied_images_are_told_in_dockers_words() {
         (
             "4",
             Kind::Denied,
-            format!("Get \"http://{}/v2/team/app/manifests/4\": no basic auth credentials", server.address),
+            format!(
+                "Get \"http://{}/v2/team/app/manifests/4\": no basic auth credentials",
+                server.address
+            ),
         ),
-        ("5", Kind::NotFound, format!("manifest for {name}:1 not found: manifest unknown: manifest unknown")),
+        (
+            "5",
+            Kind::NotFound,
+            format!("manifest for {name}:1 not found: manifest unknown: manifest unknown"),
+        ),
     ] {
         let e = remote.manifest(tag).expect_err("refused");
         assert_eq!((e.kind(), e.to_string()), (kind, text), "{tag}");
@@ -371,20 +458,33 @@ fn missing_and_denied_images_are_told_in_dockers_words() {
 
 #[test]
 fn a_manifest_is_checked_against_its_digest_and_limited() {
-    let server = Server::start(|seen, _| match seen.path.rsplit('/').next().unwrap_or_default() {
-        "huge" => reply(200, vec![b' '; DOCUMENT_LIMIT + 1]),
-        "lying" => reply(200, "{}").header(format!("Docker-Content-Digest: {}", sha256_digest(b"other"))),
-        "typed" => reply(200, "{}").header("Content-Type: a/b; charset=utf-8"),
-        _ => reply(200, "{}"),
-    });
+    let server = Server::start(
+        |seen, _| match seen.path.rsplit('/').next().unwrap_or_default() {
+            "huge" => reply(200, vec![b' '; DOCUMENT_LIMIT + 1]),
+            "lying" => reply(200, "{}").header(format!(
+                "Docker-Content-Digest: {}",
+                sha256_digest(b"other")
+            )),
+            "typed" => reply(200, "{}").header("Content-Type: a/b; charset=utf-8"),
+            _ => reply(200, "{}"),
+        },
+    );
     let remote = server.remote();
     assert_eq!(remote.manifest("typed").expect("good").media_type, "a/b");
     let text = |name: &str| remote.manifest(name).expect_err("refused").to_string();
-    assert_eq!(text("huge"), "manifest `huge`: the answer is longer than 4194304 bytes");
-    assert!(text("lying").starts_with("manifest `lying` does not match its digest: expected sha256:"));
+    assert_eq!(
+        text("huge"),
+        "manifest `huge`: the answer is longer than 4194304 bytes"
+    );
+    assert!(
+        text("lying").starts_with("manifest `lying` does not match its digest: expected sha256:")
+    );
     let other = sha256_digest(b"other");
     assert!(text(&other).starts_with(&format!("manifest `{other}` does not match its digest")));
-    assert_eq!(remote.manifest(&sha256_digest(b"{}")).expect("good").bytes, b"{}");
+    assert_eq!(
+        remote.manifest(&sha256_digest(b"{}")).expect("good").bytes,
+        b"{}"
+    );
 }
 
 #[test]
@@ -392,33 +492,59 @@ fn identity_tokens_are_posted_and_passwords_sent_as_basic() {
     let server = Server::start(|seen, _| {
         if seen.path.starts_with("/token") {
             let good = match seen.method.as_str() {
-                "POST" => seen.body.contains("grant_type=refresh_token&refresh_token=refresh%2Fme"),
-                _ => seen.authorization.as_deref() == Some("Basic YW5uOnNlc2FtZQ==") && seen.path.contains("account=ann"),
+                "POST" => seen
+                    .body
+                    .contains("grant_type=refresh_token&refresh_token=refresh%2Fme"),
+                _ => {
+                    seen.authorization.as_deref() == Some("Basic YW5uOnNlc2FtZQ==")
+                        && seen.path.contains("account=ann")
+                }
             };
             return reply(if good { 200 } else { 401 }, r#"{"access_token": "good"}"#);
         }
         match seen.authorization.as_deref() {
             Some("Bearer good") => reply(200, "{}"),
-            _ => reply(401, "").header(format!("WWW-Authenticate: Bearer realm=\"http://{}/token\"", seen.host)),
+            _ => reply(401, "").header(format!(
+                "WWW-Authenticate: Bearer realm=\"http://{}/token\"",
+                seen.host
+            )),
         }
     });
     let folder = std::env::temp_dir().join(format!("coracle-login-{}", std::process::id()));
     fs_err::create_dir_all(&folder).expect("writable");
-    let settings = Settings { docker_config: Some(folder.clone()), ..Settings::default() };
+    let settings = Settings {
+        docker_config: Some(folder.clone()),
+        ..Settings::default()
+    };
     let reference = Reference::parse(&format!("{}/team/app:1", server.address)).expect("valid");
     for credential in [
         auth::Credential::Identity("refresh/me".to_owned()),
-        auth::Credential::Password { user: "ann".to_owned(), secret: "sesame".to_owned() },
+        auth::Credential::Password {
+            user: "ann".to_owned(),
+            secret: "sesame".to_owned(),
+        },
     ] {
         auth::save(&settings, &server.address, &credential).expect("saved");
         let remote = Remote::open(&settings, &reference).expect("opened");
-        remote.manifest("1").unwrap_or_else(|e| panic!("{credential:?}: {e}"));
+        remote
+            .manifest("1")
+            .unwrap_or_else(|e| panic!("{credential:?}: {e}"));
     }
-    let wrong = auth::Credential::Password { user: "ann".to_owned(), secret: "wrong".to_owned() };
+    let wrong = auth::Credential::Password {
+        user: "ann".to_owned(),
+        secret: "wrong".to_owned(),
+    };
     auth::save(&settings, &server.address, &wrong).expect("saved");
-    let e = Remote::open(&settings, &reference).expect("opened").manifest("1").expect_err("wrong");
+    let e = Remote::open(&settings, &reference)
+        .expect("opened")
+        .manifest("1")
+        .expect_err("wrong");
     fs_err::remove_dir_all(&folder).expect("ours");
-    assert!(e.to_string().ends_with("unauthorized: incorrect username or password"), "{e}");
+    assert!(
+        e.to_string()
+            .ends_with("unauthorized: incorrect username or password"),
+        "{e}"
+    );
 }
 
 #[test]
@@ -427,7 +553,13 @@ fn a_mirror_is_asked_first_and_its_silence_costs_little() {
         "HEAD" => reply(200, "").header(format!("Docker-Content-Digest: {}", sha256_digest(b"{}"))),
         _ => reply(200, "{}"),
     });
-    let mirror = Server::start(|_, n| if n == 0 { reply(200, "{}") } else { reply(404, "") });
+    let mirror = Server::start(|_, n| {
+        if n == 0 {
+            reply(200, "{}")
+        } else {
+            reply(404, "")
+        }
+    });
     let conf = std::env::temp_dir().join(format!("coracle-mirrors-{}.conf", std::process::id()));
     let text = format!(
         "[[registry]]\nlocation = \"{0}\"\n[[registry.mirror]]\nlocation = \"{1}/cache\"\n\
@@ -435,15 +567,27 @@ fn a_mirror_is_asked_first_and_its_silence_costs_little() {
         hub.address, mirror.address
     );
     fs_err::write(&conf, text).expect("writable");
-    let settings = Settings { registries_conf: vec![conf.clone()], ..Settings::default() };
+    let settings = Settings {
+        registries_conf: vec![conf.clone()],
+        ..Settings::default()
+    };
     let reference = Reference::parse(&format!("{}/team/app:1", hub.address)).expect("valid");
     let remote = Remote::open(&settings, &reference).expect("opened");
     remote.manifest("1").expect("from the mirror");
     remote.manifest("1").expect("from the registry itself");
-    assert_eq!(remote.digest("1").expect("told"), Some(sha256_digest(b"{}")));
+    assert_eq!(
+        remote.digest("1").expect("told"),
+        Some(sha256_digest(b"{}"))
+    );
     fs_err::remove_file(&conf).expect("ours");
     assert_eq!(mirror.log(), ["GET /v2/cache/team/app/manifests/1"; 2]);
-    assert_eq!(hub.log(), ["GET /v2/team/app/manifests/1", "HEAD /v2/team/app/manifests/1"]);
+    assert_eq!(
+        hub.log(),
+        [
+            "GET /v2/team/app/manifests/1",
+            "HEAD /v2/team/app/manifests/1"
+        ]
+    );
 }
 
 #[test]
