@@ -3,6 +3,7 @@
 pub(crate) mod attach;
 pub mod control;
 pub(crate) mod create;
+pub(crate) mod etc_files;
 pub(crate) mod launch;
 pub(crate) mod layered;
 pub(crate) mod limits;
@@ -15,4 +16,5 @@ pub(crate) mod restart;
 pub(crate) mod rootfs;
 pub(crate) mod seccomp;
 pub(crate) mod security;
+pub(crate) mod start;
 pub(crate) mod user;

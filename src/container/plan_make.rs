@@ -99,7 +99,7 @@ pub(crate) fn plan_exec(
     }
     let identity = facts
         .accounts
-        .find(request.user.as_deref().unwrap_or(&record.config.user))?;
+        .find(request.user.as_deref().unwrap_or(&record.config.user), &[])?;
     let cwd = request
         .working_dir
         .as_deref()
@@ -139,9 +139,7 @@ pub(crate) fn plan_exec(
 
 fn first_process(record: &Record, facts: &Facts) -> Result<Process> {
     let config = &record.config;
-    let identity = facts.accounts.find(&config.user)?;
-    // One mapped id has no others: the names are checked, as docker does, and the caller's own groups stay.
-    facts.accounts.groups(&record.host.group_add)?;
+    let identity = facts.accounts.find(&config.user, &record.host.group_add)?;
     let argv: Vec<String> = config
         .entrypoint
         .iter()
@@ -285,6 +283,11 @@ fn namespaces(host: &HostConfig, facts: &Facts) -> Result<Namespaces> {
     })
 }
 
+/// Whether the container is in the host's network without having asked for it.
+fn shares_network(host: &HostConfig) -> bool {
+    !(matches!(host.network_mode.as_str(), "host" | "none") || host.network_mode.starts_with("container:"))
+}
+
 fn anonymous_volumes(record: &Record) -> Vec<String> {
     record
         .mounts
@@ -298,6 +301,8 @@ fn anonymous_volumes(record: &Record) -> Vec<String> {
 fn sysctls(host: &HostConfig) -> Result<Vec<(String, String)>> {
     host.sysctls
         .iter()
+        // A setting of a network of its own, which is the host's for now: to leave it alone is all that can be done.
+        .filter(|(name, _)| !(name.starts_with("net.") && shares_network(host)))
         .map(|(name, value)| {
             let refused = |why: &str| {
                 Error::new(

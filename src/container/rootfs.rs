@@ -13,7 +13,7 @@ use crate::store::paths::Paths;
 
 use super::plan::Root;
 
-/// Returns how the root of a container comes to be. `layer`: the tree of a layer by its diff id.
+/// Returns how the root of a container comes to be. `layer`: the store's folder of a layer by its diff id.
 pub(crate) fn root(
     record: &Record,
     paths: &Paths,
@@ -24,7 +24,7 @@ pub(crate) fn root(
     let (upper, work) = (writable.join("upper"), writable.join("work"));
     // The kernel wants the uppermost first, images name the lowest first.
     let lower = || -> Vec<PathBuf> {
-        let trees: Vec<PathBuf> = record.layers.iter().rev().map(|d| layer(d)).collect();
+        let trees: Vec<PathBuf> = record.layers.iter().rev().map(|d| layer(d).join("tree")).collect();
         if trees.is_empty() {
             vec![dir.join("empty")]
         } else {
@@ -91,7 +91,7 @@ pub(crate) fn prepare(
             make(&work)
         }
         Root::Plain { path } => {
-            let trees: Vec<PathBuf> = record.layers.iter().rev().map(|d| layer(d)).collect();
+            let trees: Vec<PathBuf> = record.layers.iter().rev().map(|d| layer(d).join("tree")).collect();
             merge::copy(&trees, &path)
         }
     }
@@ -122,7 +122,7 @@ mod tests {
             runtime: "/r".into(),
         };
         root(record, &paths, &|id| {
-            PathBuf::from(format!("/d/layers/{}/tree", &id[7..]))
+            PathBuf::from(format!("/d/layers/{}", &id[7..]))
         })
         .unwrap()
     }

@@ -37,7 +37,7 @@ pub(crate) struct Facts {
 }
 
 impl Facts {
-    /// Asks for all that a record needs. `layer`: the tree of a layer by its diff id. `other`: pid and start time of the
+    /// Asks for all that a record needs. `layer`: the store's folder of a layer by its diff id. `other`: pid and start time of the
     /// first process of a running container by the name that the user gave.
     pub(crate) fn gather(
         record: &Record,
