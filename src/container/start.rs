@@ -36,7 +36,7 @@ pub(crate) fn another(
     match state.status {
         Status::Running => {}
         Status::Paused => {
-            let text = format!("Container {} is paused, unpause the container before exec", record.id);
+            let text = format!("Container {} is paused, unpause the container before exec", record.name);
             return Err(Error::new(Kind::State, text));
         }
         Status::Restarting => {
