@@ -285,7 +285,8 @@ fn namespaces(host: &HostConfig, facts: &Facts) -> Result<Namespaces> {
 
 /// Whether the container is in the host's network without having asked for it.
 fn shares_network(host: &HostConfig) -> bool {
-    !(matches!(host.network_mode.as_str(), "host" | "none") || host.network_mode.starts_with("container:"))
+    !(matches!(host.network_mode.as_str(), "host" | "none")
+        || host.network_mode.starts_with("container:"))
 }
 
 fn anonymous_volumes(record: &Record) -> Vec<String> {

@@ -24,7 +24,12 @@ pub(crate) fn root(
     let (upper, work) = (writable.join("upper"), writable.join("work"));
     // The kernel wants the uppermost first, images name the lowest first.
     let lower = || -> Vec<PathBuf> {
-        let trees: Vec<PathBuf> = record.layers.iter().rev().map(|d| layer(d).join("tree")).collect();
+        let trees: Vec<PathBuf> = record
+            .layers
+            .iter()
+            .rev()
+            .map(|d| layer(d).join("tree"))
+            .collect();
         if trees.is_empty() {
             vec![dir.join("empty")]
         } else {
@@ -91,7 +96,12 @@ pub(crate) fn prepare(
             make(&work)
         }
         Root::Plain { path } => {
-            let trees: Vec<PathBuf> = record.layers.iter().rev().map(|d| layer(d).join("tree")).collect();
+            let trees: Vec<PathBuf> = record
+                .layers
+                .iter()
+                .rev()
+                .map(|d| layer(d).join("tree"))
+                .collect();
             merge::copy(&trees, &path)
         }
     }

@@ -36,14 +36,25 @@ pub(crate) fn another(
     match state.status {
         Status::Running => {}
         Status::Paused => {
-            let text = format!("Container {} is paused, unpause the container before exec", record.name);
+            let text = format!(
+                "Container {} is paused, unpause the container before exec",
+                record.name
+            );
             return Err(Error::new(Kind::State, text));
         }
         Status::Restarting => {
-            let text = format!("Container {} is restarting, wait until the container is running", record.id);
+            let text = format!(
+                "Container {} is restarting, wait until the container is running",
+                record.id
+            );
             return Err(Error::new(Kind::State, text));
         }
-        _ => return Err(Error::new(Kind::State, format!("container {} is not running", record.id))),
+        _ => {
+            return Err(Error::new(
+                Kind::State,
+                format!("container {} is not running", record.id),
+            ));
+        }
     }
     let mut facts = gather(store, record)?;
     facts.window = window;
@@ -51,14 +62,20 @@ pub(crate) fn another(
 }
 
 fn gather(store: &Store, record: &Record) -> Result<Facts> {
-    Facts::gather(record, store.paths(), &|layer| store.layer_path(layer), &|name| {
-        let found = store.containers().find(name)?;
-        if !found.is_running {
-            let text = format!("cannot join the namespaces of a container that does not run: {name}");
-            return Err(Error::new(Kind::State, text).hint("start it first"));
-        }
-        Ok((found.state.pid, found.state.pid_start))
-    })
+    Facts::gather(
+        record,
+        store.paths(),
+        &|layer| store.layer_path(layer),
+        &|name| {
+            let found = store.containers().find(name)?;
+            if !found.is_running {
+                let text =
+                    format!("cannot join the namespaces of a container that does not run: {name}");
+                return Err(Error::new(Kind::State, text).hint("start it first"));
+            }
+            Ok((found.state.pid, found.state.pid_start))
+        },
+    )
 }
 
 /// Makes the missing host folders of `-v`.
@@ -66,7 +83,10 @@ fn make_sources(record: &Record) -> Result<()> {
     for point in record.mounts.iter().filter(|m| m.create_source) {
         if fs_err::symlink_metadata(&point.source).is_err() {
             fs_err::create_dir_all(&point.source).context(Kind::System, || {
-                format!("cannot make `{}` to mount it at `{}`", point.source, point.destination)
+                format!(
+                    "cannot make `{}` to mount it at `{}`",
+                    point.source, point.destination
+                )
             })?;
         }
     }

@@ -43,7 +43,10 @@ impl Accounts {
             let bytes = layered::read_file(layers, path).unwrap_or_default();
             String::from_utf8_lossy(&bytes).into_owned()
         };
-        Accounts { passwd: read("/etc/passwd"), group: read("/etc/group") }
+        Accounts {
+            passwd: read("/etc/passwd"),
+            group: read("/etc/group"),
+        }
     }
 
     /// Returns the user that `user[:group]` means, an empty one is root; the groups to add must be known or numbers. The
@@ -51,8 +54,16 @@ impl Accounts {
     pub(crate) fn find(&self, spec: &str, more_groups: &[String]) -> Result<Identity> {
         let mut found = user::lookup(spec, &self.passwd, &self.group)?;
         user::add_groups(&mut found, more_groups, &self.group)?;
-        let home = if found.home.is_empty() { "/".to_owned() } else { found.home };
-        Ok(Identity { uid: found.uid, gid: found.gid, home })
+        let home = if found.home.is_empty() {
+            "/".to_owned()
+        } else {
+            found.home
+        };
+        Ok(Identity {
+            uid: found.uid,
+            gid: found.gid,
+            home,
+        })
     }
 }
 
@@ -60,7 +71,10 @@ impl Accounts {
 impl Accounts {
     /// Takes them from texts.
     pub(crate) fn of_texts(passwd: &str, group: &str) -> Accounts {
-        Accounts { passwd: passwd.to_owned(), group: group.to_owned() }
+        Accounts {
+            passwd: passwd.to_owned(),
+            group: group.to_owned(),
+        }
     }
 }
 
@@ -70,21 +84,41 @@ mod tests {
 
     #[test]
     fn one_id_is_native_and_both_zero_is_root() {
-        let accounts = Accounts::of_texts("root:x:0:0::/root:\nwww:x:33:33::/var/www:\nnohome:x:6:6:::\n", "audio:x:29:\n");
+        let accounts = Accounts::of_texts(
+            "root:x:0:0::/root:\nwww:x:33:33::/var/www:\nnohome:x:6:6:::\n",
+            "audio:x:29:\n",
+        );
         let of = |spec: &str| accounts.find(spec, &[]).map(|i| (i.user(), i.home));
         assert_eq!(of("").unwrap(), (User::Root, "/root".to_owned()));
-        assert_eq!(of("www").unwrap(), (User::Native { uid: 33, gid: 33 }, "/var/www".to_owned()));
-        assert_eq!(of("0:audio").unwrap(), (User::Native { uid: 0, gid: 29 }, "/root".to_owned()));
+        assert_eq!(
+            of("www").unwrap(),
+            (User::Native { uid: 33, gid: 33 }, "/var/www".to_owned())
+        );
+        assert_eq!(
+            of("0:audio").unwrap(),
+            (User::Native { uid: 0, gid: 29 }, "/root".to_owned())
+        );
         assert_eq!(of("6").unwrap().1, "/");
         assert!(of("nosuch").is_err());
         assert!(accounts.find("", &["nosuch".to_owned()]).is_err());
-        assert!(accounts.find("", &["audio".to_owned(), "77".to_owned()]).is_ok());
+        assert!(
+            accounts
+                .find("", &["audio".to_owned(), "77".to_owned()])
+                .is_ok()
+        );
     }
 
     #[test]
     fn without_the_files_numbers_still_work() {
         let none = Accounts::default();
-        assert_eq!(none.find("", &[]).unwrap(), Identity { uid: 0, gid: 0, home: "/".to_owned() });
+        assert_eq!(
+            none.find("", &[]).unwrap(),
+            Identity {
+                uid: 0,
+                gid: 0,
+                home: "/".to_owned()
+            }
+        );
         assert!(none.find("root", &[]).is_err());
     }
 }

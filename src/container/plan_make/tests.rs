@@ -12,7 +12,10 @@ const ID: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcd
 
 fn facts() -> Facts {
     Facts {
-        paths: Paths { data: "/data".into(), runtime: "/run/c".into() },
+        paths: Paths {
+            data: "/data".into(),
+            runtime: "/run/c".into(),
+        },
         root: Root::Overlay {
             lower: vec!["/data/layers/b".into(), "/data/layers/a".into()],
             upper: "/up".into(),
@@ -31,7 +34,11 @@ fn facts() -> Facts {
 }
 
 fn record() -> Record {
-    let mut record = Record { id: ID.to_owned(), name: "web".to_owned(), ..Record::default() };
+    let mut record = Record {
+        id: ID.to_owned(),
+        name: "web".to_owned(),
+        ..Record::default()
+    };
     record.config.cmd = Some(vec!["sh".to_owned()]);
     record
 }
@@ -43,7 +50,10 @@ fn shown(plan: &Plan) -> String {
     lines.push(format!("exec {:?} as {:?} in {}", p.argv, p.user, p.cwd));
     lines.push(format!("env {}", p.env.join(" ")));
     if p.tty || p.stdin {
-        lines.push(format!("tty {} stdin {} once {}", p.tty, p.stdin, p.stdin_once));
+        lines.push(format!(
+            "tty {} stdin {} once {}",
+            p.tty, p.stdin, p.stdin_once
+        ));
     }
     if !p.rlimits.is_empty() || p.oom_score_adj.is_some() {
         lines.push(format!("limits {:?} oom {:?}", p.rlimits, p.oom_score_adj));
@@ -55,7 +65,12 @@ fn shown(plan: &Plan) -> String {
         s.capabilities, s.no_new_privs, s.privileged
     ));
     match &plan.kind {
-        Kind::Join(j) => lines.push(format!("join {} {} by {}", j.pid, j.pid_start, j.control.display())),
+        Kind::Join(j) => lines.push(format!(
+            "join {} {} by {}",
+            j.pid,
+            j.pid_start,
+            j.control.display()
+        )),
         Kind::Start(s) => show_start(s, &mut lines),
     }
     lines.join("\n")
@@ -63,18 +78,44 @@ fn shown(plan: &Plan) -> String {
 
 fn show_start(s: &Start, lines: &mut Vec<String>) {
     let n = &s.namespaces;
-    lines.push(format!("ns net {:?} pid {:?} ipc {:?} uts {:?} cgroup {:?}", n.net, n.pid, n.ipc, n.uts, n.cgroup));
-    lines.push(format!("root {} ro {} name {:?} shm {}", s.root_point.display(), s.read_only, s.hostname, s.shm_size));
-    lines.push(format!("masked {} readonly {}", s.masked_paths.len(), s.readonly_paths.len()));
-    lines.extend(s.mounts.iter().map(|m| format!("mount {} ro {} {:?}", m.destination, m.read_only, m.source)));
+    lines.push(format!(
+        "ns net {:?} pid {:?} ipc {:?} uts {:?} cgroup {:?}",
+        n.net, n.pid, n.ipc, n.uts, n.cgroup
+    ));
+    lines.push(format!(
+        "root {} ro {} name {:?} shm {}",
+        s.root_point.display(),
+        s.read_only,
+        s.hostname,
+        s.shm_size
+    ));
+    lines.push(format!(
+        "masked {} readonly {}",
+        s.masked_paths.len(),
+        s.readonly_paths.len()
+    ));
+    lines.extend(
+        s.mounts
+            .iter()
+            .map(|m| format!("mount {} ro {} {:?}", m.destination, m.read_only, m.source)),
+    );
     lines.extend(s.sysctls.iter().map(|(k, v)| format!("sysctl {k}={v}")));
-    lines.push(format!("stop {} after {} restart {}", s.stop_signal, s.stop_timeout, s.restart.name));
-    lines.push(format!("log {:?}", s.log.as_ref().map(|l| (l.max_size, l.max_file))));
+    lines.push(format!(
+        "stop {} after {} restart {}",
+        s.stop_signal, s.stop_timeout, s.restart.name
+    ));
+    lines.push(format!(
+        "log {:?}",
+        s.log.as_ref().map(|l| (l.max_size, l.max_file))
+    ));
     if s.remove {
         lines.push(format!("remove with {:?}", s.anonymous_volumes));
     }
     if let Some(h) = &s.health {
-        lines.push(format!("health {:?} every {} for {} x{}", h.test, h.interval, h.timeout, h.retries));
+        lines.push(format!(
+            "health {:?} every {} for {} x{}",
+            h.test, h.interval, h.timeout, h.retries
+        ));
     }
 }
 
@@ -96,29 +137,65 @@ fn a_record_with_everything_shows_everything() {
     let mut r = record();
     let c = &mut r.config;
     c.entrypoint = Some(vec!["/entry".to_owned(), "-x".to_owned()]);
-    c.env = ["PATH=/bin", "A=1", "HOSTNAME=zz", "TERM"].map(str::to_owned).to_vec();
+    c.env = ["PATH=/bin", "A=1", "HOSTNAME=zz", "TERM"]
+        .map(str::to_owned)
+        .to_vec();
     (c.tty, c.open_stdin, c.stdin_once) = (true, true, true);
     c.user = "www:5".to_owned();
     c.working_dir = "/srv//a/../b/".to_owned();
     c.hostname = "h".to_owned();
     c.stop_signal = Some("SIGINT".to_owned());
     c.stop_timeout = Some(3);
-    c.healthcheck = Some(Healthcheck { test: vec!["CMD".to_owned(), "x".to_owned()], retries: 9, ..Healthcheck::default() });
+    c.healthcheck = Some(Healthcheck {
+        test: vec!["CMD".to_owned(), "x".to_owned()],
+        retries: 9,
+        ..Healthcheck::default()
+    });
     let h = &mut r.host;
     h.network_mode = "none".to_owned();
     h.pid_mode = "container:web".to_owned();
     h.ipc_mode = "host".to_owned();
     h.uts_mode = "host".to_owned();
     h.cgroupns_mode = "host".to_owned();
-    (h.readonly_rootfs, h.auto_remove, h.oom_score_adj, h.shm_size) = (true, true, 300, 1 << 20);
+    (
+        h.readonly_rootfs,
+        h.auto_remove,
+        h.oom_score_adj,
+        h.shm_size,
+    ) = (true, true, 300, 1 << 20);
     h.cap_add = vec!["SYS_ADMIN".to_owned()];
-    h.security_opt = ["no-new-privileges", "seccomp=unconfined", "systempaths=unconfined"].map(str::to_owned).to_vec();
-    h.ulimits = vec![Ulimit { name: "nofile".to_owned(), soft: 1024, hard: -1 }, Ulimit { name: "core".to_owned(), soft: 0, hard: -1 }];
-    h.sysctls.insert("net.core.somaxconn".to_owned(), "10".to_owned());
+    h.security_opt = [
+        "no-new-privileges",
+        "seccomp=unconfined",
+        "systempaths=unconfined",
+    ]
+    .map(str::to_owned)
+    .to_vec();
+    h.ulimits = vec![
+        Ulimit {
+            name: "nofile".to_owned(),
+            soft: 1024,
+            hard: -1,
+        },
+        Ulimit {
+            name: "core".to_owned(),
+            soft: 0,
+            hard: -1,
+        },
+    ];
+    h.sysctls
+        .insert("net.core.somaxconn".to_owned(), "10".to_owned());
     h.tmpfs.insert("/tmp".to_owned(), "size=1m".to_owned());
-    h.restart_policy = RestartPolicy { name: "always".to_owned(), maximum_retry_count: 0 };
-    h.log_config.config.insert("max-size".to_owned(), "10m".to_owned());
-    h.log_config.config.insert("max-file".to_owned(), "3".to_owned());
+    h.restart_policy = RestartPolicy {
+        name: "always".to_owned(),
+        maximum_retry_count: 0,
+    };
+    h.log_config
+        .config
+        .insert("max-size".to_owned(), "10m".to_owned());
+    h.log_config
+        .config
+        .insert("max-file".to_owned(), "3".to_owned());
     r.mounts = vec![MountPoint {
         kind: "volume".to_owned(),
         name: "v1".to_owned(),
@@ -154,9 +231,15 @@ fn a_privileged_container_is_confined_by_its_namespaces_only() {
     r.host.network_mode = "host".to_owned();
     r.host.log_config.driver = "none".to_owned();
     let text = shown(&plan(&r, &facts()).unwrap());
-    assert!(text.contains("caps 1ffffffffff seccomp none nnp false privileged true"), "{text}");
+    assert!(
+        text.contains("caps 1ffffffffff seccomp none nnp false privileged true"),
+        "{text}"
+    );
     assert!(text.contains("masked 0 readonly 0"), "{text}");
-    assert!(text.contains("HOSTNAME=box") && text.contains("log None"), "{text}");
+    assert!(
+        text.contains("HOSTNAME=box") && text.contains("log None"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -165,18 +248,34 @@ fn one_more_process_has_the_containers_environment_and_its_own_user() {
     r.config.env = vec!["A=1".to_owned()];
     r.config.user = "33".to_owned();
     r.config.working_dir = "/w".to_owned();
-    let state = State { pid: 5, pid_start: 99, ..State::default() };
-    let mut request = ExecRequest { argv: vec!["id".to_owned()], env: vec!["A=2".to_owned()], tty: true, ..ExecRequest::default() };
+    let state = State {
+        pid: 5,
+        pid_start: 99,
+        ..State::default()
+    };
+    let mut request = ExecRequest {
+        argv: vec!["id".to_owned()],
+        env: vec!["A=2".to_owned()],
+        tty: true,
+        ..ExecRequest::default()
+    };
     let want = r#"exec ["id"] as Native { uid: 33, gid: 33 } in /w
 env PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOSTNAME=0123456789ab TERM=xterm A=2 HOME=/var/www
 tty true stdin false once true
 caps a80425fb seccomp filter nnp false privileged false
 join 5 99 by /run/c/containers/0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef/ctl"#;
-    assert_eq!(shown(&plan_exec(&r, &state, &request, &facts()).unwrap()), want);
-    (request.user, request.working_dir, request.privileged) = (Some("0".to_owned()), Some("/x".to_owned()), true);
+    assert_eq!(
+        shown(&plan_exec(&r, &state, &request, &facts()).unwrap()),
+        want
+    );
+    (request.user, request.working_dir, request.privileged) =
+        (Some("0".to_owned()), Some("/x".to_owned()), true);
     let text = shown(&plan_exec(&r, &state, &request, &facts()).unwrap());
     assert!(text.starts_with("exec [\"id\"] as Root in /x"), "{text}");
-    assert!(text.contains("caps 1ffffffffff seccomp filter nnp false privileged true"), "{text}");
+    assert!(
+        text.contains("caps 1ffffffffff seccomp filter nnp false privileged true"),
+        "{text}"
+    );
 }
 
 /// Docker 26's words.
@@ -186,23 +285,49 @@ fn what_cannot_be_is_refused_in_dockers_words() {
     let cases: [(Change, &str); 10] = [
         (|r| r.config.cmd = None, "no command specified"),
         (|r| r.config.cmd = Some(Vec::new()), "no command specified"),
-        (|r| r.config.user = "nosuch".to_owned(), "unable to find user nosuch: no matching entries in passwd file"),
-        (|r| r.config.working_dir = "rel".to_owned(), "the working directory 'rel' is invalid, it needs to be an absolute path"),
-        (|r| r.config.stop_signal = Some("FOO".to_owned()), "invalid signal: FOO"),
-        (|r| r.host.pid_mode = "container:nope".to_owned(), "No such container: nope"),
-        (|r| r.host.oom_score_adj = 2000, "Invalid value 2000, range for oom score adj is [-1000, 1000]"),
+        (
+            |r| r.config.user = "nosuch".to_owned(),
+            "unable to find user nosuch: no matching entries in passwd file",
+        ),
+        (
+            |r| r.config.working_dir = "rel".to_owned(),
+            "the working directory 'rel' is invalid, it needs to be an absolute path",
+        ),
+        (
+            |r| r.config.stop_signal = Some("FOO".to_owned()),
+            "invalid signal: FOO",
+        ),
+        (
+            |r| r.host.pid_mode = "container:nope".to_owned(),
+            "No such container: nope",
+        ),
+        (
+            |r| r.host.oom_score_adj = 2000,
+            "Invalid value 2000, range for oom score adj is [-1000, 1000]",
+        ),
         (
             |r| {
                 r.host.network_mode = "host".to_owned();
-                r.host.sysctls.insert("net.ipv4.ip_forward".to_owned(), "1".to_owned());
+                r.host
+                    .sysctls
+                    .insert("net.ipv4.ip_forward".to_owned(), "1".to_owned());
             },
             "sysctl \"net.ipv4.ip_forward\" not allowed in host network namespace",
         ),
         (
-            |r| drop(r.host.sysctls.insert("kernel.hostname".to_owned(), "x".to_owned())),
+            |r| {
+                drop(
+                    r.host
+                        .sysctls
+                        .insert("kernel.hostname".to_owned(), "x".to_owned()),
+                )
+            },
             "sysctl 'kernel.hostname=x' is not allowed",
         ),
-        (|r| r.host.security_opt = vec!["foo=bar".to_owned()], "invalid --security-opt 2: \"foo=bar\""),
+        (
+            |r| r.host.security_opt = vec!["foo=bar".to_owned()],
+            "invalid --security-opt 2: \"foo=bar\"",
+        ),
     ];
     for (change, want) in cases {
         let mut r = record();
