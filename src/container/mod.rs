@@ -17,4 +17,5 @@ pub(crate) mod rootfs;
 pub(crate) mod seccomp;
 pub(crate) mod security;
 pub(crate) mod start;
+pub mod sweep;
 pub(crate) mod user;

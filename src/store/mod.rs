@@ -50,7 +50,9 @@ pub mod containers;
 pub mod gc;
 pub mod images;
 pub mod paths;
+pub mod prune;
 pub(crate) mod record;
+pub mod size;
 pub mod trash;
 pub mod volumes;
 

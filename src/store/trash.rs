@@ -15,7 +15,7 @@ use std::ffi::{CStr, CString};
 use std::io::ErrorKind;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use nix::dir::{Dir, Type};
 use nix::errno::Errno;
@@ -45,24 +45,15 @@ impl<'a> Trash<'a> {
 
     /// Removes `path` (of the store's file system) from where it is; one rename. Returns whether there was anything.
     pub fn put(&self, path: &Path) -> Result<bool> {
-        Ok(self.put_named(path)?.is_some())
-    }
-
-    /// Removes `path` as [`Trash::put`] does, and returns where it lies until somebody empties the trash.
-    pub(crate) fn put_named(&self, path: &Path) -> Result<Option<PathBuf>> {
         let target = self.store.data("trash").join(random_hex::<8>()?);
         match std::fs::rename(path, &target) {
-            Ok(()) => Ok(Some(target)),
-            Err(e)
-                if e.kind() == ErrorKind::NotFound && std::fs::symlink_metadata(path).is_err() =>
-            {
-                Ok(None)
-            }
+            Ok(()) => Ok(true),
+            Err(e) if e.kind() == ErrorKind::NotFound && std::fs::symlink_metadata(path).is_err() => Ok(false),
             Err(e) if e.kind() == ErrorKind::NotFound => {
                 // somebody removed trash/ itself
                 folder(&self.store.data("trash"))?;
                 std::fs::rename(path, &target).context(Kind::System, || cannot(path))?;
-                Ok(Some(target))
+                Ok(true)
             }
             Err(e) => Err(e).context(Kind::System, || cannot(path)),
         }
@@ -81,34 +72,35 @@ impl<'a> Trash<'a> {
     pub fn empty(&self) -> Result<bool> {
         let trash = self.store.data("trash");
         folder(&trash)?;
-        let Some(_lock) = Lock::attempt(&trash.join(".lock"))? else {
-            return Ok(false);
-        };
-        let top =
-            open_folder(AT_FDCWD, &c_path(&trash)?).context(Kind::System, || cannot(&trash))?;
-        let device = fstat(&top).context(Kind::System, || cannot(&trash))?.st_dev;
+        loop {
+            let Some(lock) = Lock::attempt(&trash.join(".lock"))? else { return Ok(false) };
+            self.empty_locked(&trash)?;
+            drop(lock);
+            // what came between our last look and the drop of the lock was left to us by whoever saw the lock
+            if self.is_empty() {
+                return Ok(true);
+            }
+        }
+    }
+
+    /// Empties the trash until it is empty, but for what cannot be removed, which is the error at the end.
+    fn empty_locked(&self, trash: &Path) -> Result<()> {
+        let cannot = || format!("cannot empty the trash `{}`", trash.display());
+        let top = open_folder(AT_FDCWD, &c_path(trash)?).context(Kind::System, cannot)?;
+        let device = fstat(&top).context(Kind::System, cannot)?.st_dev;
         let mut failure = None;
         let mut given_up: Vec<CString> = Vec::new();
         loop {
-            let names: Vec<CString> = names(top.as_fd())
-                .context(Kind::System, || cannot(&trash))?
-                .into_iter()
-                .filter(|(name, _)| name.as_bytes() != b".lock" && !given_up.contains(name))
-                .map(|(name, _)| name)
-                .collect();
+            let mut names: Vec<CString> =
+                names(top.as_fd()).context(Kind::System, cannot)?.into_iter().map(|(name, _)| name).collect();
+            names.retain(|name| name.as_bytes() != b".lock" && !given_up.contains(name));
             if names.is_empty() {
-                return failure.map_or(Ok(true), Err);
+                return failure.map_or(Ok(()), Err);
             }
             for name in names {
                 self.empty_elsewhere(&trash.join(std::ffi::OsStr::from_bytes(name.as_bytes())));
                 if let Err(e) = Walk::new(top.as_fd(), device).remove_all(&name) {
-                    failure = Some(
-                        Error::new(
-                            Kind::System,
-                            format!("cannot empty the trash `{}`", trash.display()),
-                        )
-                        .because(e),
-                    );
+                    failure = Some(Error::new(Kind::System, cannot()).because(e));
                     given_up.push(name);
                 }
             }

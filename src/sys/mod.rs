@@ -13,6 +13,7 @@ pub(crate) mod memory;
 pub(crate) mod mount;
 pub(crate) mod namespace;
 pub(crate) mod overlay;
+pub(crate) mod priority;
 pub(crate) mod process;
 pub mod random;
 pub(crate) mod seccomp;

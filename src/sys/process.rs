@@ -152,6 +152,32 @@ pub(crate) fn spawn_role(role: &str, socket: OwnedFd) -> Result<()> {
     }
 }
 
+/// Starts our own program in another role beside us, with nothing of ours but `arguments`; nobody waits for it. Meant for
+/// callers that end soon: it then becomes a child of whoever adopts orphans.
+pub(crate) fn spawn_aside(role: &str, arguments: &[&std::ffi::OsStr]) -> Result<()> {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "one of the places that start a role"
+    )]
+    std::process::Command::new("/proc/self/exe")
+        .arg0("coracle")
+        .arg(role)
+        .args(arguments)
+        .stdin(std::process::Stdio::null())
+        // a pipe of ours must end with us
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null())
+        .current_dir("/")
+        .spawn()
+        .map(drop)
+        .map_err(|e| SysError::new("posix_spawn(/proc/self/exe)", errno_of(&e)))
+}
+
+/// Makes a session of our own, so that no terminal sends us signals; a process that leads a group stays in it.
+pub(crate) fn leave_terminal() {
+    nix::unistd::setsid().ok();
+}
+
 fn errno_of(e: &std::io::Error) -> Errno {
     Errno::from_raw(e.raw_os_error().unwrap_or(libc::EIO))
 }
