@@ -8,7 +8,10 @@ fn main() -> std::process::ExitCode {
     if args.get(1).is_some_and(|a| a == coracle::host::probe::ROLE) {
         return coracle::host::probe::main(&args[2..]);
     }
-    if args.get(1).is_some_and(|a| a == coracle::container::sweep::ROLE) {
+    if args
+        .get(1)
+        .is_some_and(|a| a == coracle::container::sweep::ROLE)
+    {
         return coracle::container::sweep::main(&args[2..]);
     }
     coracle::cli::main(args)

@@ -25,12 +25,19 @@ pub(crate) fn start(store: &Store) {
 
 /// The role.
 pub fn main(args: &[OsString]) -> ExitCode {
-    let [data, runtime] = args else { return ExitCode::FAILURE };
+    let [data, runtime] = args else {
+        return ExitCode::FAILURE;
+    };
     // the terminal's signals are not for us, and everybody else goes first; neither is worth stopping for
     process::leave_terminal();
     priority::lowest();
-    let paths = Paths { data: PathBuf::from(data), runtime: PathBuf::from(runtime) };
-    let Ok(store) = Store::open(paths) else { return ExitCode::FAILURE };
+    let paths = Paths {
+        data: PathBuf::from(data),
+        runtime: PathBuf::from(runtime),
+    };
+    let Ok(store) = Store::open(paths) else {
+        return ExitCode::FAILURE;
+    };
     // nobody reads what this process says: `system check` tells what is left
     let swept = gc::sweep(&store, gc::GRACE).is_ok();
     match store.trash().empty() {

@@ -111,10 +111,14 @@ fn drop_layer(store: &Store, layer: &str) -> Result<Option<u64>> {
     let path = store.layer_path(layer);
     let bytes = layer_bytes(store, layer);
     // not into the trash yet: somebody may be emptying that
-    let aside = store.data("staging").join(format!("drop-{}", random_hex::<8>()?));
+    let aside = store
+        .data("staging")
+        .join(format!("drop-{}", random_hex::<8>()?));
     match std::fs::rename(&path, &aside) {
         Err(e) if e.kind() == ErrorKind::NotFound => return Ok(None),
-        renamed => renamed.context(Kind::System, || format!("cannot remove `{}`", path.display()))?,
+        renamed => renamed.context(Kind::System, || {
+            format!("cannot remove `{}`", path.display())
+        })?,
     }
     if layers_of_containers(store)?.contains(layer) {
         // a whole layer that somebody published again meanwhile is as good

@@ -66,7 +66,11 @@ pub fn containers(store: &Store, wanted: impl Fn(&Found) -> bool) -> Result<Prun
 
 /// Returns the bytes that a container wrote (docker's `SizeRw`).
 pub fn writable_bytes(store: &Store, found: &Found) -> u64 {
-    let folder = found.record.writable.clone().unwrap_or_else(|| store.containers().path(found.id()));
+    let folder = found
+        .record
+        .writable
+        .clone()
+        .unwrap_or_else(|| store.containers().path(found.id()));
     tree_bytes(&folder.join("upper"))
 }
 
@@ -99,15 +103,23 @@ pub fn images(
     for image in store.images().list()? {
         let is_dangling = image.names.is_empty();
         // an image whose configuration is broken is for `system check`
-        let Ok(config) = store.images().config(&image.id) else { continue };
+        let Ok(config) = store.images().config(&image.id) else {
+            continue;
+        };
         if (which == Which::Dangling && !is_dangling) || !wanted(&image, &config) {
             continue;
         }
         for word in words(&image) {
             // in use, or gone with the name before
-            let Ok(removed) = store.images().remove(&word, false, &users) else { continue };
-            pruned.gone.extend(removed.untagged.into_iter().map(Gone::Untagged));
-            pruned.gone.extend(removed.deleted.into_iter().map(Gone::Deleted));
+            let Ok(removed) = store.images().remove(&word, false, &users) else {
+                continue;
+            };
+            pruned
+                .gone
+                .extend(removed.untagged.into_iter().map(Gone::Untagged));
+            pruned
+                .gone
+                .extend(removed.deleted.into_iter().map(Gone::Deleted));
             pruned.bytes += removed.reclaimed;
         }
     }
@@ -145,19 +157,34 @@ mod tests {
         std::fs::write(s.store.containers().path(&a).join("upper/f"), [0; 50]).unwrap();
         let _lock = s.store.containers().hold(&b).unwrap();
         let pruned = containers(&s.store, |_| true).unwrap();
-        assert_eq!(pruned, Pruned { gone: vec![a], bytes: 50 });
+        assert_eq!(
+            pruned,
+            Pruned {
+                gone: vec![a],
+                bytes: 50
+            }
+        );
         assert_eq!(containers(&s.store, |_| true).unwrap(), Pruned::default());
     }
 
     #[test]
     fn volumes_that_are_mounted_or_not_wanted_stay() {
         let s = Scratch::new();
-        let make = |name: &str| s.store.volumes().create(Request { name: Some(name.to_owned()), ..Request::default() });
+        let make = |name: &str| {
+            s.store.volumes().create(Request {
+                name: Some(name.to_owned()),
+                ..Request::default()
+            })
+        };
         make("used").unwrap();
         make("free").unwrap();
         make("kept").unwrap();
         let mut r = record(&new_id().unwrap(), "web");
-        r.mounts = vec![MountPoint { kind: "volume".to_owned(), name: "used".to_owned(), ..MountPoint::default() }];
+        r.mounts = vec![MountPoint {
+            kind: "volume".to_owned(),
+            name: "used".to_owned(),
+            ..MountPoint::default()
+        }];
         s.store.containers().create(&r).unwrap();
         let pruned = volumes(&s.store, |v| v.name != "kept").unwrap();
         assert_eq!(pruned.gone, ["free"]);
@@ -168,9 +195,19 @@ mod tests {
     fn dangling_images_go_by_default_and_unused_ones_when_asked() {
         let s = Scratch::new();
         const NAME: &str = "docker.io/library/a:1";
-        let (old, new) = (image(&s, NAME, "old", &["l1", "l2"]), image(&s, NAME, "new", &["l1"]));
-        let by_digest =
-            Name { digest: digest("i"), ..image(&s, &format!("docker.io/library/b@{}", digest("i")), "b", &["l1"]) };
+        let (old, new) = (
+            image(&s, NAME, "old", &["l1", "l2"]),
+            image(&s, NAME, "new", &["l1"]),
+        );
+        let by_digest = Name {
+            digest: digest("i"),
+            ..image(
+                &s,
+                &format!("docker.io/library/b@{}", digest("i")),
+                "b",
+                &["l1"],
+            )
+        };
         for name in [&old, &new, &by_digest] {
             s.store.images().put(name.clone()).unwrap();
         }
@@ -189,10 +226,23 @@ mod tests {
         let mut r = record(&new_id().unwrap(), "web");
         r.image_id = new.config.clone();
         s.store.containers().create(&r).unwrap();
-        assert!(images(&s.store, Which::Unused, |_, _| true).unwrap().gone.is_empty());
+        assert!(
+            images(&s.store, Which::Unused, |_, _| true)
+                .unwrap()
+                .gone
+                .is_empty()
+        );
         s.store.containers().remove(&r.id).unwrap();
-        assert!(images(&s.store, Which::Unused, |_, _| false).unwrap().gone.is_empty());
+        assert!(
+            images(&s.store, Which::Unused, |_, _| false)
+                .unwrap()
+                .gone
+                .is_empty()
+        );
         let pruned = images(&s.store, Which::Unused, |_, _| true).unwrap();
-        assert_eq!(pruned.gone[..2], [Gone::Untagged("a:1".to_owned()), Gone::Deleted(new.config)]);
+        assert_eq!(
+            pruned.gone[..2],
+            [Gone::Untagged("a:1".to_owned()), Gone::Deleted(new.config)]
+        );
     }
 }

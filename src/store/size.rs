@@ -12,7 +12,9 @@ pub fn tree_bytes(path: &Path) -> u64 {
     let mut seen = HashSet::new();
     let mut folders: Vec<PathBuf> = vec![path.to_owned()];
     while let Some(folder) = folders.pop() {
-        let Ok(entries) = std::fs::read_dir(&folder) else { continue };
+        let Ok(entries) = std::fs::read_dir(&folder) else {
+            continue;
+        };
         for entry in entries.flatten() {
             // of the link itself, not of what it points to
             let Ok(meta) = entry.metadata() else { continue };

@@ -48,7 +48,11 @@ impl<'a> Trash<'a> {
         let target = self.store.data("trash").join(random_hex::<8>()?);
         match std::fs::rename(path, &target) {
             Ok(()) => Ok(true),
-            Err(e) if e.kind() == ErrorKind::NotFound && std::fs::symlink_metadata(path).is_err() => Ok(false),
+            Err(e)
+                if e.kind() == ErrorKind::NotFound && std::fs::symlink_metadata(path).is_err() =>
+            {
+                Ok(false)
+            }
             Err(e) if e.kind() == ErrorKind::NotFound => {
                 // somebody removed trash/ itself
                 folder(&self.store.data("trash"))?;
@@ -73,7 +77,9 @@ impl<'a> Trash<'a> {
         let trash = self.store.data("trash");
         folder(&trash)?;
         loop {
-            let Some(lock) = Lock::attempt(&trash.join(".lock"))? else { return Ok(false) };
+            let Some(lock) = Lock::attempt(&trash.join(".lock"))? else {
+                return Ok(false);
+            };
             self.empty_locked(&trash)?;
             drop(lock);
             // what came between our last look and the drop of the lock was left to us by whoever saw the lock
@@ -91,8 +97,11 @@ impl<'a> Trash<'a> {
         let mut failure = None;
         let mut given_up: Vec<CString> = Vec::new();
         loop {
-            let mut names: Vec<CString> =
-                names(top.as_fd()).context(Kind::System, cannot)?.into_iter().map(|(name, _)| name).collect();
+            let mut names: Vec<CString> = names(top.as_fd())
+                .context(Kind::System, cannot)?
+                .into_iter()
+                .map(|(name, _)| name)
+                .collect();
             names.retain(|name| name.as_bytes() != b".lock" && !given_up.contains(name));
             if names.is_empty() {
                 return failure.map_or(Ok(()), Err);

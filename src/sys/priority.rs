@@ -1,8 +1,6 @@
 //! Going last: for work that nobody waits for.
 #![expect(unsafe_code, reason = "ioprio_set(2)")]
 
-
-
 /// ioprio_set(2): this very process.
 const IOPRIO_WHO_PROCESS: libc::c_int = 1;
 /// Idle class, in the upper three bits of sixteen.
