@@ -1,8 +1,6 @@
 //! `doctor`, on this machine as it is and where a switch forbids user namespaces.
 
-mod support;
-
-use support::{Sandbox, skipped};
+use crate::support::{self, Sandbox, skipped};
 
 #[test]
 fn doctor_says_how_each_thing_stands_and_json_says_the_same() {

@@ -1,0 +1,143 @@
+//! `exec`: one more process in a running container.
+
+use crate::support::eventually;
+
+#[test]
+fn exec_runs_in_the_container_and_tells_its_status() {
+    busybox!(sandbox, image);
+    sandbox
+        .coracle([
+            "run", "-d", "--name", "c", "-e", "A=image", "-w", "/tmp", "-h", "box", &image,
+            "sleep", "1000",
+        ])
+        .ok();
+    let cases: &[(&[&str], &[&str], i32, &str)] = &[
+        (&[], &["echo", "in"], 0, "in\n"),
+        (&[], &["sh", "-c", "exit 3"], 3, ""),
+        (&[], &["sh", "-c", "kill -9 $$"], 137, ""),
+        (&["-e", "A=b"], &["sh", "-c", "echo $A"], 0, "b\n"),
+        (&[], &["sh", "-c", "echo $A"], 0, "image\n"),
+        (&[], &["pwd"], 0, "/tmp\n"),
+        (&["-w", "/etc"], &["pwd"], 0, "/etc\n"),
+        (&[], &["hostname"], 0, "box\n"),
+        (&["-u", "65534:65534"], &["id", "-u"], 0, "65534\n"),
+        (
+            &[],
+            &[
+                "sh",
+                "-c",
+                "grep -c . /proc/1/cmdline; tr '\\0' ' ' </proc/1/cmdline",
+            ],
+            0,
+            "1\nsleep 1000 ",
+        ),
+        (
+            &[],
+            &["sh", "-c", "grep CapBnd /proc/self/status | cut -f2"],
+            0,
+            "00000000a80425fb\n",
+        ),
+        (
+            &["--privileged"],
+            &["sh", "-c", "grep Seccomp: /proc/self/status | cut -f2"],
+            0,
+            "0\n",
+        ),
+        (
+            &[],
+            &["sh", "-c", "grep Seccomp: /proc/self/status | cut -f2"],
+            0,
+            "2\n",
+        ),
+        (
+            &[],
+            &["sh", "-c", "ls /proc/self/fd | tr '\\n' ' '"],
+            0,
+            "0 1 2 3 ",
+        ),
+    ];
+    for (flags, command, code, want) in cases {
+        let args = [&["exec"], *flags, &["c"], *command].concat();
+        let output = sandbox.coracle(&args).output();
+        assert_eq!(
+            (output.code, output.stdout.as_str()),
+            (*code, *want),
+            "{args:?}: {}",
+            output.stderr
+        );
+    }
+}
+
+#[test]
+fn exec_gives_stdin_with_i() {
+    busybox!(sandbox, image);
+    sandbox
+        .coracle(["run", "-d", "--name", "c", &image, "sleep", "1000"])
+        .ok();
+    let text = "line\n".repeat(50_000);
+    assert_eq!(
+        sandbox
+            .coracle(["exec", "-i", "c", "cat"])
+            .stdin(text.clone())
+            .ok(),
+        text
+    );
+    assert_eq!(sandbox.coracle(["exec", "c", "cat"]).stdin(text).ok(), "");
+}
+
+#[test]
+fn a_detached_exec_goes_on() {
+    busybox!(sandbox, image);
+    sandbox
+        .coracle(["run", "-d", "--name", "c", &image, "sleep", "1000"])
+        .ok();
+    assert_eq!(
+        sandbox
+            .coracle(["exec", "-d", "c", "sh", "-c", "sleep 0.2; touch /done"])
+            .ok(),
+        ""
+    );
+    eventually("the detached process made its file", || {
+        sandbox
+            .coracle(["exec", "c", "test", "-e", "/done"])
+            .output()
+            .code
+            == 0
+    });
+}
+
+#[test]
+fn a_detached_exec_whose_program_is_missing_says_so() {
+    busybox!(sandbox, image);
+    sandbox
+        .coracle(["run", "-d", "--name", "c", &image, "sleep", "1000"])
+        .ok();
+    let output = sandbox.coracle(["exec", "-d", "c", "nosuch"]).output();
+    assert_ne!(output.code, 0);
+}
+
+#[test]
+fn the_end_of_a_container_ends_its_execs() {
+    busybox!(sandbox, image);
+    sandbox
+        .coracle(["run", "-d", "--name", "c", &image, "sleep", "1000"])
+        .ok();
+    let child = sandbox.coracle(["exec", "c", "sleep", "1000"]).spawn();
+    eventually("the exec runs", || {
+        sandbox
+            .coracle(["top", "c"])
+            .output()
+            .stdout
+            .matches("sleep 1000")
+            .count()
+            == 2
+    });
+    sandbox.coracle(["kill", "c"]).ok();
+    let output = crate::support::finish(
+        child,
+        Vec::new(),
+        std::time::Duration::from_secs(10),
+        "exec".to_owned(),
+    );
+    assert_eq!(output.code, 137);
+}

@@ -1,0 +1,345 @@
+//! `create`, `start`, `stop`, `kill`, `restart`, `pause`, `wait`, `rename`, `rm`: the life of a container.
+
+use std::time::{Duration, Instant};
+
+use crate::support::{Sandbox, eventually};
+
+fn state(sandbox: &Sandbox, name: &str) -> String {
+    sandbox
+        .coracle([
+            "inspect",
+            "-f",
+            "{{.State.Status}} {{.State.ExitCode}}",
+            name,
+        ])
+        .ok()
+        .trim()
+        .to_owned()
+}
+
+#[test]
+fn from_create_to_rm() {
+    busybox!(sandbox, image);
+    let id = sandbox
+        .coracle([
+            "create",
+            "--name",
+            "c",
+            &image,
+            "sh",
+            "-c",
+            "echo out; echo err >&2; exit 5",
+        ])
+        .ok();
+    assert_eq!(id.len(), 65);
+    assert_eq!(state(&sandbox, "c"), "created 0");
+    let run = sandbox.coracle(["start", "-a", "c"]).output();
+    assert_eq!(
+        (run.code, run.stdout.as_str(), run.stderr.as_str()),
+        (5, "out\n", "err\n")
+    );
+    assert_eq!(state(&sandbox, "c"), "exited 5");
+    assert_eq!(sandbox.coracle(["wait", "c"]).ok(), "5\n");
+    assert_eq!(sandbox.coracle(["start", "c"]).ok(), "c\n");
+    assert_eq!(sandbox.coracle(["wait", "c"]).ok(), "5\n");
+    assert_eq!(sandbox.coracle(["logs", "c"]).ok(), "out\nout\n");
+    assert_eq!(sandbox.coracle(["rm", "c"]).ok(), "c\n");
+    assert_eq!(sandbox.coracle(["ps", "-aq"]).ok(), "");
+}
+
+#[test]
+fn stop_asks_first_and_kills_then() {
+    busybox!(sandbox, image);
+    let obedient = "trap 'exit 9' TERM; while :; do sleep 0.1; done";
+    sandbox
+        .coracle([
+            "run", "-d", "--name", "obedient", &image, "sh", "-c", obedient,
+        ])
+        .ok();
+    let stubborn = "trap '' TERM; touch /ready; while :; do sleep 0.1; done";
+    sandbox
+        .coracle([
+            "run", "-d", "--name", "stubborn", &image, "sh", "-c", stubborn,
+        ])
+        .ok();
+    let other = "trap 'exit 8' USR1; touch /ready; while :; do sleep 0.1; done";
+    sandbox
+        .coracle([
+            "run",
+            "-d",
+            "--name",
+            "other",
+            "--stop-signal",
+            "USR1",
+            &image,
+            "sh",
+            "-c",
+            other,
+        ])
+        .ok();
+    eventually("traps are set", || {
+        ["stubborn", "other"].iter().all(|c| {
+            sandbox
+                .coracle(["exec", c, "test", "-e", "/ready"])
+                .output()
+                .code
+                == 0
+        })
+    });
+    let start = Instant::now();
+    assert_eq!(
+        sandbox.coracle(["stop", "obedient", "other"]).ok(),
+        "obedient\nother\n"
+    );
+    assert!(start.elapsed() < Duration::from_secs(5));
+    assert_eq!(state(&sandbox, "obedient"), "exited 9");
+    assert_eq!(state(&sandbox, "other"), "exited 8");
+    let start = Instant::now();
+    sandbox.coracle(["stop", "-t", "1", "stubborn"]).ok();
+    assert!(start.elapsed() >= Duration::from_secs(1) && start.elapsed() < Duration::from_secs(6));
+    assert_eq!(state(&sandbox, "stubborn"), "exited 137");
+}
+
+#[test]
+fn kill_sends_any_signal() {
+    busybox!(sandbox, image);
+    let script = "trap 'echo got' USR1; touch /ready; while :; do sleep 0.1; done";
+    sandbox
+        .coracle(["run", "-d", "--name", "c", &image, "sh", "-c", script])
+        .ok();
+    eventually("the trap is set", || {
+        sandbox
+            .coracle(["exec", "c", "test", "-e", "/ready"])
+            .output()
+            .code
+            == 0
+    });
+    for signal in ["USR1", "SIGUSR1", "10"] {
+        assert_eq!(sandbox.coracle(["kill", "-s", signal, "c"]).ok(), "c\n");
+        std::thread::sleep(Duration::from_millis(300));
+    }
+    eventually("the program got them", || {
+        sandbox.coracle(["logs", "c"]).ok().lines().count() == 3
+    });
+    sandbox.coracle(["kill", "c"]).ok();
+    eventually("it is dead", || state(&sandbox, "c") == "exited 137");
+}
+
+#[test]
+fn restart_gives_a_new_process_with_the_old_files() {
+    busybox!(sandbox, image);
+    sandbox
+        .coracle([
+            "run",
+            "-d",
+            "--name",
+            "c",
+            &image,
+            "sh",
+            "-c",
+            "echo x >>/count; sleep 1000",
+        ])
+        .ok();
+    let pid = || {
+        sandbox
+            .coracle(["inspect", "-f", "{{.State.Pid}}", "c"])
+            .ok()
+    };
+    let before = pid();
+    assert_eq!(sandbox.coracle(["restart", "-t", "0", "c"]).ok(), "c\n");
+    assert_ne!(before, pid());
+    eventually("it wrote again", || {
+        sandbox.coracle(["exec", "c", "cat", "/count"]).ok() == "x\nx\n"
+    });
+}
+
+#[test]
+fn a_restart_policy_starts_again_until_it_gives_up() {
+    busybox!(sandbox, image);
+    sandbox
+        .coracle([
+            "run",
+            "-d",
+            "--name",
+            "c",
+            "--restart",
+            "on-failure:2",
+            &image,
+            "sh",
+            "-c",
+            "echo x; exit 1",
+        ])
+        .ok();
+    eventually("it gave up", || state(&sandbox, "c") == "exited 1");
+    assert_eq!(sandbox.coracle(["logs", "c"]).ok(), "x\nx\nx\n");
+    assert_eq!(
+        sandbox
+            .coracle(["inspect", "-f", "{{.RestartCount}}", "c"])
+            .ok(),
+        "2\n"
+    );
+    sandbox
+        .coracle([
+            "run",
+            "-d",
+            "--name",
+            "d",
+            "--restart",
+            "always",
+            &image,
+            "sh",
+            "-c",
+            "echo x; sleep 0.1",
+        ])
+        .ok();
+    eventually("it started again", || {
+        sandbox.coracle(["logs", "d"]).ok().lines().count() >= 2
+    });
+    sandbox.coracle(["stop", "-t", "0", "d"]).ok();
+    let count = sandbox.coracle(["logs", "d"]).ok();
+    std::thread::sleep(Duration::from_millis(700));
+    assert_eq!(
+        sandbox.coracle(["logs", "d"]).ok(),
+        count,
+        "it runs again after a stop"
+    );
+}
+
+#[test]
+fn pause_holds_still_and_unpause_goes_on() {
+    busybox!(sandbox, image);
+    let script = "i=0; while :; do i=$((i+1)); echo $i >/n; sleep 0.02; done";
+    sandbox
+        .coracle([
+            "run",
+            "-d",
+            "--name",
+            "c",
+            "-v",
+            "v:/v",
+            &image,
+            "sh",
+            "-c",
+            &script.replace("/n", "/v/n"),
+        ])
+        .ok();
+    let count = || {
+        let path = sandbox
+            .coracle(["volume", "inspect", "-f", "{{.Mountpoint}}", "v"])
+            .ok();
+        std::fs::read_to_string(format!("{}/n", path.trim())).unwrap_or_default()
+    };
+    eventually("it counts", || {
+        count().trim().parse::<u32>().is_ok_and(|n| n > 3)
+    });
+    assert_eq!(sandbox.coracle(["pause", "c"]).ok(), "c\n");
+    assert!(state(&sandbox, "c").starts_with("paused"));
+    assert!(sandbox.coracle(["ps"]).ok().contains("(Paused)"));
+    let text = sandbox.docker(["exec", "c", "true"]).fails(1);
+    assert_eq!(
+        text,
+        "Error response from daemon: Container c is paused, unpause the container before exec\n"
+    );
+    std::thread::sleep(Duration::from_millis(100));
+    let held = count();
+    std::thread::sleep(Duration::from_millis(300));
+    assert_eq!(count(), held);
+    assert_eq!(sandbox.coracle(["unpause", "c"]).ok(), "c\n");
+    eventually("it counts again", || count() != held);
+    let text = sandbox.docker(["unpause", "c"]).fails(1);
+    assert!(text.contains("is not paused"), "{text}");
+}
+
+#[test]
+fn a_new_name_is_the_name() {
+    busybox!(sandbox, image);
+    sandbox
+        .coracle(["run", "-d", "--name", "old", &image, "sleep", "1000"])
+        .ok();
+    assert_eq!(sandbox.coracle(["rename", "old", "new"]).ok(), "");
+    assert_eq!(
+        sandbox.coracle(["ps", "--format", "{{.Names}}"]).ok(),
+        "new\n"
+    );
+    sandbox.coracle(["exec", "new", "true"]).ok();
+    sandbox.coracle(["exec", "old", "true"]).fails(1);
+    sandbox.coracle(["create", "--name", "old", &image]).ok();
+    let text = sandbox.docker(["rename", "old", "new"]).fails(1);
+    assert!(
+        text.contains("Conflict. The container name \"/new\" is already in use"),
+        "{text}"
+    );
+}
+
+#[test]
+fn rm_takes_what_runs_with_f_alone_and_an_anonymous_volume_with_v() {
+    busybox!(sandbox, image);
+    sandbox
+        .coracle([
+            "run", "-d", "--name", "c", "-v", "/data", &image, "sleep", "1000",
+        ])
+        .ok();
+    sandbox.coracle(["rm", "c"]).fails(1);
+    assert_eq!(
+        sandbox.coracle(["volume", "ls", "-q"]).ok().lines().count(),
+        1
+    );
+    assert_eq!(sandbox.coracle(["rm", "-f", "-v", "c"]).ok(), "c\n");
+    assert_eq!(sandbox.coracle(["volume", "ls", "-q"]).ok(), "");
+    assert_eq!(sandbox.wait_until_quiet(), Vec::<String>::new());
+}
+
+#[test]
+fn a_health_check_is_told() {
+    busybox!(sandbox, image);
+    let flags = [
+        "--health-cmd",
+        "test -e /ok",
+        "--health-interval",
+        "200ms",
+        "--health-retries",
+        "2",
+    ];
+    let script = "sleep 1; touch /ok; sleep 2; rm /ok; sleep 1000";
+    let args = [
+        ["run", "-d", "--name", "c"].as_slice(),
+        &flags,
+        &[&image, "sh", "-c", script],
+    ]
+    .concat();
+    sandbox.coracle(args).ok();
+    let health = || {
+        sandbox
+            .coracle(["inspect", "-f", "{{.State.Health.Status}}", "c"])
+            .ok()
+    };
+    for word in ["healthy\n", "unhealthy\n"] {
+        eventually(word, || health() == word);
+    }
+    assert!(sandbox.coracle(["ps"]).ok().contains("(unhealthy)"));
+}
+
+#[test]
+fn a_dead_monitor_means_exited() {
+    busybox!(sandbox, image);
+    sandbox
+        .coracle(["run", "-d", "--name", "c", &image, "sleep", "1000"])
+        .ok();
+    let pids: Vec<String> = sandbox
+        .processes()
+        .iter()
+        .filter(|line| line.contains("__monitor"))
+        .map(|line| line.split(' ').next().unwrap().to_owned())
+        .collect();
+    assert_eq!(pids.len(), 1);
+    std::process::Command::new("kill")
+        .args(["-9", &pids[0]])
+        .status()
+        .unwrap();
+    eventually("it counts as exited", || {
+        state(&sandbox, "c").starts_with("exited")
+    });
+    assert_eq!(sandbox.wait_until_quiet(), Vec::<String>::new());
+    assert_eq!(sandbox.coracle(["start", "c"]).ok(), "c\n");
+    assert!(state(&sandbox, "c").starts_with("running"));
+}

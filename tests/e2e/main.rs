@@ -1,0 +1,20 @@
+//! The program, end to end: the real binary, a real registry, a real root, a real terminal, as a user without
+//! subordinate ids. Texts and exit statuses are what docker 26 answers to the same command line.
+
+#[path = "../support/mod.rs"]
+#[macro_use]
+mod support;
+
+mod doctor;
+mod errors;
+mod exec;
+mod images;
+mod life;
+mod lists;
+mod logs;
+mod mounts;
+mod pull;
+mod run;
+mod storm;
+mod terminal;
+mod volumes;

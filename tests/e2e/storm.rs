@@ -1,0 +1,127 @@
+//! Many at once, and death at any moment: the next command works and tells the truth.
+
+use std::time::Duration;
+
+use crate::support::{Sandbox, finish};
+
+#[test]
+fn a_hundred_runs_at_once_all_succeed() {
+    busybox!(sandbox, image);
+    let children: Vec<_> = (0..100)
+        .map(|n| {
+            (
+                n,
+                sandbox
+                    .coracle([
+                        "run",
+                        "--rm",
+                        "--network",
+                        "none",
+                        &image,
+                        "echo",
+                        &n.to_string(),
+                    ])
+                    .spawn(),
+            )
+        })
+        .collect();
+    for (n, child) in children {
+        let output = finish(
+            child,
+            Vec::new(),
+            Duration::from_secs(120),
+            format!("run {n}"),
+        );
+        assert_eq!(
+            (output.code, output.stdout),
+            (0, format!("{n}\n")),
+            "{}",
+            output.stderr
+        );
+    }
+    assert_eq!(sandbox.coracle(["ps", "-aq"]).ok(), "");
+    assert_eq!(sandbox.wait_until_quiet(), Vec::<String>::new());
+}
+
+#[test]
+fn killed_commands_and_monitors_leave_a_store_that_works() {
+    busybox!(sandbox, image);
+    let mut seed = 12345u64;
+    let mut random = move |below: u64| {
+        seed = seed
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (seed >> 33) % below
+    };
+    for round in 0..100 {
+        let flags: &[&str] = match random(3) {
+            0 => &["run", "--rm"],
+            1 => &["run", "-d"],
+            _ => &["run"],
+        };
+        let args = [
+            flags,
+            &["--network", "none", image.as_str(), "sleep", "0.05"],
+        ]
+        .concat();
+        let mut child = sandbox.coracle(args).spawn();
+        std::thread::sleep(Duration::from_micros(random(12_000)));
+        if random(2) == 0 {
+            child.kill().ok();
+        } else {
+            kill_a_monitor(&sandbox, random(4) as usize);
+        }
+        let output = finish(
+            child,
+            Vec::new(),
+            Duration::from_secs(20),
+            format!("round {round}"),
+        );
+        assert_ne!(output.code, -1, "round {round} hangs");
+        if round % 20 == 0 {
+            sandbox.coracle(["ps", "-a"]).ok();
+            assert_eq!(
+                sandbox.coracle(["run", "--rm", &image, "echo", "x"]).ok(),
+                "x\n"
+            );
+        }
+    }
+    let check = sandbox.coracle(["system", "check"]).output();
+    assert_eq!(check.code, 0, "{}{}", check.stdout, check.stderr);
+    let ids = sandbox.coracle(["ps", "-aq"]).ok();
+    let ids: Vec<&str> = ids.split_whitespace().collect();
+    if !ids.is_empty() {
+        sandbox.coracle(["rm", "-f"].iter().chain(&ids)).ok();
+    }
+    assert_eq!(sandbox.coracle(["ps", "-aq"]).ok(), "");
+    assert_eq!(sandbox.wait_until_quiet(), Vec::<String>::new());
+}
+
+fn kill_a_monitor(sandbox: &Sandbox, which: usize) {
+    let monitors: Vec<String> = sandbox
+        .processes()
+        .into_iter()
+        .filter(|line| line.contains("__monitor"))
+        .collect();
+    if let Some(line) = monitors.get(which % monitors.len().max(1)) {
+        let pid = line.split(' ').next().unwrap();
+        std::process::Command::new("kill")
+            .args(["-9", pid])
+            .stderr(std::process::Stdio::null())
+            .status()
+            .unwrap();
+    }
+}
+
+#[test]
+fn a_stale_runtime_folder_is_no_obstacle() {
+    busybox!(sandbox, image);
+    sandbox.coracle(["run", "--name", "c", &image, "true"]).ok();
+    std::fs::remove_dir_all(sandbox.runtime()).unwrap();
+    assert!(sandbox.coracle(["ps", "-a"]).ok().contains("Exited (0)"));
+    assert_eq!(sandbox.coracle(["start", "-a", "c"]).output().code, 0);
+    assert_eq!(
+        sandbox.coracle(["run", "--rm", &image, "echo", "x"]).ok(),
+        "x\n"
+    );
+}

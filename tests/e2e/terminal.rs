@@ -1,0 +1,125 @@
+//! `-t`: a real terminal on our side, a real terminal in the container.
+
+use crate::support::eventually;
+use crate::support::pty::Terminal;
+
+#[test]
+fn a_terminal_has_our_size_follows_it_and_is_given_back() {
+    busybox!(sandbox, image);
+    let script =
+        "tty; stty size; trap 'stty size; exit 6' WINCH; echo ready; while :; do sleep 0.05; done";
+    let terminal = Terminal::start(
+        sandbox.coracle(["run", "--rm", "-it", &image, "sh", "-c", script]),
+        30,
+        100,
+    );
+    let before = terminal.settings();
+    terminal.expect("ready");
+    terminal.expect("/dev/pts/0\r\n30 100\r\n");
+    assert_ne!(terminal.settings(), before, "our terminal is raw meanwhile");
+    terminal.resize(40, 120);
+    terminal.expect("40 120");
+    let settings = terminal.settings();
+    let (code, _) = terminal.finish();
+    assert_eq!(code, 6);
+    drop(settings);
+}
+
+#[test]
+fn a_shell_reads_what_is_typed() {
+    busybox!(sandbox, image);
+    let mut terminal = Terminal::start(
+        sandbox.coracle(["run", "--rm", "-it", &image, "sh"]),
+        24,
+        80,
+    );
+    terminal.expect("# ");
+    terminal.send("echo $((6*7))\n");
+    terminal.expect("42\r\n");
+    // ^C goes to the program inside, not to us
+    terminal.send("sleep 100\n");
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    terminal.send("\x03");
+    terminal.send("echo again\n");
+    terminal.expect("again\r\n");
+    terminal.send("exit 4\n");
+    assert_eq!(terminal.finish().0, 4);
+}
+
+#[test]
+fn detach_keys_leave_the_container_running_and_attach_comes_back() {
+    busybox!(sandbox, image);
+    let mut terminal = Terminal::start(
+        sandbox.coracle(["run", "-it", "--name", "c", &image, "sh"]),
+        24,
+        80,
+    );
+    terminal.expect("# ");
+    terminal.send("x=kept\n");
+    terminal.send("\x10\x11"); // ctrl-p ctrl-q
+    let (code, screen) = terminal.finish();
+    assert_eq!(code, 0, "{screen}");
+    assert!(sandbox.coracle(["ps"]).ok().contains("Up "));
+
+    let mut terminal = Terminal::start(sandbox.coracle(["attach", "c"]), 24, 80);
+    terminal.send("echo $x\n");
+    terminal.expect("kept\r\n");
+    terminal.send("exit 3\n");
+    assert_eq!(terminal.finish().0, 3);
+}
+
+#[test]
+fn exec_has_a_terminal_too() {
+    busybox!(sandbox, image);
+    sandbox
+        .coracle(["run", "-d", "--name", "c", &image, "sleep", "1000"])
+        .ok();
+    let command = sandbox.coracle(["exec", "-it", "c", "sh", "-c", "tty; stty size; exit 9"]);
+    let (code, screen) = Terminal::start(command, 33, 77).finish();
+    assert_eq!(code, 9, "{screen}");
+    assert!(
+        screen.contains("/dev/pts/") && screen.contains("33 77"),
+        "{screen}"
+    );
+}
+
+#[test]
+fn without_a_terminal_it_is_refused_as_docker_does() {
+    busybox!(sandbox, image);
+    let text = sandbox
+        .docker(["run", "--rm", "-it", &image, "sh"])
+        .fails(1);
+    assert_eq!(text, "the input device is not a TTY\n");
+    // -t alone needs none on our side
+    assert_eq!(
+        sandbox.coracle(["run", "--rm", "-t", &image, "tty"]).ok(),
+        "/dev/pts/0\r\n"
+    );
+}
+
+#[test]
+fn signals_to_run_go_to_the_program() {
+    busybox!(sandbox, image);
+    let script = "trap 'echo term; exit 5' TERM; echo ready; while :; do sleep 0.05; done";
+    let child = sandbox
+        .coracle(["run", "--rm", "--name", "c", &image, "sh", "-c", script])
+        .spawn();
+    eventually("it is ready", || {
+        sandbox
+            .coracle(["logs", "c"])
+            .output()
+            .stdout
+            .contains("ready")
+    });
+    std::process::Command::new("kill")
+        .arg(child.id().to_string())
+        .status()
+        .unwrap();
+    let output = crate::support::finish(
+        child,
+        Vec::new(),
+        std::time::Duration::from_secs(10),
+        "run".to_owned(),
+    );
+    assert_eq!((output.code, output.stdout.as_str()), (5, "ready\nterm\n"));
+}
