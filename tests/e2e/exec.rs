@@ -113,7 +113,12 @@ fn a_detached_exec_whose_program_is_missing_says_so() {
         .coracle(["run", "-d", "--name", "c", &image, "sleep", "1000"])
         .ok();
     let output = sandbox.coracle(["exec", "-d", "c", "nosuch"]).output();
-    assert_ne!(output.code, 0);
+    assert_eq!(output.code, 1);
+    assert!(
+        output.stderr.contains("executable file not found in $PATH"),
+        "{}",
+        output.stderr
+    );
 }
 
 #[test]
