@@ -202,7 +202,9 @@ fn a_container_sees_itself_alone() {
         "fd full mqueue null ptmx pts random shm stderr stdin stdout tty urandom zero "
     );
     assert_eq!(
-        out("cat /proc/kcore /proc/keys 2>/dev/null | wc -c; ls /proc/acpi /sys/firmware 2>/dev/null | grep -v :"),
+        out(
+            "cat /proc/kcore /proc/keys 2>/dev/null | wc -c; ls /proc/acpi /sys/firmware 2>/dev/null | grep -v :"
+        ),
         "0\n"
     );
     assert_eq!(
