@@ -1,6 +1,7 @@
 //! Words: text or bytes to values and back. Pure: no files, no clock, no environment. Everything here is fuzzed.
 
 pub mod csv;
+pub mod dns;
 pub mod env;
 pub mod filter;
 pub mod mount;

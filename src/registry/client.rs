@@ -20,7 +20,6 @@ use super::host::{self, Ask, Host, Patience};
 use super::mirrors::{Endpoint, HUB, Registries};
 use crate::error::{Context, Error, Kind, Result};
 use crate::grammar::reference::Reference;
-use crate::sys::thread;
 
 /// Largest manifest, index or image configuration: the limit that registries and containerd have.
 pub const DOCUMENT_LIMIT: usize = 4 << 20;
@@ -282,8 +281,6 @@ pub(super) fn mismatch(what: &str, expected: &str, found: &str) -> Error {
 }
 
 fn runtime() -> Result<Runtime> {
-    // tokio looks names up on threads of its own
-    thread::mark_threaded();
     Builder::new_current_thread()
         .enable_all()
         .build()

@@ -73,6 +73,7 @@ impl Failure {
             _ if e.is_timeout() => "no answer in time".to_owned(),
             Some(io) if e.is_connect() => format!("dial tcp {host}: connect: {}", io_text(io)),
             Some(io) => io_text(io),
+            None if e.is_connect() => format!("dial tcp: {}", deepest(e)),
             None => deepest(e),
         };
         Failure::Connection {

@@ -11,6 +11,7 @@ use std::time::Duration;
 use reqwest::{Certificate, Client, ClientBuilder, Identity, NoProxy, Proxy};
 
 use super::Settings;
+use super::names::Resolver;
 use crate::error::{Context, Error, Kind, Result};
 
 /// Where distributions keep all roots in one file (Debian, Fedora, openSUSE, old and new RHEL, Alpine).
@@ -77,6 +78,7 @@ fn base(settings: &Settings) -> Result<ClientBuilder> {
         .user_agent(agent)
         .connect_timeout(CONNECT)
         .read_timeout(SILENCE)
+        .dns_resolver(std::sync::Arc::new(Resolver))
         .no_proxy();
     // Go's rule, which docker follows: loopback is never proxied
     let direct = format!(

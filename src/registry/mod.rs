@@ -15,6 +15,7 @@ mod failure;
 mod host;
 mod http;
 pub mod mirrors;
+mod names;
 mod settings;
 mod token;
 

@@ -19,8 +19,7 @@ pub fn is_threaded() -> bool {
     THREADED.load(Ordering::Relaxed)
 }
 
-/// Marks the process for a library that starts its threads itself (tokio's blocking pool); call it before the library.
-pub fn mark_threaded() {
+fn mark_threaded() {
     THREADED.store(true, Ordering::Relaxed);
 }
 
