@@ -58,7 +58,9 @@ fn encode_name(name: &str) -> Option<Vec<u8>> {
     }
     let mut bytes = Vec::with_capacity(name.len() + 2);
     for label in name.split('.') {
-        let length = u8::try_from(label.len()).ok().filter(|n| (1..=63).contains(n))?;
+        let length = u8::try_from(label.len())
+            .ok()
+            .filter(|n| (1..=63).contains(n))?;
         bytes.push(length);
         bytes.extend(label.bytes());
     }
@@ -70,14 +72,21 @@ fn encode_name(name: &str) -> Option<Vec<u8>> {
 ///
 /// Aliases are not followed by name: a recursive server sends the whole chain, and nothing else, as its answer.
 pub fn answer(query: &[u8], message: &[u8]) -> Option<Answer> {
-    let mut at = Cursor { bytes: message, at: 0 };
+    let mut at = Cursor {
+        bytes: message,
+        at: 0,
+    };
     let (id, flags) = (at.word()?, at.word()?);
     let (questions, answers) = (at.word()?, at.word()?);
     at.skip(4)?;
     let question = query.get(12..)?;
     let is_reply = flags & 0x8000 != 0;
     let echoed = message.get(12..12 + question.len())?;
-    if !is_reply || id.to_be_bytes() != query[..2] || questions != 1 || !echoed.eq_ignore_ascii_case(question) {
+    if !is_reply
+        || id.to_be_bytes() != query[..2]
+        || questions != 1
+        || !echoed.eq_ignore_ascii_case(question)
+    {
         return None;
     }
     if flags & 0x0200 != 0 {
@@ -141,11 +150,15 @@ impl<'a> Cursor<'a> {
 /// Returns the addresses of `name` in the text of a hosts file.
 pub fn hosts(text: &str, name: &str) -> Vec<IpAddr> {
     let name = name.strip_suffix('.').unwrap_or(name);
-    let lines = text.lines().map(|line| line.split('#').next().unwrap_or_default());
+    let lines = text
+        .lines()
+        .map(|line| line.split('#').next().unwrap_or_default());
     let found = lines.filter_map(|line| {
         let mut words = line.split_whitespace();
         let address = words.next()?.parse().ok()?;
-        words.any(|word| word.eq_ignore_ascii_case(name)).then_some(address)
+        words
+            .any(|word| word.eq_ignore_ascii_case(name))
+            .then_some(address)
     });
     found.collect()
 }
@@ -167,13 +180,20 @@ pub struct Resolv {
 
 /// Reads the text of a resolv.conf; what it does not say or says wrongly has its default.
 pub fn resolv(text: &str) -> Resolv {
-    let mut conf = Resolv { servers: Vec::new(), search: Vec::new(), ndots: 1, timeout: 5, attempts: 2 };
+    let mut conf = Resolv {
+        servers: Vec::new(),
+        search: Vec::new(),
+        ndots: 1,
+        timeout: 5,
+        attempts: 2,
+    };
     for line in text.lines() {
         let mut words = line.split_whitespace();
         match words.next() {
             Some("nameserver") => {
                 // a zone (`fe80::1%eth0`) would need the interface's index; such a server is passed over
-                conf.servers.extend(words.next().and_then(|w| w.parse::<IpAddr>().ok()));
+                conf.servers
+                    .extend(words.next().and_then(|w| w.parse::<IpAddr>().ok()));
             }
             // of several lines the last one counts
             Some("search") => conf.search = words.map(str::to_owned).collect(),
@@ -191,8 +211,12 @@ pub fn resolv(text: &str) -> Resolv {
 
 impl Resolv {
     fn option(&mut self, word: &str) {
-        let Some((key, value)) = word.split_once(':') else { return };
-        let Ok(value) = value.parse::<u32>() else { return };
+        let Some((key, value)) = word.split_once(':') else {
+            return;
+        };
+        let Ok(value) = value.parse::<u32>() else {
+            return;
+        };
         match key {
             "ndots" => self.ndots = value.min(15) as usize,
             "timeout" => self.timeout = value.clamp(1, 30).into(),
@@ -206,7 +230,10 @@ impl Resolv {
         if let Some(absolute) = name.strip_suffix('.') {
             return vec![absolute.to_owned()];
         }
-        let searched = self.search.iter().map(|domain| format!("{name}.{}", domain.trim_matches('.')));
+        let searched = self
+            .search
+            .iter()
+            .map(|domain| format!("{name}.{}", domain.trim_matches('.')));
         let mut names: Vec<String> = searched.filter(|full| !full.ends_with('.')).collect();
         let is_first = name.matches('.').count() >= self.ndots;
         names.insert(if is_first { 0 } else { names.len() }, name.to_owned());
@@ -218,7 +245,10 @@ impl Resolv {
 pub fn loopback(name: &str) -> Option<[IpAddr; 2]> {
     let name = name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase();
     let is_it = name == "localhost" || name.ends_with(".localhost");
-    is_it.then_some([IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)])
+    is_it.then_some([
+        IpAddr::V4(Ipv4Addr::LOCALHOST),
+        IpAddr::V6(Ipv6Addr::LOCALHOST),
+    ])
 }
 
 #[cfg(test)]
@@ -244,8 +274,12 @@ mod tests {
 
     #[test]
     fn a_query_is_what_rfc_1035_draws() {
-        let expected = b"\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x01r\x02io\x00\x00\x1c\x00\x01";
-        assert_eq!(query(0x1234, "r.io.", Family::V6).as_deref(), Some(&expected[..]));
+        let expected =
+            b"\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x01r\x02io\x00\x00\x1c\x00\x01";
+        assert_eq!(
+            query(0x1234, "r.io.", Family::V6).as_deref(),
+            Some(&expected[..])
+        );
         for name in ["", ".", "a..b", &"x".repeat(64), &"ab.".repeat(90)] {
             assert_eq!(query(1, name, Family::V4), None, "{name}");
         }
@@ -255,21 +289,47 @@ mod tests {
     fn answers_are_read_past_aliases() {
         let ask = query(7, "r.io", Family::V4).expect("a name");
         let cname: (u16, &[u8]) = (5, b"\x01x\x00");
-        let message = reply(&ask, 0x8180, &[cname, (1, &[10, 0, 0, 1]), (1, &[10, 0, 0, 2])]);
+        let message = reply(
+            &ask,
+            0x8180,
+            &[cname, (1, &[10, 0, 0, 1]), (1, &[10, 0, 0, 2])],
+        );
         let addresses = ["10.0.0.1", "10.0.0.2"].map(|a| a.parse().expect("an address"));
-        assert_eq!(answer(&ask, &message), Some(Answer::Addresses(addresses.to_vec())));
-        assert_eq!(answer(&ask, &reply(&ask, 0x8183, &[])), Some(Answer::NoSuchName));
-        assert_eq!(answer(&ask, &reply(&ask, 0x8182, &[])), Some(Answer::Refused));
-        assert_eq!(answer(&ask, &reply(&ask, 0x8380, &[])), Some(Answer::Truncated));
-        assert_eq!(answer(&ask, &reply(&ask, 0x8180, &[])), Some(Answer::Addresses(vec![])));
+        assert_eq!(
+            answer(&ask, &message),
+            Some(Answer::Addresses(addresses.to_vec()))
+        );
+        assert_eq!(
+            answer(&ask, &reply(&ask, 0x8183, &[])),
+            Some(Answer::NoSuchName)
+        );
+        assert_eq!(
+            answer(&ask, &reply(&ask, 0x8182, &[])),
+            Some(Answer::Refused)
+        );
+        assert_eq!(
+            answer(&ask, &reply(&ask, 0x8380, &[])),
+            Some(Answer::Truncated)
+        );
+        assert_eq!(
+            answer(&ask, &reply(&ask, 0x8180, &[])),
+            Some(Answer::Addresses(vec![]))
+        );
     }
 
     #[test]
     fn what_answers_another_question_is_ignored() {
         let ask = query(7, "r.io", Family::V4).expect("a name");
-        for other in [query(8, "r.io", Family::V4), query(7, "s.io", Family::V4), query(7, "r.io", Family::V6)] {
+        for other in [
+            query(8, "r.io", Family::V4),
+            query(7, "s.io", Family::V4),
+            query(7, "r.io", Family::V6),
+        ] {
             let other = other.expect("a name");
-            assert_eq!(answer(&ask, &reply(&other, 0x8180, &[(1, &[10, 0, 0, 1])])), None);
+            assert_eq!(
+                answer(&ask, &reply(&other, 0x8180, &[(1, &[10, 0, 0, 1])])),
+                None
+            );
         }
         // the question itself, reflected
         assert_eq!(answer(&ask, &ask), None);
@@ -281,7 +341,12 @@ mod tests {
     #[test]
     fn hosts_files_and_localhost() {
         let text = "127.0.0.1 localhost\n# 1.1.1.1 r.io\n10.1.1.1\tr.io R2.io # r3.io\nbad r.io\n::1 r.io\n";
-        let found = |name: &str| hosts(text, name).iter().map(IpAddr::to_string).collect::<Vec<_>>();
+        let found = |name: &str| {
+            hosts(text, name)
+                .iter()
+                .map(IpAddr::to_string)
+                .collect::<Vec<_>>()
+        };
         assert_eq!(found("R.io."), ["10.1.1.1", "::1"]);
         assert_eq!(found("r2.io"), ["10.1.1.1"]);
         assert_eq!(found("r3.io"), [""; 0]);
@@ -291,14 +356,28 @@ mod tests {
     #[test]
     fn resolv_conf_has_defaults_and_a_search_list() {
         let empty = resolv("");
-        assert_eq!((empty.servers.len(), empty.ndots, empty.timeout, empty.attempts), (1, 1, 5, 2));
+        assert_eq!(
+            (
+                empty.servers.len(),
+                empty.ndots,
+                empty.timeout,
+                empty.attempts
+            ),
+            (1, 1, 5, 2)
+        );
         let text = "nameserver 10.0.0.53\nnameserver fe80::1%eth0\nnameserver ::1\ndomain old.io\n\
                     search corp.io lab.io.\noptions ndots:2 timeout:99 rotate attempts:0\n";
         let conf = resolv(text);
-        assert_eq!(conf.servers, ["10.0.0.53", "::1"].map(|a| a.parse::<IpAddr>().expect("an address")));
+        assert_eq!(
+            conf.servers,
+            ["10.0.0.53", "::1"].map(|a| a.parse::<IpAddr>().expect("an address"))
+        );
         assert_eq!((conf.ndots, conf.timeout, conf.attempts), (2, 30, 1));
         assert_eq!(conf.names("r.io"), ["r.io.corp.io", "r.io.lab.io", "r.io"]);
-        assert_eq!(conf.names("a.r.io"), ["a.r.io", "a.r.io.corp.io", "a.r.io.lab.io"]);
+        assert_eq!(
+            conf.names("a.r.io"),
+            ["a.r.io", "a.r.io.corp.io", "a.r.io.lab.io"]
+        );
         assert_eq!(conf.names("r.io."), ["r.io"]);
     }
 

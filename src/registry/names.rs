@@ -77,9 +77,16 @@ async fn ask_all(conf: &Resolv, port: u16, name: &str) -> Result<Vec<IpAddr>, St
 }
 
 /// Asks one server for both families; None when it could not say.
-async fn ask_server(server: SocketAddr, name: &str, wait: Duration) -> std::io::Result<Option<Vec<IpAddr>>> {
-    let (v4, v6) =
-        futures_util::future::join(ask(server, name, Family::V4, wait), ask(server, name, Family::V6, wait)).await;
+async fn ask_server(
+    server: SocketAddr,
+    name: &str,
+    wait: Duration,
+) -> std::io::Result<Option<Vec<IpAddr>>> {
+    let (v4, v6) = futures_util::future::join(
+        ask(server, name, Family::V4, wait),
+        ask(server, name, Family::V6, wait),
+    )
+    .await;
     match (v4, v6) {
         (Ok(Some(mut all)), Ok(other)) => {
             all.extend(other.unwrap_or_default());
@@ -98,11 +105,17 @@ async fn ask(
     family: Family,
     wait: Duration,
 ) -> std::io::Result<Option<Vec<IpAddr>>> {
-    let Some(message) = query(random_id(), name, family) else { return Ok(Some(Vec::new())) };
+    let Some(message) = query(random_id(), name, family) else {
+        return Ok(Some(Vec::new()));
+    };
     let late = |_| std::io::Error::new(std::io::ErrorKind::TimedOut, "i/o timeout");
-    let mut said = timeout(wait, by_udp(server, &message)).await.map_err(late)??;
+    let mut said = timeout(wait, by_udp(server, &message))
+        .await
+        .map_err(late)??;
     if said == Answer::Truncated {
-        said = timeout(wait, by_tcp(server, &message)).await.map_err(late)??;
+        said = timeout(wait, by_tcp(server, &message))
+            .await
+            .map_err(late)??;
     }
     Ok(match said {
         Answer::Addresses(addresses) => Some(addresses),
@@ -112,7 +125,11 @@ async fn ask(
 }
 
 async fn by_udp(server: SocketAddr, message: &[u8]) -> std::io::Result<Answer> {
-    let any = if server.is_ipv4() { IpAddr::V4(Ipv4Addr::UNSPECIFIED) } else { IpAddr::V6(Ipv6Addr::UNSPECIFIED) };
+    let any = if server.is_ipv4() {
+        IpAddr::V4(Ipv4Addr::UNSPECIFIED)
+    } else {
+        IpAddr::V6(Ipv6Addr::UNSPECIFIED)
+    };
     // a fresh port for each question and answers from the asked server only: hard to forge
     let socket = UdpSocket::bind(SocketAddr::new(any, 0)).await?;
     socket.connect(server).await?;
@@ -182,7 +199,9 @@ mod tests {
             while let Ok((length, peer)) = udp.recv_from(&mut buffer) {
                 let reply = reply(&buffer[..length], false);
                 // noise first: a stray message must be passed over
-                udp.send_to(b"noise", peer).and_then(|_| udp.send_to(&reply, peer)).expect("sent");
+                udp.send_to(b"noise", peer)
+                    .and_then(|_| udp.send_to(&reply, peer))
+                    .expect("sent");
             }
         })
         .expect("a thread");
@@ -193,7 +212,9 @@ mod tests {
                 let mut query = vec![0; u16::from_be_bytes(head).into()];
                 stream.read_exact(&mut query).expect("a query");
                 let reply = reply(&query, true);
-                stream.write_all(&(reply.len() as u16).to_be_bytes()).expect("sent");
+                stream
+                    .write_all(&(reply.len() as u16).to_be_bytes())
+                    .expect("sent");
                 stream.write_all(&reply).expect("sent");
             }
         })
@@ -220,25 +241,42 @@ mod tests {
     }
 
     fn find(conf: &str, port: u16, name: &str) -> Result<Vec<String>, String> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .expect("a runtime");
         let found = runtime.block_on(ask_servers(&resolv(conf), port, name));
-        found.map(|all| all.iter().map(IpAddr::to_string).collect()).map_err(|e| e.to_string())
+        found
+            .map(|all| all.iter().map(IpAddr::to_string).collect())
+            .map_err(|e| e.to_string())
     }
 
     #[test]
     fn a_short_name_is_found_in_its_domain_and_a_big_answer_by_tcp() {
         let address = server();
         let conf = "nameserver 127.0.0.1\nsearch lab.io corp.io";
-        assert_eq!(find(conf, address.port(), "r"), Ok(vec!["10.0.0.7".to_owned()]));
-        assert_eq!(find(conf, address.port(), "big.io"), Ok(vec!["10.0.0.7".to_owned()]));
+        assert_eq!(
+            find(conf, address.port(), "r"),
+            Ok(vec!["10.0.0.7".to_owned()])
+        );
+        assert_eq!(
+            find(conf, address.port(), "big.io"),
+            Ok(vec!["10.0.0.7".to_owned()])
+        );
         let text = format!("lookup none.io on {address}: no such host");
-        assert_eq!(find("nameserver 127.0.0.1", address.port(), "none.io"), Err(text));
+        assert_eq!(
+            find("nameserver 127.0.0.1", address.port(), "none.io"),
+            Err(text)
+        );
     }
 
     #[test]
     fn a_dead_server_is_passed_over() {
         let address = server();
         let conf = "nameserver 127.0.0.2\nnameserver 127.0.0.1\noptions timeout:1 attempts:1";
-        assert_eq!(find(conf, address.port(), "r.corp.io"), Ok(vec!["10.0.0.7".to_owned()]));
+        assert_eq!(
+            find(conf, address.port(), "r.corp.io"),
+            Ok(vec!["10.0.0.7".to_owned()])
+        );
     }
 }
