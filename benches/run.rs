@@ -58,17 +58,28 @@ impl Bench {
             match word.as_str() {
                 "--peers" => bench.peers = arguments.next().map(PathBuf::from),
                 "--image" => bench.image = arguments.next().unwrap_or_default(),
-                "--rounds" => bench.rounds = arguments.next().and_then(|n| n.parse().ok()).unwrap_or(40),
+                "--rounds" => {
+                    bench.rounds = arguments.next().and_then(|n| n.parse().ok()).unwrap_or(40)
+                }
                 "--only" => bench.only = arguments.next(),
                 _ => {} // cargo's own: --bench
             }
         }
         if bench.image.is_empty() {
-            bench.image = if bench.peers.is_some() { "127.0.0.1:5000/debian:12".into() } else { own_registry() };
+            bench.image = if bench.peers.is_some() {
+                "127.0.0.1:5000/debian:12".into()
+            } else {
+                own_registry()
+            };
         }
         if nix::unistd::getuid().is_root() {
             let account = nix::unistd::User::from_name("coracle-test").ok().flatten();
-            bench.uid = Some(account.expect("tests/run makes the account coracle-test").uid.as_raw());
+            bench.uid = Some(
+                account
+                    .expect("tests/run makes the account coracle-test")
+                    .uid
+                    .as_raw(),
+            );
         }
         bench.fresh(&bench.home);
         bench
@@ -82,8 +93,17 @@ impl Bench {
     /// A command of our user's with `home` as its home.
     fn at(&self, home: &Path, program: &Path, arguments: &[&str]) -> Command {
         let mut command = Command::new(program);
-        command.args(arguments).env_clear().env("HOME", home).env("PATH", "/usr/bin:/bin").current_dir("/");
-        command.env("XDG_RUNTIME_DIR", home).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        command
+            .args(arguments)
+            .env_clear()
+            .env("HOME", home)
+            .env("PATH", "/usr/bin:/bin")
+            .current_dir("/");
+        command
+            .env("XDG_RUNTIME_DIR", home)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
         if let Some(uid) = self.uid {
             command.uid(uid).gid(uid);
         }
@@ -96,8 +116,17 @@ impl Bench {
 
     /// Runs one of ours that must succeed; returns its stdout.
     fn ok(&self, arguments: &[&str]) -> String {
-        let output = self.ours(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).output().expect("it starts");
-        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        let output = self
+            .ours(arguments)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .output()
+            .expect("it starts");
+        assert!(
+            output.status.success(),
+            "{arguments:?}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
         String::from_utf8_lossy(&output.stdout).into_owned()
     }
 
@@ -112,10 +141,23 @@ impl Bench {
             "{before} >/dev/null 2>&1; a=$EPOCHREALTIME; {timed} >/dev/null 2>&1; b=$EPOCHREALTIME; \
              {after} >/dev/null 2>&1; echo $((${{b/.}}-${{a/.}}))"
         );
-        let command = if name == "podman" { as_alice(&timed) } else { timed };
-        let output = Command::new(script).arg("sh").arg(command).output().expect("the peers' script starts");
+        let command = if name == "podman" {
+            as_alice(&timed)
+        } else {
+            timed
+        };
+        let output = Command::new(script)
+            .arg("sh")
+            .arg(command)
+            .output()
+            .expect("the peers' script starts");
         let text = String::from_utf8_lossy(&output.stdout);
-        text.lines().last()?.trim().parse::<f64>().ok().map(|us| us / 1000.0)
+        text.lines()
+            .last()?
+            .trim()
+            .parse::<f64>()
+            .ok()
+            .map(|us| us / 1000.0)
     }
 
     /// One line of the table: ours and others in turn.
@@ -152,14 +194,25 @@ impl Bench {
                 // a fresh folder each: creating files where many were just deleted is slow on some file systems
                 let home = self.home.with_extension(format!("pull{round}"));
                 self.fresh(&home);
-                ours.push(time(&mut self.at(&home, &self.program, &["pull", "-q", &image])));
+                ours.push(time(&mut self.at(
+                    &home,
+                    &self.program,
+                    &["pull", "-q", &image],
+                )));
                 std::fs::remove_dir_all(&home).expect("everything in the store can be removed");
-                let storage = format!("--root /var/tmp/oracle/alice/bench{round} --runroot /tmp/bench{round}");
+                let storage = format!(
+                    "--root /var/tmp/oracle/alice/bench{round} --runroot /tmp/bench{round}"
+                );
                 let pull = format!("podman {storage} pull -q {image}");
                 podman.extend(self.peer("podman", "true", &pull, "true"));
             }
             let least = |times: &[f64]| times.iter().copied().fold(f64::NAN, f64::min);
-            line(&format!("pull {image} (minimum of 7)"), least(&ours), "podman", least(&podman));
+            line(
+                &format!("pull {image} (minimum of 7)"),
+                least(&ours),
+                "podman",
+                least(&podman),
+            );
         }
     }
 
@@ -173,7 +226,11 @@ impl Bench {
 
     fn start(&self) {
         let layers = self.home.join(".local/share/coracle/layers");
-        let layer = std::fs::read_dir(layers).expect("an image was pulled").flatten().next().expect("it has a layer");
+        let layer = std::fs::read_dir(layers)
+            .expect("an image was pulled")
+            .flatten()
+            .next()
+            .expect("it has a layer");
         let root = layer.path().join("tree");
         let root = root.to_str().expect("a plain path").to_owned();
         for network in ["none", "host"] {
@@ -183,16 +240,39 @@ impl Bench {
             }
             let flags = ["run", "--rm", "--network", network, &self.image, "true"];
             let text = flags.join(" ");
-            let mut bubble = vec!["--unshare-all", "--ro-bind", &root, "/", "--proc", "/proc", "--dev", "/dev", "true"];
+            let mut bubble = vec![
+                "--unshare-all",
+                "--ro-bind",
+                &root,
+                "/",
+                "--proc",
+                "/proc",
+                "--dev",
+                "/dev",
+                "true",
+            ];
             if network == "host" {
                 bubble.insert(1, "--share-net");
             }
-            self.compare(&what, &mut [
-                ("coracle", &mut || Some(time(&mut self.ours(&flags)))),
-                ("bwrap", &mut || Some(time(&mut self.at(&self.home, Path::new("/usr/bin/bwrap"), &bubble)))),
-                ("podman", &mut || self.peer("podman", "true", &format!("podman {text}"), "true")),
-                ("docker", &mut || self.peer("docker", "true", &format!("docker {text}"), "true")),
-            ]);
+            self.compare(
+                &what,
+                &mut [
+                    ("coracle", &mut || Some(time(&mut self.ours(&flags)))),
+                    ("bwrap", &mut || {
+                        Some(time(&mut self.at(
+                            &self.home,
+                            Path::new("/usr/bin/bwrap"),
+                            &bubble,
+                        )))
+                    }),
+                    ("podman", &mut || {
+                        self.peer("podman", "true", &format!("podman {text}"), "true")
+                    }),
+                    ("docker", &mut || {
+                        self.peer("docker", "true", &format!("docker {text}"), "true")
+                    }),
+                ],
+            );
         }
     }
 
@@ -200,15 +280,32 @@ impl Bench {
         let text = format!("run -d --name b --network none {} sleep 1000", self.image);
         let arguments: Vec<&str> = text.split(' ').collect();
         if self.wants("run -d") {
-            self.compare("run -d --network none IMAGE sleep", &mut [
-                ("coracle", &mut || {
-                    let took = time(&mut self.ours(&arguments));
-                    self.ok(&["rm", "-f", "b"]);
-                    Some(took)
-                }),
-                ("podman", &mut || self.peer("podman", "true", &format!("podman {text}"), "podman rm -f -t 0 b")),
-                ("docker", &mut || self.peer("docker", "true", &format!("docker {text}"), "docker rm -f b")),
-            ]);
+            self.compare(
+                "run -d --network none IMAGE sleep",
+                &mut [
+                    ("coracle", &mut || {
+                        let took = time(&mut self.ours(&arguments));
+                        self.ok(&["rm", "-f", "b"]);
+                        Some(took)
+                    }),
+                    ("podman", &mut || {
+                        self.peer(
+                            "podman",
+                            "true",
+                            &format!("podman {text}"),
+                            "podman rm -f -t 0 b",
+                        )
+                    }),
+                    ("docker", &mut || {
+                        self.peer(
+                            "docker",
+                            "true",
+                            &format!("docker {text}"),
+                            "docker rm -f b",
+                        )
+                    }),
+                ],
+            );
         }
     }
 
@@ -220,11 +317,20 @@ impl Bench {
         self.ok(&text.split(' ').collect::<Vec<_>>());
         self.peer("podman", "true", &format!("podman {text}"), "true");
         self.peer("docker", "true", &format!("docker {text}"), "true");
-        self.compare("exec C true", &mut [
-            ("coracle", &mut || Some(time(&mut self.ours(&["exec", "e", "true"])))),
-            ("podman", &mut || self.peer("podman", "true", "podman exec e true", "true")),
-            ("docker", &mut || self.peer("docker", "true", "docker exec e true", "true")),
-        ]);
+        self.compare(
+            "exec C true",
+            &mut [
+                ("coracle", &mut || {
+                    Some(time(&mut self.ours(&["exec", "e", "true"])))
+                }),
+                ("podman", &mut || {
+                    self.peer("podman", "true", "podman exec e true", "true")
+                }),
+                ("docker", &mut || {
+                    self.peer("docker", "true", "docker exec e true", "true")
+                }),
+            ],
+        );
         self.ok(&["rm", "-f", "e"]);
         self.peer("podman", "true", "podman rm -f -t 0 e", "true");
         self.peer("docker", "true", "docker rm -f e", "true");
@@ -239,23 +345,36 @@ impl Bench {
             }
             let ours: Vec<&str> = verb.split(' ').chain(["s"]).collect();
             // podman waits ten seconds for a program that ignores SIGTERM, as sleep does as process 1
-            let podman = if verb == "rm -f" { "podman rm -f -t 0 s".to_owned() } else { format!("podman {verb} s") };
+            let podman = if verb == "rm -f" {
+                "podman rm -f -t 0 s".to_owned()
+            } else {
+                format!("podman {verb} s")
+            };
             let peer = |name: &str, timed: &str| {
-                let after = if after == "true" { after.to_owned() } else { format!("{name} {after}") };
+                let after = if after == "true" {
+                    after.to_owned()
+                } else {
+                    format!("{name} {after}")
+                };
                 self.peer(name, &format!("{name} {text}"), timed, &after)
             };
-            self.compare(verb, &mut [
-                ("coracle", &mut || {
-                    self.ok(&arguments);
-                    let took = time(&mut self.ours(&ours));
-                    if after != "true" {
-                        self.ok(&["rm", "s"]);
-                    }
-                    Some(took)
-                }),
-                ("podman", &mut || peer("podman", &podman)),
-                ("docker", &mut || peer("docker", &format!("docker {verb} s"))),
-            ]);
+            self.compare(
+                verb,
+                &mut [
+                    ("coracle", &mut || {
+                        self.ok(&arguments);
+                        let took = time(&mut self.ours(&ours));
+                        if after != "true" {
+                            self.ok(&["rm", "s"]);
+                        }
+                        Some(took)
+                    }),
+                    ("podman", &mut || peer("podman", &podman)),
+                    ("docker", &mut || {
+                        peer("docker", &format!("docker {verb} s"))
+                    }),
+                ],
+            );
         }
     }
 
@@ -267,13 +386,28 @@ impl Bench {
             self.ok(&["tag", &self.image, &format!("bench{n}:1")]);
         }
         for n in 0..50 {
-            self.ok(&["run", "-d", "--name", &format!("l{n}"), "--network", "none", &self.image, "sleep", "1000"]);
+            self.ok(&[
+                "run",
+                "-d",
+                "--name",
+                &format!("l{n}"),
+                "--network",
+                "none",
+                &self.image,
+                "sleep",
+                "1000",
+            ]);
         }
         for verb in [["ps"].as_slice(), &["images"], &["inspect", "l7"]] {
-            self.compare(&format!("{} (50 containers, 20 images)", verb[0]), &mut [
-                ("coracle", &mut || Some(time(&mut self.ours(verb)))),
-                ("/bin/true", &mut || Some(time(&mut self.at(&self.home, Path::new("/bin/true"), &[])))),
-            ]);
+            self.compare(
+                &format!("{} (50 containers, 20 images)", verb[0]),
+                &mut [
+                    ("coracle", &mut || Some(time(&mut self.ours(verb)))),
+                    ("/bin/true", &mut || {
+                        Some(time(&mut self.at(&self.home, Path::new("/bin/true"), &[])))
+                    }),
+                ],
+            );
         }
         self.memory();
         self.remove_all();
@@ -286,13 +420,18 @@ impl Bench {
         for entry in std::fs::read_dir("/proc").into_iter().flatten().flatten() {
             let line = std::fs::read(entry.path().join("cmdline")).unwrap_or_default();
             if String::from_utf8_lossy(&line).contains("__monitor") {
-                let rollup = std::fs::read_to_string(entry.path().join("smaps_rollup")).unwrap_or_default();
+                let rollup =
+                    std::fs::read_to_string(entry.path().join("smaps_rollup")).unwrap_or_default();
                 let pss = rollup.lines().find_map(|l| l.strip_prefix("Pss:"));
-                sizes.extend(pss.and_then(|v| v.trim().trim_end_matches(" kB").parse::<f64>().ok()));
+                sizes
+                    .extend(pss.and_then(|v| v.trim().trim_end_matches(" kB").parse::<f64>().ok()));
             }
         }
         let count = sizes.len();
-        println!("| memory of a monitor beside {count} others, median Pss | {:.0} KiB | 1,024 KiB | |", median(&mut sizes));
+        println!(
+            "| memory of a monitor beside {count} others, median Pss | {:.0} KiB | 1,024 KiB | |",
+            median(&mut sizes)
+        );
     }
 
     fn many(&self) {
@@ -302,16 +441,42 @@ impl Bench {
         let mut starts = Vec::new();
         for n in 0..1000 {
             let name = format!("m{n}");
-            starts.push(time(&mut self.ours(&["run", "-d", "--name", &name, "--network", "none", &self.image, "sleep", "9999"])));
+            starts.push(time(&mut self.ours(&[
+                "run",
+                "-d",
+                "--name",
+                &name,
+                "--network",
+                "none",
+                &self.image,
+                "sleep",
+                "9999",
+            ])));
         }
-        let (first, last) = (median(&mut starts[..50].to_vec()), median(&mut starts[950..].to_vec()));
-        line("run -d, median of the last 50 of 1,000", last, "the first 50", first);
+        let (first, last) = (
+            median(&mut starts[..50].to_vec()),
+            median(&mut starts[950..].to_vec()),
+        );
+        line(
+            "run -d, median of the last 50 of 1,000",
+            last,
+            "the first 50",
+            first,
+        );
         let ps = time(&mut self.ours(&["ps"]));
         line("ps with 1,000 containers", ps, "to reach", 30.0);
         self.memory();
         let ids = self.ok(&["ps", "-aq"]);
-        let arguments: Vec<&str> = ["rm", "-f"].into_iter().chain(ids.split_whitespace()).collect();
-        line("rm -f of 1,000", time(&mut self.ours(&arguments)), "to reach", 5000.0);
+        let arguments: Vec<&str> = ["rm", "-f"]
+            .into_iter()
+            .chain(ids.split_whitespace())
+            .collect();
+        line(
+            "rm -f of 1,000",
+            time(&mut self.ours(&arguments)),
+            "to reach",
+            5000.0,
+        );
     }
 
     fn size(&self) {
@@ -323,7 +488,10 @@ impl Bench {
 
     fn remove_all(&self) {
         let ids = self.ok(&["ps", "-aq"]);
-        let arguments: Vec<&str> = ["rm", "-f"].into_iter().chain(ids.split_whitespace()).collect();
+        let arguments: Vec<&str> = ["rm", "-f"]
+            .into_iter()
+            .chain(ids.split_whitespace())
+            .collect();
         if arguments.len() > 2 {
             self.ok(&arguments);
         }
@@ -354,7 +522,10 @@ fn line(what: &str, ours: f64, name: &str, other: f64) {
     if other.is_nan() {
         println!("| {what} | {ours:.2} ms | {name}: not there | |");
     } else {
-        println!("| {what} | {ours:.2} ms | {name} {other:.2} ms | {:.3} |", ours / other);
+        println!(
+            "| {what} | {ours:.2} ms | {name} {other:.2} ms | {:.3} |",
+            ours / other
+        );
     }
 }
 
@@ -371,9 +542,20 @@ fn as_alice(command: &str) -> String {
 
 /// Starts the tests' registry on a free port and returns its Debian image's name; it ends with this process.
 fn own_registry() -> String {
-    let cache = PathBuf::from(format!("/var/tmp/coracle-tests-{}/registry", nix::unistd::getuid()));
-    assert!(cache.join("docker/registry/v2/repositories/debian").exists(), "run tests/run first, or name an --image");
-    let port = std::net::TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("a free port").port();
+    let cache = PathBuf::from(format!(
+        "/var/tmp/coracle-tests-{}/registry",
+        nix::unistd::getuid()
+    ));
+    assert!(
+        cache
+            .join("docker/registry/v2/repositories/debian")
+            .exists(),
+        "run tests/run first, or name an --image"
+    );
+    let port = std::net::TcpListener::bind("127.0.0.1:0")
+        .and_then(|l| l.local_addr())
+        .expect("a free port")
+        .port();
     let config = std::env::temp_dir().join(format!("coracle-bench-{port}.yml"));
     let text = format!(
         "version: 0.1\nlog: {{level: error, accesslog: {{disabled: true}}}}\n\
