@@ -20,16 +20,41 @@ mod help;
 mod session;
 mod usage;
 
+mod attach;
+mod create;
 mod doctor;
+mod exec;
+mod kill;
 mod login;
 mod logout;
+mod making;
+mod pause;
+mod restart;
+mod rm;
+mod run;
+mod start;
+mod stop;
+mod streams;
 mod version;
+mod wait;
 
 /// Every command. The order is that of the help.
 #[rustfmt::skip] // one a line, so that two branches can add theirs
 static COMMANDS: &[&Verb] = &[
     &login::VERB,
     &logout::VERB,
+    &attach::VERB,
+    &create::VERB,
+    &exec::VERB,
+    &kill::VERB,
+    &pause::PAUSE,
+    &pause::UNPAUSE,
+    &restart::VERB,
+    &rm::VERB,
+    &run::VERB,
+    &start::VERB,
+    &stop::VERB,
+    &wait::VERB,
     &version::VERB,
     &doctor::VERB,
 ];
@@ -129,11 +154,11 @@ fn dispatch(words: &[String]) -> Result<u8> {
             Ok(0)
         }
         Some("help") => asked_help(program, &rest[1..]),
-        Some(_) => run(&mut session, rest),
+        Some(_) => run_words(&mut session, rest),
     }
 }
 
-fn run(session: &mut Session, words: &[String]) -> Result<u8> {
+fn run_words(session: &mut Session, words: &[String]) -> Result<u8> {
     let program = session.program;
     match find(words) {
         Found::Verb(verb, used) => run_verb(verb, session, &words[..used], &words[used..]),
@@ -217,9 +242,7 @@ fn fail(error: &Error, verb: &Verb, session: &Session) -> u8 {
     let program = session.program;
     match verb.path {
         ["run"] => {
-            let text = session::sentence(error, program);
-            let prefix = format!("{program}: ");
-            let text = text.strip_prefix(&prefix).unwrap_or(&text);
+            let text = session::bare_sentence(error);
             out::talk(format_args!(
                 "{program}: {text}.\nSee '{program} run --help'."
             ));

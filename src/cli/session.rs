@@ -94,18 +94,25 @@ impl Session {
 /// Returns the error's line. Scripts search for docker's prefix; where docker has no word for a failure, we speak.
 pub(crate) fn sentence(error: &Error, program: &str) -> String {
     match error.kind() {
-        Kind::Usage => error.to_string(),
+        Kind::Network | Kind::Host | Kind::Corrupt | Kind::System => {
+            format!("{program}: {error}")
+        }
+        _ => bare_sentence(error),
+    }
+}
+
+/// The same without our name, for lines that begin with it anyway.
+pub(crate) fn bare_sentence(error: &Error) -> String {
+    match error.kind() {
         Kind::Invalid
         | Kind::NotFound
         | Kind::Conflict
         | Kind::State
         | Kind::CannotInvoke
         | Kind::CommandNotFound
-        | Kind::Denied
-        // docker's daemon is the one who talks to registries
-        | Kind::Network => format!("Error response from daemon: {error}"),
-        Kind::Host | Kind::Corrupt | Kind::System => {
-            format!("{program}: {error}")
+        | Kind::Denied => format!("Error response from daemon: {error}"),
+        Kind::Usage | Kind::Network | Kind::Host | Kind::Corrupt | Kind::System => {
+            error.to_string()
         }
     }
 }

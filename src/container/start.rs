@@ -1,14 +1,71 @@
-//! Record to a plan that can be launched: asks the facts, makes what must lie on the disk, and thinks.
+//! Record to a running process: asks the facts, makes what must lie on the disk, thinks, and goes through the door.
 //!
 //! Killed at any line nothing is lost: what is made here is made again by the next start.
 
-use crate::error::{Context, Error, Kind, Result};
+use crate::error::{Error, Kind, Result};
 use crate::store::Store;
-use crate::store::containers::{Record, State, Status};
+use crate::store::containers::{Found, Record, State, Status};
+use crate::sys::{fd, tty};
 
+use super::attach::Session;
+use super::create::mounts;
 use super::etc_files::{self, HostFiles, Reach};
+use super::launch;
 use super::plan::{self, Plan};
 use super::plan_make::{self, ExecRequest, Facts};
+
+/// Starts a container that is not running. `attach`: which of stdin, stdout, stderr the caller wants.
+///
+/// The returned session knows how it went: [`Session::wait_started`].
+pub(crate) fn start(store: &Store, record: &Record, attach: [bool; 3]) -> Result<Session> {
+    let plan = first(store, record, window(record.config.tty))?;
+    launch::launch(&plan, attach)
+}
+
+/// Starts one more process in a running container, `Kind::State` with docker's text when it does not run.
+pub(crate) fn exec(
+    store: &Store,
+    container: &Found,
+    request: &ExecRequest,
+    attach: [bool; 3],
+) -> Result<Session> {
+    let window = window(request.tty);
+    let plan = another(
+        store,
+        &container.record,
+        &container.state,
+        request,
+        window,
+    )?;
+    launch::launch(&plan, attach)
+}
+
+/// Rows and columns of the caller's terminal, where a pty is to get them.
+fn window(tty: bool) -> (u16, u16) {
+    let sizes = || [0, 1, 2].into_iter().map(|n| tty::window(fd::standard(n)));
+    let known = |size: &(u16, u16)| *size != (0, 0);
+    match tty {
+        true => sizes().find(known).unwrap_or_default(),
+        false => (0, 0),
+    }
+}
+
+/// Says in docker's words why no process can be started in a container.
+pub(crate) fn check_exec(record: &Record, state: &State) -> Result<()> {
+    let id = &record.id;
+    let refuse = |text: String| Err(Error::new(Kind::State, text));
+    match state.status {
+        Status::Running => Ok(()),
+        Status::Paused => refuse(format!(
+            "Container {} is paused, unpause the container before exec",
+            record.name
+        )),
+        Status::Restarting => refuse(format!(
+            "Container {id} is restarting, wait until the container is running"
+        )),
+        _ => refuse(format!("container {id} is not running")),
+    }
+}
 
 /// Returns the plan of a container's first process; its /etc files and the host folders of `-v` are there afterwards.
 /// `window`: rows and columns of the caller's terminal, (0, 0) when there is none.
@@ -16,7 +73,7 @@ pub(crate) fn first(store: &Store, record: &Record, window: (u16, u16)) -> Resul
     let mut facts = gather(store, record)?;
     facts.window = window;
     let plan = plan_make::plan(record, &facts)?;
-    make_sources(record)?;
+    mounts::make_sources(store, &record.mounts)?;
     if let plan::Kind::Start(start) = &plan.kind {
         let reach = reach(&record.host.network_mode);
         let made = etc_files::make(record, &start.hostname, &reach, &HostFiles::read())?;
@@ -33,29 +90,7 @@ pub(crate) fn another(
     request: &ExecRequest,
     window: (u16, u16),
 ) -> Result<Plan> {
-    match state.status {
-        Status::Running => {}
-        Status::Paused => {
-            let text = format!(
-                "Container {} is paused, unpause the container before exec",
-                record.name
-            );
-            return Err(Error::new(Kind::State, text));
-        }
-        Status::Restarting => {
-            let text = format!(
-                "Container {} is restarting, wait until the container is running",
-                record.id
-            );
-            return Err(Error::new(Kind::State, text));
-        }
-        _ => {
-            return Err(Error::new(
-                Kind::State,
-                format!("container {} is not running", record.id),
-            ));
-        }
-    }
+    check_exec(record, state)?;
     let mut facts = gather(store, record)?;
     facts.window = window;
     plan_make::plan_exec(record, state, request, &facts)
@@ -76,21 +111,6 @@ fn gather(store: &Store, record: &Record) -> Result<Facts> {
             Ok((found.state.pid, found.state.pid_start))
         },
     )
-}
-
-/// Makes the missing host folders of `-v`.
-fn make_sources(record: &Record) -> Result<()> {
-    for point in record.mounts.iter().filter(|m| m.create_source) {
-        if fs_err::symlink_metadata(&point.source).is_err() {
-            fs_err::create_dir_all(&point.source).context(Kind::System, || {
-                format!(
-                    "cannot make `{}` to mount it at `{}`",
-                    point.source, point.destination
-                )
-            })?;
-        }
-    }
-    Ok(())
 }
 
 fn reach(network_mode: &str) -> Reach {

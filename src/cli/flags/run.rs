@@ -87,7 +87,7 @@ pub(crate) fn parse(matches: &ArgMatches, form: Form) -> Result<Parsed> {
             "" => Vec::new(),
             program => vec![program.to_owned()],
         }),
-        env: variables(matches)?,
+        env: environment(matches)?,
         user: text(matches, "user"),
         working_dir: text(matches, "workdir"),
         hostname: text(matches, "hostname"),
@@ -154,8 +154,13 @@ fn attach(matches: &ArgMatches, detach: bool) -> [bool; 3] {
     }
 }
 
+/// Adds `-e` and `--env-file`.
+pub(crate) fn environment_args(command: Command) -> Command {
+    table::environment(command)
+}
+
 /// The env-files' variables, and after them those of `-e`, so that these win.
-fn variables(matches: &ArgMatches) -> Result<Vec<String>> {
+pub(crate) fn environment(matches: &ArgMatches) -> Result<Vec<String>> {
     let mut all = Vec::new();
     for path in values(matches, "env-file") {
         let bytes = read(path)?;

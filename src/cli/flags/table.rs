@@ -383,6 +383,12 @@ pub(super) fn run(command: Command) -> Command {
     create(command.args(RUN.iter().map(arg)))
 }
 
+/// Adds `-e` and `--env-file`, which `exec` has too.
+pub(super) fn environment(command: Command) -> Command {
+    let is_env = |row: &&Row| matches!(row.0, "env" | "env-file");
+    command.args(COMMON.iter().filter(is_env).map(arg))
+}
+
 /// Second names of flags, which docker does not show.
 fn aliases() -> [Arg; 3] {
     [

@@ -1,0 +1,162 @@
+//! What `run` and `create` share: flags to a container that is there and does not run yet.
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use clap::ArgMatches;
+
+use super::Session;
+use super::flags::run::{self, Form, Parsed, Pull};
+use crate::container::{create, remove};
+use crate::error::{Context, Error, Kind, Result};
+use crate::grammar::platform::Platform;
+use crate::host::storage;
+use crate::store::containers::Record;
+use crate::store::images::Image;
+use crate::ui::out;
+
+/// Reads the flags; tells the user what is wrong with them and returns the exit status instead.
+pub(super) fn parse(
+    matches: &ArgMatches,
+    form: Form,
+    session: &Session,
+) -> Result<Result<Parsed, u8>> {
+    let (program, verb) = match form {
+        Form::Run => (session.program, "run"),
+        Form::Create => (session.program, "create"),
+    };
+    match run::parse(matches, form) {
+        Ok(parsed) => Ok(Ok(parsed)),
+        Err(e) if e.kind() == Kind::Usage => {
+            out::talk(format_args!(
+                "{program}: {e}.\nSee '{program} {verb} --help'."
+            ));
+            Ok(Err(125))
+        }
+        Err(e) => Err(e),
+    }
+}
+
+/// Makes the container, pulling its image when that is missing.
+pub(super) fn make(session: &Session, parsed: Parsed) -> Result<Record> {
+    for note in &parsed.notes {
+        session.debug(|| note.clone());
+    }
+    let request = parsed.request;
+    let cidfile = CidFile::reserve(&request.host.container_id_file)?;
+    let store = session.store()?;
+    let image = image(
+        session,
+        &request.image,
+        request.platform.as_deref(),
+        parsed.pull,
+    )?;
+    let rung = storage::rung(store.paths(), session.storage_driver.as_deref())?;
+    if parsed.replace
+        && let Some(name) = &request.name
+    {
+        replace(session, name)?;
+    }
+    let from = create::From {
+        id: &image.id,
+        config: &image.config,
+    };
+    let record = create::create(store, request, from, &rung)?;
+    cidfile.write(&record.id)?;
+    for warning in parsed
+        .warnings
+        .into_iter()
+        .chain(create::warnings(&record.host))
+    {
+        out::warn(warning);
+    }
+    if record.host.network_mode == "bridge" {
+        session.debug(|| {
+            "network bridge: this container shares the host's network; its ports are the host's"
+                .to_owned()
+        });
+    }
+    Ok(record)
+}
+
+fn replace(session: &Session, name: &str) -> Result<()> {
+    let store = session.store()?;
+    let options = remove::Options {
+        force: true,
+        volumes: true,
+    };
+    match store.containers().find(name) {
+        Ok(found) if found.name() == name => remove::remove(store, &found, options),
+        Ok(_) => Ok(()),
+        Err(e) if e.kind() == Kind::NotFound => Ok(()),
+        Err(e) => Err(e),
+    }
+}
+
+/// Finds the image, and pulls it where `pull` says so.
+fn image(session: &Session, word: &str, platform: Option<&str>, pull: Pull) -> Result<Image> {
+    let store = session.store()?;
+    let platform = platform.map(Platform::parse).transpose()?;
+    let found = match store.images().find(word) {
+        Ok(image) => Some(image),
+        Err(e) if e.kind() == Kind::NotFound => None,
+        Err(e) => return Err(e),
+    };
+    let _ = (platform, pull);
+    found.ok_or_else(|| crate::store::images::no_such(word))
+}
+
+/// `--cidfile`: the file must not be there, and gets the id of a container that was made.
+struct CidFile {
+    path: PathBuf,
+    file: Option<std::fs::File>,
+    is_written: bool,
+}
+
+impl CidFile {
+    fn reserve(path: &str) -> Result<CidFile> {
+        let mut reserved = CidFile {
+            path: PathBuf::from(path),
+            file: None,
+            is_written: false,
+        };
+        if path.is_empty() {
+            return Ok(reserved);
+        }
+        let made = std::fs::File::create_new(path).map_err(|e| match e.kind() {
+            std::io::ErrorKind::AlreadyExists => Error::new(
+                Kind::Usage,
+                format!("container ID file found, make sure the other container isn't running or delete {path}"),
+            ),
+            _ => {
+                let errno = nix::errno::Errno::from_raw(e.raw_os_error().unwrap_or(libc::EIO));
+                Error::new(Kind::Usage, "failed to create the container ID file")
+                    .because(format!("open {path}: {}", crate::sys::sentence(errno)))
+            }
+        })?;
+        reserved.file = Some(made);
+        Ok(reserved)
+    }
+
+    fn write(mut self, id: &str) -> Result<()> {
+        if let Some(file) = &mut self.file {
+            file.write_all(id.as_bytes()).context(Kind::System, || {
+                format!(
+                    "cannot write the container's id to `{}`",
+                    self.path.display()
+                )
+            })?;
+            self.is_written = true;
+        }
+        Ok(())
+    }
+}
+
+impl Drop for CidFile {
+    fn drop(&mut self) {
+        if self.file.is_some() && !self.is_written {
+            // an empty file that stays would only be in the way of the next try
+            std::fs::remove_file(&self.path).ok();
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! `coracle start`.
+
+use clap::{ArgMatches, Command};
+
+use super::args::{flag, is_set, operands, opt, value, values};
+use super::streams::{self, Attached};
+use super::{Session, Verb};
+use crate::container::{attach, start};
+use crate::error::{Error, Kind, Result};
+use crate::ui::out;
+
+pub(super) const VERB: Verb = Verb {
+    path: &["start"],
+    aliases: &[&["container", "start"]],
+    about: "Start one or more stopped containers",
+    args,
+    run,
+};
+
+fn args(command: Command) -> Command {
+    command
+        .arg(flag(
+            "attach",
+            'a',
+            "Attach STDOUT/STDERR and forward signals",
+        ))
+        .arg(opt(
+            "detach-keys",
+            None,
+            "string",
+            "Override the key sequence for detaching a container",
+        ))
+        .arg(flag("interactive", 'i', "Attach container's STDIN"))
+        .arg(operands("CONTAINER", 1..))
+}
+
+fn run(matches: &ArgMatches, session: &mut Session) -> Result<u8> {
+    let names: Vec<&String> = values(matches, "CONTAINER").collect();
+    let stdin = is_set(matches, "interactive");
+    if is_set(matches, "attach") || stdin {
+        if names.len() > 1 {
+            return Err(Error::new(
+                Kind::Usage,
+                "you cannot start and attach multiple containers at once",
+            ));
+        }
+        return attached(session, names[0], stdin, value(matches, "detach-keys"));
+    }
+    let mut failed = Vec::new();
+    for name in names {
+        match one(session, name) {
+            Ok(()) => out::line(name)?,
+            Err(e) => {
+                session.complain(&e);
+                failed.push(name.as_str());
+            }
+        }
+    }
+    if failed.is_empty() {
+        return Ok(0);
+    }
+    out::talk(format_args!(
+        "Error: failed to start containers: {}",
+        failed.join(" ")
+    ));
+    Ok(1)
+}
+
+/// Starts a container and leaves it to itself; one that runs stays as it is.
+pub(super) fn one(session: &Session, name: &str) -> Result<()> {
+    let store = session.store()?;
+    let container = store.containers().find(name)?;
+    if container.is_running {
+        return Ok(());
+    }
+    start::start(store, &container.record, [false; 3])?.wait_started()?;
+    Ok(())
+}
+
+fn attached(session: &Session, name: &str, stdin: bool, keys: Option<&str>) -> Result<u8> {
+    let store = session.store()?;
+    let container = store.containers().find(name)?;
+    let config = &container.record.config;
+    let how = Attached {
+        tty: config.tty,
+        stdin: stdin && config.open_stdin,
+        keys,
+        sig_proxy: true,
+    };
+    let wanted = [how.stdin, true, true];
+    let running = match container.is_running {
+        true => attach::connect(store.paths(), container.id(), wanted)?,
+        false => None,
+    };
+    let process = match running {
+        Some(process) => process,
+        None => {
+            let mut process = start::start(store, &container.record, wanted)?;
+            process.wait_started()?;
+            process
+        }
+    };
+    streams::relay(process, how, session)
+}

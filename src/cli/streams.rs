@@ -1,0 +1,87 @@
+//! What the attached verbs share: the terminal's checks, the detach keys, and the relay's end as an exit status.
+
+use super::Session;
+use crate::container::attach::{self, End, RelayOptions};
+use crate::error::{Error, Kind, Result};
+use crate::grammar::name;
+use crate::host::paths;
+use crate::sys::fd::standard;
+use crate::sys::tty::is_terminal;
+
+/// Exit status where the monitor, and the container with it, was killed.
+const KILLED: u8 = 137;
+
+/// How a process is attached.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Attached<'a> {
+    /// It has a pty.
+    pub(super) tty: bool,
+    /// Our stdin is its stdin.
+    pub(super) stdin: bool,
+    /// `--detach-keys`.
+    pub(super) keys: Option<&'a str>,
+    /// `--sig-proxy`.
+    pub(super) sig_proxy: bool,
+}
+
+/// A pty's user sits at a terminal.
+pub(super) fn check_terminal(stdin: bool, tty: bool) -> Result<()> {
+    if stdin && tty && !is_terminal(standard(0)) {
+        return Err(Error::new(Kind::Usage, "the input device is not a TTY"));
+    }
+    Ok(())
+}
+
+/// Copies between our streams and a process's until it ends or the user detaches; returns the exit status.
+pub(super) fn relay(process: attach::Session, how: Attached<'_>, session: &Session) -> Result<u8> {
+    let options = RelayOptions {
+        detach_keys: detach_keys(how, session)?,
+        sig_proxy: how.sig_proxy && !how.tty,
+        tty: how.tty,
+    };
+    Ok(match process.relay(&options)? {
+        End::Exited(code) => exit_status(code),
+        End::Detached => 0,
+        End::Lost => {
+            session.complain(
+                &Error::new(Kind::System, "the container is gone")
+                    .because("its monitor was killed"),
+            );
+            KILLED
+        }
+    })
+}
+
+/// An exit code as a process can have it.
+pub(super) fn exit_status(code: i32) -> u8 {
+    u8::try_from(code & 0xff).unwrap_or(u8::MAX)
+}
+
+/// `--detach-keys`, else `detachKeys` of the client's config.json, else ctrl-p ctrl-q.
+fn detach_keys(how: Attached<'_>, session: &Session) -> Result<Vec<u8>> {
+    let parse = |keys: &str| {
+        name::detach_keys(keys).map_err(|e| {
+            Error::new(Kind::Usage, format!("invalid detach keys ({keys})")).because(e)
+        })
+    };
+    match how.keys {
+        Some(keys) => parse(keys),
+        // the file is not read on the way of a `run` that nobody can type at
+        None if !how.tty || !how.stdin => Ok(Vec::new()),
+        None => match configured_keys(session) {
+            Some(keys) => parse(&keys),
+            None => Ok(name::DETACH_KEYS.to_vec()),
+        },
+    }
+}
+
+fn configured_keys(session: &Session) -> Option<String> {
+    let folder = session
+        .config_dir
+        .clone()
+        .or_else(|| std::env::var_os("DOCKER_CONFIG").map(Into::into))
+        .or_else(|| paths::home().map(|home| home.join(".docker")))?;
+    let text = std::fs::read(folder.join("config.json")).ok()?;
+    let config: serde_json::Value = serde_json::from_slice(&text).ok()?;
+    Some(config.get("detachKeys")?.as_str()?.to_owned())
+}

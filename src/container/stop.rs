@@ -1,0 +1,135 @@
+//! Signals to running containers: stop, kill, pause.
+
+use super::control::Client;
+use crate::error::{Error, Kind, Result};
+use crate::grammar::units;
+use crate::store::Store;
+use crate::store::containers::{Found, Status};
+use crate::sys::process;
+
+/// Docker's patience, seconds.
+const TIMEOUT: i64 = 10;
+
+/// How to stop.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Options {
+    /// `-s`; `None`: the container's own.
+    pub(crate) signal: Option<String>,
+    /// `-t`, seconds, negative for ever; `None`: the container's own.
+    pub(crate) timeout: Option<i64>,
+}
+
+/// Stops a container and waits until it has ended. One that does not run is stopped already.
+pub(crate) fn stop(store: &Store, container: &Found, options: &Options) -> Result<()> {
+    let config = &container.record.config;
+    let name = options.signal.as_ref().or(config.stop_signal.as_ref());
+    let signal = match name.filter(|name| !name.is_empty()) {
+        Some(name) => parse_signal(name)?,
+        None => libc::SIGTERM,
+    };
+    let timeout = options.timeout.or(config.stop_timeout).unwrap_or(TIMEOUT);
+    end_orphan(container)?;
+    if !container.is_running {
+        return Ok(());
+    }
+    if let Some(client) = Client::connect(store.paths(), container.id())? {
+        client.stop(signal, timeout.max(-1))?;
+    }
+    Ok(())
+}
+
+/// Sends a signal to a container's first process.
+///
+/// `Kind::State` with docker's text when it does not run.
+pub(crate) fn kill(store: &Store, container: &Found, signal: &str) -> Result<()> {
+    let signal = parse_signal(signal)?;
+    end_orphan(container)?;
+    let client = match container.is_running {
+        true => Client::connect(store.paths(), container.id())?,
+        false => None,
+    };
+    match client {
+        Some(client) if signal == libc::SIGKILL => {
+            // docker's `kill` returns when the container is down
+            client.stop(signal, 0).map(drop)
+        }
+        Some(client) => client.kill(signal),
+        None => Err(not_running(container)),
+    }
+}
+
+/// Freezes (`true`) or thaws a container.
+pub(crate) fn pause(store: &Store, container: &Found, on: bool) -> Result<()> {
+    let refuse = |text: String| Err(Error::new(Kind::State, text));
+    let id = container.id();
+    match (container.state.status, on) {
+        (Status::Paused, true) => {
+            return refuse(format!("Container {id} is already paused"));
+        }
+        (Status::Restarting, true) => {
+            return refuse(format!(
+                "Container {id} is restarting, wait until the container is running"
+            ));
+        }
+        (Status::Running, true) | (Status::Paused, false) => {}
+        (_, true) => return Err(not_running(container)),
+        (_, false) => return refuse(format!("Container {id} is not paused")),
+    }
+    match Client::connect(store.paths(), id)? {
+        Some(client) => client.pause(on),
+        None => Err(not_running(container)),
+    }
+}
+
+/// Ends a program whose monitor was killed.
+pub(crate) fn end_orphan(container: &Found) -> Result<()> {
+    let Some(orphan) = container.orphan else {
+        return Ok(());
+    };
+    if let Some(pidfd) = process::open_pid(orphan.pid, orphan.pid_start)? {
+        process::signal(std::os::fd::AsFd::as_fd(&pidfd), libc::SIGKILL)?;
+    }
+    Ok(())
+}
+
+/// Reads a signal's name or number, in the words of docker's daemon.
+pub(crate) fn parse_signal(text: &str) -> Result<i32> {
+    let invalid = || Error::new(Kind::Invalid, format!("invalid signal: {text}"));
+    if text.parse::<i32>().is_ok_and(|n| n > 64) {
+        return Err(Error::new(
+            Kind::Invalid,
+            format!("the linux daemon does not support signal {text}"),
+        ));
+    }
+    match units::signal(text) {
+        Ok(n) if n > 0 => Ok(n),
+        _ => Err(invalid()),
+    }
+}
+
+fn not_running(container: &Found) -> Error {
+    Error::new(
+        Kind::State,
+        format!("container {} is not running", container.id()),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn signals_are_read_as_docker_reads_them() {
+        for (text, want) in [
+            ("KILL", Ok(9)),
+            ("SIGTERM", Ok(15)),
+            ("15", Ok(15)),
+            ("foo", Err("invalid signal: foo")),
+            ("0", Err("invalid signal: 0")),
+            ("99", Err("the linux daemon does not support signal 99")),
+        ] {
+            let got = parse_signal(text).map_err(|e| e.to_string());
+            assert_eq!(got, want.map_err(str::to_owned), "{text}");
+        }
+    }
+}
