@@ -18,6 +18,6 @@ pub(crate) mod rootfs;
 pub(crate) mod seccomp;
 pub(crate) mod security;
 pub(crate) mod start;
-pub mod sweep;
 pub(crate) mod stop;
+pub mod sweep;
 pub(crate) mod user;

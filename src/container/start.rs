@@ -30,13 +30,7 @@ pub(crate) fn exec(
     attach: [bool; 3],
 ) -> Result<Session> {
     let window = window(request.tty);
-    let plan = another(
-        store,
-        &container.record,
-        &container.state,
-        request,
-        window,
-    )?;
+    let plan = another(store, &container.record, &container.state, request, window)?;
     launch::launch(&plan, attach)
 }
 
