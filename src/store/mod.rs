@@ -46,9 +46,12 @@
 //! A power cut may lose what was written in the last seconds: an empty or missing record counts as absent, everywhere.
 
 pub mod check;
+pub mod blobs;
 pub mod containers;
 pub mod gc;
+pub mod ids;
 pub mod images;
+pub mod layers;
 pub mod paths;
 pub mod prune;
 pub(crate) mod record;
@@ -61,8 +64,10 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Context, Error, Kind, Result};
+use crate::store::blobs::Blobs;
 use crate::store::containers::Containers;
 use crate::store::images::Images;
+use crate::store::layers::Layers;
 use crate::store::paths::Paths;
 use crate::store::trash::Trash;
 use crate::store::volumes::Volumes;
@@ -132,6 +137,16 @@ impl Store {
     /// Returns the door to the images' names.
     pub fn images(&self) -> Images<'_> {
         Images::new(self)
+    }
+
+    /// Returns the door to the blobs.
+    pub fn blobs(&self) -> Blobs<'_> {
+        Blobs::new(self)
+    }
+
+    /// Returns the door to the layers.
+    pub fn layers(&self) -> Layers<'_> {
+        Layers::new(self)
     }
 
     /// Returns the door to the volumes.

@@ -54,6 +54,11 @@ pub(crate) fn write_new<T: Serialize>(path: &Path, value: &T) -> Result<()> {
     put(path, json(path, value)?.as_bytes(), true)
 }
 
+/// Writes bytes to a new file at `path`, for files that the caller renames.
+pub(crate) fn write_bytes_new(path: &Path, bytes: &[u8]) -> Result<()> {
+    put(path, bytes, true)
+}
+
 /// Writes a text: temporary file beside `path`, then rename.
 pub(crate) fn write_text(path: &Path, text: &str) -> Result<()> {
     let temporary = temporary(path);
