@@ -45,8 +45,8 @@
 //!
 //! A power cut may lose what was written in the last seconds: an empty or missing record counts as absent, everywhere.
 
-pub mod check;
 pub mod blobs;
+pub mod check;
 pub mod containers;
 pub mod gc;
 pub mod ids;
