@@ -35,6 +35,10 @@ mod run;
 mod start;
 mod stop;
 mod streams;
+mod prune;
+mod rename;
+mod rmi;
+mod tag;
 mod version;
 mod wait;
 
@@ -55,6 +59,13 @@ static COMMANDS: &[&Verb] = &[
     &start::VERB,
     &stop::VERB,
     &wait::VERB,
+    &rename::VERB,
+    &rmi::VERB,
+    &tag::VERB,
+    &prune::CONTAINER,
+    &prune::IMAGE,
+    &prune::VOLUME,
+    &prune::SYSTEM,
     &version::VERB,
     &doctor::VERB,
 ];

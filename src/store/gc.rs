@@ -138,7 +138,8 @@ fn layers_of_containers(store: &Store) -> Result<HashSet<String>> {
     Ok(layers)
 }
 
-fn layer_bytes(store: &Store, layer: &str) -> u64 {
+/// Returns the bytes of a layer's files, as its record says; 0 when it does not.
+pub(crate) fn layer_bytes(store: &Store, layer: &str) -> u64 {
     /// The part of a layer's record that is of interest here.
     #[derive(serde::Deserialize)]
     struct Size {

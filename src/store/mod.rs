@@ -57,6 +57,7 @@ pub mod prune;
 pub(crate) mod record;
 pub mod size;
 pub mod trash;
+pub mod usage;
 pub mod volumes;
 
 use std::io::ErrorKind;
