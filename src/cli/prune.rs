@@ -23,9 +23,13 @@ pub(super) const CONTAINER: Verb = Verb {
     about: "Remove all stopped containers",
     args: |command: Command| command.arg(filter()).arg(force()),
     run: |matches, session| {
-        run(matches, session, &["label", "label!", "until"], CONTAINERS, |store, filters| {
-            Ok(Pruned::containers(store, filters)?.into())
-        })
+        run(
+            matches,
+            session,
+            &["label", "label!", "until"],
+            CONTAINERS,
+            |store, filters| Ok(Pruned::containers(store, filters)?.into()),
+        )
     },
 };
 
@@ -36,18 +40,28 @@ pub(super) const IMAGE: Verb = Verb {
     about: "Remove unused images",
     args: |command: Command| {
         command
-            .arg(flag("all", 'a', "Remove all unused images, not just dangling ones"))
+            .arg(flag(
+                "all",
+                'a',
+                "Remove all unused images, not just dangling ones",
+            ))
             .arg(filter())
             .arg(force())
     },
     run: |matches, session| {
         let all = is_set(matches, "all");
         let question = if all { ALL_IMAGES } else { DANGLING_IMAGES };
-        run(matches, session, &["dangling", "label", "label!", "until"], question, move |store, filters| {
-            // docker's own way to say -a
-            let dangling = filters.boolean("dangling")?.unwrap_or(!all);
-            Ok(Pruned::images(store, which(!dangling), filters)?.into())
-        })
+        run(
+            matches,
+            session,
+            &["dangling", "label", "label!", "until"],
+            question,
+            move |store, filters| {
+                // docker's own way to say -a
+                let dangling = filters.boolean("dangling")?.unwrap_or(!all);
+                Ok(Pruned::images(store, which(!dangling), filters)?.into())
+            },
+        )
     },
 };
 
@@ -58,17 +72,27 @@ pub(super) const VOLUME: Verb = Verb {
     about: "Remove unused local volumes",
     args: |command: Command| {
         command
-            .arg(flag("all", 'a', "Remove all unused volumes, not just anonymous ones"))
+            .arg(flag(
+                "all",
+                'a',
+                "Remove all unused volumes, not just anonymous ones",
+            ))
             .arg(filter())
             .arg(force())
     },
     run: |matches, session| {
         let all = is_set(matches, "all");
         let question = if all { ALL_VOLUMES } else { ANONYMOUS_VOLUMES };
-        run(matches, session, &["all", "label", "label!"], question, move |store, filters| {
-            let all = filters.boolean("all")?.unwrap_or(all);
-            Ok(Pruned::volumes(store, all, filters)?.into())
-        })
+        run(
+            matches,
+            session,
+            &["all", "label", "label!"],
+            question,
+            move |store, filters| {
+                let all = filters.boolean("all")?.unwrap_or(all);
+                Ok(Pruned::volumes(store, all, filters)?.into())
+            },
+        )
     },
 };
 
@@ -79,7 +103,11 @@ pub(super) const SYSTEM: Verb = Verb {
     about: "Remove unused data",
     args: |command: Command| {
         command
-            .arg(flag("all", 'a', "Remove all unused images not just dangling ones"))
+            .arg(flag(
+                "all",
+                'a',
+                "Remove all unused images not just dangling ones",
+            ))
             .arg(filter())
             .arg(force())
             .arg(flag("volumes", None, "Prune anonymous volumes"))
@@ -87,26 +115,38 @@ pub(super) const SYSTEM: Verb = Verb {
     run: |matches, session| {
         let (all, volumes) = (is_set(matches, "all"), is_set(matches, "volumes"));
         let question = system_question(matches);
-        run(matches, session, &["label", "label!", "until"], &question, move |store, filters| {
-            let mut pruned = vec![Pruned::containers(store, filters)?];
-            if volumes {
-                pruned.push(Pruned::volumes(store, false, filters)?);
-            }
-            pruned.push(Pruned::images(store, which(all), filters)?);
-            Ok(pruned)
-        })
+        run(
+            matches,
+            session,
+            &["label", "label!", "until"],
+            &question,
+            move |store, filters| {
+                let mut pruned = vec![Pruned::containers(store, filters)?];
+                if volumes {
+                    pruned.push(Pruned::volumes(store, false, filters)?);
+                }
+                pruned.push(Pruned::images(store, which(all), filters)?);
+                Ok(pruned)
+            },
+        )
     },
 };
 
 const CONTAINERS: &str = "This will remove all stopped containers.";
 const DANGLING_IMAGES: &str = "This will remove all dangling images.";
-const ALL_IMAGES: &str = "This will remove all images without at least one container associated to them.";
+const ALL_IMAGES: &str =
+    "This will remove all images without at least one container associated to them.";
 const ANONYMOUS_VOLUMES: &str =
     "This will remove anonymous local volumes not used by at least one container.";
 const ALL_VOLUMES: &str = "This will remove all local volumes not used by at least one container.";
 
 fn filter() -> clap::Arg {
-    list("filter", None, "filter", "Provide filter values (e.g. \"label=<key>=<value>\")")
+    list(
+        "filter",
+        None,
+        "filter",
+        "Provide filter values (e.g. \"label=<key>=<value>\")",
+    )
 }
 
 fn force() -> clap::Arg {
@@ -127,10 +167,14 @@ fn system_question(matches: &ArgMatches) -> String {
         text += "  - all anonymous volumes not used by at least one container\n";
     }
     text += match all {
-        true => "  - all images without at least one container associated to them\n  - all build cache\n",
+        true => {
+            "  - all images without at least one container associated to them\n  - all build cache\n"
+        }
         false => "  - all dangling images\n  - unused build cache\n",
     };
-    let filters: String = values(matches, "filter").map(|f| format!("  - {f}\n")).collect();
+    let filters: String = values(matches, "filter")
+        .map(|f| format!("  - {f}\n"))
+        .collect();
     if !filters.is_empty() {
         text += &format!("\n  Items to be pruned will be filtered with:\n{filters}");
     }
@@ -155,20 +199,33 @@ impl Pruned {
     fn containers(store: &Store, filters: &Filters) -> Result<Pruned> {
         let until = until(filters)?;
         let pruned = prune::containers(store, |found| {
-            labelled(filters, &found.record.config.labels) && is_before(&found.record.created, until)
+            labelled(filters, &found.record.config.labels)
+                && is_before(&found.record.created, until)
         })?;
-        Ok(Pruned { title: "Deleted Containers:", lines: pruned.gone, bytes: pruned.bytes })
+        Ok(Pruned {
+            title: "Deleted Containers:",
+            lines: pruned.gone,
+            bytes: pruned.bytes,
+        })
     }
 
     fn volumes(store: &Store, all: bool, filters: &Filters) -> Result<Pruned> {
         if filters.has("until") {
-            return Err(Error::new(Kind::Invalid, "The \"until\" filter is not supported with \"--volumes\""));
+            return Err(Error::new(
+                Kind::Invalid,
+                "The \"until\" filter is not supported with \"--volumes\"",
+            ));
         }
         let none = BTreeMap::new();
         let pruned = prune::volumes(store, |volume| {
-            (all || volume.is_anonymous()) && labelled(filters, volume.labels.as_ref().unwrap_or(&none))
+            (all || volume.is_anonymous())
+                && labelled(filters, volume.labels.as_ref().unwrap_or(&none))
         })?;
-        Ok(Pruned { title: "Deleted Volumes:", lines: pruned.gone, bytes: pruned.bytes })
+        Ok(Pruned {
+            title: "Deleted Volumes:",
+            lines: pruned.gone,
+            bytes: pruned.bytes,
+        })
     }
 
     fn images(store: &Store, which: Which, filters: &Filters) -> Result<Pruned> {
@@ -181,7 +238,11 @@ impl Pruned {
             Gone::Deleted(digest) => format!("deleted: {digest}"),
         };
         let lines = pruned.gone.into_iter().map(line).collect();
-        Ok(Pruned { title: "Deleted Images:", lines, bytes: pruned.bytes })
+        Ok(Pruned {
+            title: "Deleted Images:",
+            lines,
+            bytes: pruned.bytes,
+        })
     }
 }
 
@@ -192,8 +253,13 @@ fn labelled(filters: &Filters, labels: &BTreeMap<String, String>) -> bool {
 fn until(filters: &Filters) -> Result<Option<Timestamp>> {
     match filters.get("until") {
         [] => Ok(None),
-        [text] => moment(text, Timestamp::now()).map(Some).map_err(|e| Error::new(Kind::Invalid, e.to_string())),
-        _ => Err(Error::new(Kind::Invalid, "more than one until filter specified")),
+        [text] => moment(text, Timestamp::now())
+            .map(Some)
+            .map_err(|e| Error::new(Kind::Invalid, e.to_string())),
+        _ => Err(Error::new(
+            Kind::Invalid,
+            "more than one until filter specified",
+        )),
     }
 }
 
@@ -223,8 +289,9 @@ fn run(
 }
 
 fn is_confirmed(question: &str) -> Result<bool> {
-    let answer =
-        ask::line(&format!("WARNING! {question}\nAre you sure you want to continue? [y/N] "))?;
+    let answer = ask::line(&format!(
+        "WARNING! {question}\nAre you sure you want to continue? [y/N] "
+    ))?;
     Ok(answer.trim().eq_ignore_ascii_case("y"))
 }
 
@@ -249,13 +316,18 @@ mod tests {
             lines: lines.iter().map(|line| (*line).to_owned()).collect(),
             bytes,
         };
-        let parts =
-            [part("Deleted Containers:", &["ab"], 5000), part("Deleted Images:", &["untagged: a:1", "deleted: x"], 0)];
+        let parts = [
+            part("Deleted Containers:", &["ab"], 5000),
+            part("Deleted Images:", &["untagged: a:1", "deleted: x"], 0),
+        ];
         assert_eq!(
             report(&parts),
             "Deleted Containers:\nab\n\nDeleted Images:\nuntagged: a:1\ndeleted: x\n\nTotal reclaimed space: 5kB\n"
         );
-        assert_eq!(report(&[part("Deleted Volumes:", &[], 0)]), "Total reclaimed space: 0B\n");
+        assert_eq!(
+            report(&[part("Deleted Volumes:", &[], 0)]),
+            "Total reclaimed space: 0B\n"
+        );
     }
 
     #[test]

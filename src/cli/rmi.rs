@@ -28,8 +28,14 @@ fn run(matches: &ArgMatches, session: &mut Session) -> Result<u8> {
     for word in values(matches, "images") {
         match session.store()?.images().remove(word, force, &users) {
             Ok(removed) => {
-                let untagged = removed.untagged.iter().map(|name| format!("Untagged: {name}\n"));
-                let deleted = removed.deleted.iter().map(|digest| format!("Deleted: {digest}\n"));
+                let untagged = removed
+                    .untagged
+                    .iter()
+                    .map(|name| format!("Untagged: {name}\n"));
+                let deleted = removed
+                    .deleted
+                    .iter()
+                    .map(|digest| format!("Deleted: {digest}\n"));
                 out::text(untagged.chain(deleted).collect::<String>())?;
             }
             Err(e) => {

@@ -18,7 +18,10 @@ pub(super) const VERB: Verb = Verb {
 
 fn run(matches: &ArgMatches, session: &mut Session) -> Result<u8> {
     let mut names = values(matches, "names");
-    let (source, target) = (names.next().expect("clap counted"), names.next().expect("clap counted"));
+    let (source, target) = (
+        names.next().expect("clap counted"),
+        names.next().expect("clap counted"),
+    );
     session.store()?.images().tag(source, target)?;
     Ok(0)
 }

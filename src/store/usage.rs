@@ -62,10 +62,20 @@ pub fn usage(store: &Store) -> Result<Usage> {
     let users = store.containers().volume_users()?;
     for volume in store.volumes().list()? {
         let bytes = tree_bytes(&store.volumes().path(&volume.name));
-        let links = users.iter().filter(|user| user.volume == volume.name).count();
-        usage.volumes.push(VolumeUsage { volume, bytes, links });
+        let links = users
+            .iter()
+            .filter(|user| user.volume == volume.name)
+            .count();
+        usage.volumes.push(VolumeUsage {
+            volume,
+            bytes,
+            links,
+        });
     }
-    let with_bytes = |found| ContainerUsage { bytes: prune::writable_bytes(store, &found), found };
+    let with_bytes = |found| ContainerUsage {
+        bytes: prune::writable_bytes(store, &found),
+        found,
+    };
     usage.containers = found.into_iter().map(with_bytes).collect();
     Ok(usage)
 }
@@ -76,26 +86,37 @@ fn images(store: &Store, found: &[Found]) -> Result<Usage> {
     let mut layers = Vec::new();
     for image in store.images().list()? {
         // an image whose configuration is broken is for `system check`
-        let diff_ids = store.images().config(&image.id).map(|config| config.rootfs.diff_ids).unwrap_or_default();
+        let diff_ids = store
+            .images()
+            .config(&image.id)
+            .map(|config| config.rootfs.diff_ids)
+            .unwrap_or_default();
         let own: HashSet<String> = diff_ids.into_iter().collect();
         for layer in &own {
             *owners.entry(layer.clone()).or_default() += 1;
         }
         layers.push((image, own));
     }
-    let sizes: HashMap<&str, u64> =
-        owners.keys().map(|layer| (layer.as_str(), gc::layer_bytes(store, layer))).collect();
+    let sizes: HashMap<&str, u64> = owners
+        .keys()
+        .map(|layer| (layer.as_str(), gc::layer_bytes(store, layer)))
+        .collect();
     usage.layer_bytes = sizes.values().sum();
     for (image, own) in &layers {
         let bytes_of = |least: usize| {
-            let counted = own.iter().filter(|layer| owners.get(*layer).is_some_and(|n| *n >= least));
+            let counted = own
+                .iter()
+                .filter(|layer| owners.get(*layer).is_some_and(|n| *n >= least));
             counted.filter_map(|layer| sizes.get(layer.as_str())).sum()
         };
         usage.images.push(ImageUsage {
             image: image.clone(),
             bytes: bytes_of(1),
             shared_bytes: bytes_of(2),
-            containers: found.iter().filter(|found| found.record.image_id == image.id).count(),
+            containers: found
+                .iter()
+                .filter(|found| found.record.image_id == image.id)
+                .count(),
         });
     }
     Ok(usage)
@@ -115,7 +136,10 @@ mod tests {
         let s = Scratch::new();
         let a = image(&s, "docker.io/library/a:1", "a", &["l1", "l2"]);
         s.store.images().put(a.clone()).unwrap();
-        s.store.images().put(image(&s, "docker.io/library/b:1", "b", &["l1"])).unwrap();
+        s.store
+            .images()
+            .put(image(&s, "docker.io/library/b:1", "b", &["l1"]))
+            .unwrap();
         let mut r = record(&new_id().unwrap(), "web");
         r.image_id = a.config.clone();
         s.store.containers().create(&r).unwrap();
@@ -123,8 +147,15 @@ mod tests {
         std::fs::write(s.store.volumes().mountpoint(&v).join("f"), [0; 7]).unwrap();
         let usage = usage(&s.store).unwrap();
         assert_eq!(usage.layer_bytes, 20);
-        let of_a = usage.images.iter().find(|u| u.image.id == a.config).unwrap();
-        assert_eq!((of_a.bytes, of_a.shared_bytes, of_a.containers), (20, 10, 1));
+        let of_a = usage
+            .images
+            .iter()
+            .find(|u| u.image.id == a.config)
+            .unwrap();
+        assert_eq!(
+            (of_a.bytes, of_a.shared_bytes, of_a.containers),
+            (20, 10, 1)
+        );
         assert_eq!((usage.volumes[0].bytes, usage.volumes[0].links), (7, 0));
         assert_eq!(usage.containers.len(), 1);
     }
