@@ -9,5 +9,6 @@ pub mod name;
 pub mod platform;
 pub mod port;
 pub mod reference;
+pub mod template;
 pub mod units;
 pub mod user;
