@@ -7,7 +7,7 @@ use clap::ArgMatches;
 
 use super::Session;
 use super::flags::run::{self, Form, Parsed, Pull};
-use crate::container::{create, remove};
+use crate::container::{create, limits, remove};
 use crate::error::{Context, Error, Kind, Result};
 use crate::grammar::platform::Platform;
 use crate::host::storage;
@@ -66,7 +66,7 @@ pub(super) fn make(session: &Session, parsed: Parsed) -> Result<Record> {
     for warning in parsed
         .warnings
         .into_iter()
-        .chain(create::warnings(&record.host))
+        .chain(limits::warnings(&record.host))
     {
         out::warn(warning);
     }

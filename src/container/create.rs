@@ -77,22 +77,6 @@ pub(crate) fn create(
     Ok(record)
 }
 
-/// What the record asks for and this host cannot hold: docker's sentences, one for each.
-pub(crate) fn warnings(host: &HostConfig) -> Vec<String> {
-    let mut all = Vec::new();
-    let mut add = |is_asked: bool, what: &str, effect: &str| {
-        if is_asked {
-            all.push(format!(
-                "Your kernel does not support {what} or the cgroup is not mounted. {effect} discarded."
-            ));
-        }
-    };
-    add(host.memory > 0, "memory limit capabilities", "Limitation");
-    add(host.cpu_shares > 0, "CPU shares", "Shares");
-    add(host.pids_limit > 0, "pids limit capabilities", "PIDs limit");
-    all
-}
-
 /// Writes the record; without a name, under a random one.
 fn put(store: &Store, record: &mut Record, name: Option<String>) -> Result<()> {
     if let Some(name) = name {
@@ -130,21 +114,12 @@ fn resolve_others(store: &Store, host: &mut HostConfig) -> Result<()> {
 fn check(host: &HostConfig) -> Result<()> {
     security::capabilities(host)?;
     security::options(&host.security_opt)?;
-    limits::cpus(host)?;
+    limits::check(host)?;
     let known = ["bridge", "host", "none"].contains(&host.network_mode.as_str());
     if !known && !host.network_mode.starts_with("container:") {
         return Err(Error::new(
             Kind::NotFound,
             format!("network {} not found", host.network_mode),
-        ));
-    }
-    let cpus = std::thread::available_parallelism().map_or(1, |n| n.get() as i64);
-    if host.nano_cpus < 0 || host.nano_cpus > cpus * 1_000_000_000 {
-        return Err(Error::new(
-            Kind::Invalid,
-            format!(
-                "Range of CPUs is from 0.01 to {cpus}.00, as there are only {cpus} CPUs available"
-            ),
         ));
     }
     Ok(())

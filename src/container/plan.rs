@@ -46,6 +46,9 @@ pub struct Join {
     pub exec_id: String,
     /// The container's control socket.
     pub control: PathBuf,
+    /// The container's cgroup, when it has one of its own.
+    #[serde(default)]
+    pub group: Option<PathBuf>,
 }
 
 /// Makes a container.
@@ -91,10 +94,26 @@ pub struct Start {
     pub health: Option<Healthcheck>,
     /// Log: `None` for `--log-driver none`.
     pub log: Option<Log>,
+    /// A cgroup to make for the container, remove after it, and pause it with.
+    #[serde(default)]
+    pub group: Option<Group>,
     /// Default stop signal number.
     pub stop_signal: i32,
     /// Seconds until SIGKILL; -1 waits for ever.
     pub stop_timeout: i64,
+}
+
+/// A cgroup of the container's own (version 2).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Group {
+    /// The delegated group above it.
+    pub top: PathBuf,
+    /// Its own folder, made when missing.
+    pub path: PathBuf,
+    /// Controllers to put on from `top` down.
+    pub controllers: Vec<String>,
+    /// File and value.
+    pub settings: Vec<(String, String)>,
 }
 
 /// json-file log.
@@ -192,6 +211,15 @@ pub enum Source {
         path: PathBuf,
         /// First use: when this folder is empty, copy the content of the destination in the image into it.
         copy_up: bool,
+    },
+    /// A folder of the host with a writable layer over it: what is changed is not changed on the host.
+    Overlay {
+        /// The host's.
+        lower: PathBuf,
+        /// Writable layer.
+        upper: PathBuf,
+        /// Its work folder.
+        work: PathBuf,
     },
     /// A tmpfs.
     Tmpfs {

@@ -8,6 +8,7 @@ use crate::image::config::{ContainerConfig, Healthcheck};
 use crate::store::containers::{HostConfig, Record, State, Ulimit};
 
 use super::control;
+use super::limits::group_of;
 use super::plan::{self, Join, Log, Namespace, Namespaces, Plan, Process, Start};
 use super::security;
 use super::user::Identity;
@@ -74,6 +75,7 @@ pub(crate) fn plan(record: &Record, facts: &Facts) -> Result<Plan> {
         restart: record.host.restart_policy.clone(),
         health: health(record.config.healthcheck.as_ref()),
         log: log(record, &dir)?,
+        group: facts.limits.group.clone(),
         stop_signal: stop_signal(&record.config)?,
         stop_timeout: record.config.stop_timeout.unwrap_or(10),
         dir,
@@ -131,6 +133,7 @@ pub(crate) fn plan_exec(
             pid_start: state.pid_start,
             exec_id: request.id.clone(),
             control: control::socket_path(&facts.paths, &record.id),
+            group: group_of(state.pid, &record.id),
         }),
         process,
         security: confined,
@@ -179,14 +182,9 @@ fn limits(record: &Record, facts: &Facts) -> Result<Process> {
         window: (0, 0),
         stdin: false,
         stdin_once: false,
-        rlimits: record
-            .host
-            .ulimits
-            .iter()
-            .map(|u| rlimit(u, facts))
-            .collect::<Result<_>>()?,
+        rlimits: rlimits(record, facts)?,
         oom_score_adj: (score != 0).then_some(score as i32),
-        cpus: facts.cpus.clone(),
+        cpus: facts.limits.cpus.clone(),
     })
 }
 
@@ -334,6 +332,19 @@ fn sysctls(host: &HostConfig) -> Result<Vec<(String, String)>> {
             }
         })
         .collect()
+}
+
+/// `--ulimit`, and `--pids-limit` where a limit of processes has to hold it.
+fn rlimits(record: &Record, facts: &Facts) -> Result<Vec<(u32, u64, u64)>> {
+    let given = record.host.ulimits.iter().map(|u| rlimit(u, facts));
+    let mut all = given.collect::<Result<Vec<_>>>()?;
+    if let Some(most) = facts.limits.processes {
+        match all.iter_mut().find(|(resource, ..)| *resource == libc::RLIMIT_NPROC) {
+            Some((_, soft, hard)) => (*soft, *hard) = ((*soft).min(most), (*hard).min(most)),
+            None => all.push((libc::RLIMIT_NPROC, most, most)),
+        }
+    }
+    Ok(all)
 }
 
 /// Limits by docker's names (setrlimit(2)).

@@ -11,7 +11,7 @@ use super::health::Checks;
 use super::io::Io;
 use super::log_file::LogFile;
 use super::program::{Pipes, fork_error};
-use super::{root, script, tell};
+use super::{group, root, script, tell};
 use crate::container::control::Tell;
 use crate::container::plan::{Join, Kind as PlanKind, Namespace, Plan, Start, User};
 use crate::container::restart::{self, Verdict};
@@ -149,7 +149,10 @@ impl<'a> Life<'a> {
         let pipes = Pipes::new(&self.plan.process)?;
         let script = script::start(self.plan, self.start, pipes.fds)?;
         let flags = clone_flags(&self.start.namespaces);
-        let (child, io) = pipes.fork(self.plan, flags, &script, false)?;
+        let forked = group::within(self.start, || {
+            pipes.fork(self.plan, flags, &script, false)
+        })?;
+        let (child, io) = forked?;
         self.io.succeed(io);
         self.state.status = Status::Running;
         self.state.pid = child.pid;
@@ -416,7 +419,10 @@ impl<'a> Life<'a> {
         let Some(child) = &self.child else {
             return Ok(());
         };
-        super::freeze::freeze(child.pid, &self.start.namespaces.pid, on)?;
+        match &self.start.group {
+            Some(group) => sys::cgroup::freeze(&group.path, on)?,
+            None => super::freeze::freeze(child.pid, &self.start.namespaces.pid, on)?,
+        }
         self.state.status = if on { Status::Paused } else { Status::Running };
         self.save();
         Ok(())
@@ -439,6 +445,7 @@ impl<'a> Life<'a> {
             }
         }
         root::release(self.start);
+        group::release(self.start);
         if removed {
             // what stays is taken by the next command that removes something
             let _ = self.store.trash().empty();
@@ -554,6 +561,7 @@ fn check_plan(plan: &Plan, start: &Start, state: &State, argv: &[String]) -> Res
         pid_start: state.pid_start,
         exec_id: crate::store::new_id()?,
         control: start.runtime.join("ctl"),
+        group: start.group.as_ref().map(|g| g.path.clone()),
     });
     Ok(check)
 }

@@ -10,6 +10,7 @@
 
 mod clients;
 mod freeze;
+mod group;
 mod health;
 mod io;
 mod joiner;

@@ -4,6 +4,7 @@
 //! leaves this room as `OwnedFd`, `BorrowedFd`, `CStr` and plain enums. A failed call carries its arguments.
 
 pub(crate) mod caps;
+pub(crate) mod cgroup;
 pub(crate) mod copy;
 mod error;
 pub(crate) mod fd;

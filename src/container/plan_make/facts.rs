@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
+use crate::container::limits::{self, Limits};
 use crate::container::plan::Root;
 use crate::container::user::Accounts;
-use crate::container::{limits, rootfs, seccomp};
+use crate::container::rootfs;
 use crate::error::{Error, Kind, Result};
 use crate::store::containers::Record;
 use crate::store::paths::Paths;
@@ -30,8 +31,8 @@ pub(crate) struct Facts {
     pub devices: Vec<(PathBuf, String)>,
     /// The caller's own hard limits for each resource that the record limits.
     pub hard_limits: BTreeMap<u32, u64>,
-    /// CPUs that the container may use; empty for all.
-    pub cpus: Vec<u16>,
+    /// How the limits are held; its warnings are the creator's to tell.
+    pub limits: Limits,
     /// Rows and columns of the caller's terminal; (0, 0) unknown.
     pub window: (u16, u16),
 }
@@ -45,13 +46,7 @@ impl Facts {
         layer: &dyn Fn(&str) -> PathBuf,
         other: &dyn Fn(&str) -> Result<(i32, u64)>,
     ) -> Result<Facts> {
-        let uname = nix::sys::utsname::uname().ok();
-        let text = |f: fn(&nix::sys::utsname::UtsName) -> &std::ffi::OsStr| {
-            uname
-                .as_ref()
-                .map(|u| f(u).to_string_lossy().into_owned())
-                .unwrap_or_default()
-        };
+        let kernel = limits::kernel();
         let root = rootfs::root(record, paths, layer)?;
         let mut others = BTreeMap::new();
         for mode in [
@@ -67,12 +62,12 @@ impl Facts {
             paths: paths.clone(),
             accounts: Accounts::of_layers(&rootfs::stack(&root)),
             root,
-            hostname: text(|u| u.nodename()),
-            kernel: seccomp::version(&text(|u| u.release())).unwrap_or((0, 0)),
+            hostname: nix::unistd::gethostname().map(|h| h.to_string_lossy().into_owned()).unwrap_or_default(),
+            kernel,
             others,
             devices: devices(record)?,
             hard_limits: hard_limits(record),
-            cpus: limits::cpus(&record.host)?,
+            limits: limits::here(record, kernel)?,
             window: (0, 0),
         })
     }

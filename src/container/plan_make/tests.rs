@@ -28,7 +28,7 @@ fn facts() -> Facts {
         others: BTreeMap::from([("web".to_owned(), (77, 1234))]),
         devices: Vec::new(),
         hard_limits: BTreeMap::from([(libc::RLIMIT_NOFILE, 4096)]),
-        cpus: Vec::new(),
+        limits: Default::default(),
         window: (0, 0),
     }
 }
