@@ -32,9 +32,17 @@ const PROCESSES_PER_NAMESPACE: (u32, u32) = (5, 14);
 
 /// Returns how the limits are held. `id`: the container's, for the name of its group. `tree`: see [`Subtree::find`], only
 /// asked for when there is something to hold. `kernel`: its version.
-pub(crate) fn limits(host: &HostConfig, id: &str, tree: Option<&Subtree>, kernel: (u32, u32)) -> Result<Limits> {
+pub(crate) fn limits(
+    host: &HostConfig,
+    id: &str,
+    tree: Option<&Subtree>,
+    kernel: (u32, u32),
+) -> Result<Limits> {
     check(host)?;
-    let mut limits = Limits { cpus: cpus(host)?, ..Limits::default() };
+    let mut limits = Limits {
+        cpus: cpus(host)?,
+        ..Limits::default()
+    };
     let mut settings = Vec::new();
     let mut controllers: Vec<&str> = Vec::new();
     for wish in wishes(host) {
@@ -64,18 +72,27 @@ pub(crate) fn warnings(host: &HostConfig) -> Vec<String> {
     if !wants_group(host) {
         return Vec::new();
     }
-    limits(host, "", Subtree::find().as_ref(), kernel()).map(|l| l.warnings).unwrap_or_default()
+    limits(host, "", Subtree::find().as_ref(), kernel())
+        .map(|l| l.warnings)
+        .unwrap_or_default()
 }
 
 /// The running kernel's major and minor version.
 pub(crate) fn kernel() -> (u32, u32) {
     let release = nix::sys::utsname::uname().map(|u| u.release().to_string_lossy().into_owned());
-    release.ok().and_then(|r| super::seccomp::version(&r)).unwrap_or((0, 0))
+    release
+        .ok()
+        .and_then(|r| super::seccomp::version(&r))
+        .unwrap_or((0, 0))
 }
 
 /// Returns how the limits are held on this host.
 pub(crate) fn here(record: &Record, kernel: (u32, u32)) -> Result<Limits> {
-    let tree = if wants_group(&record.host) { Subtree::find() } else { None };
+    let tree = if wants_group(&record.host) {
+        Subtree::find()
+    } else {
+        None
+    };
     limits(&record.host, &record.id, tree.as_ref(), kernel)
 }
 
@@ -105,11 +122,20 @@ struct Wish {
 
 fn wishes(host: &HostConfig) -> impl Iterator<Item = Wish> {
     let discarded = |what: &str, effect: &str| {
-        Some(format!("Your kernel does not support {what} or the cgroup is not mounted. {effect} discarded."))
+        Some(format!(
+            "Your kernel does not support {what} or the cgroup is not mounted. {effect} discarded."
+        ))
     };
     let one = |is_asked: bool, controller, settings: Vec<(&str, String)>, warning| {
-        let settings = settings.into_iter().map(|(file, value)| (file.to_owned(), value)).collect();
-        is_asked.then_some(Wish { controller, settings, warning })
+        let settings = settings
+            .into_iter()
+            .map(|(file, value)| (file.to_owned(), value))
+            .collect();
+        is_asked.then_some(Wish {
+            controller,
+            settings,
+            warning,
+        })
     };
     let swap = match host.memory_swap {
         -1 => "max".to_owned(),
@@ -159,7 +185,9 @@ fn weight(shares: i64) -> i64 {
 }
 
 fn whole_cpus(host: &HostConfig) -> usize {
-    (host.nano_cpus.max(0) as u64).div_ceil(1_000_000_000).max(1) as usize
+    (host.nano_cpus.max(0) as u64)
+        .div_ceil(1_000_000_000)
+        .max(1) as usize
 }
 
 /// What docker's daemon refuses (moby, verifyPlatformContainerResources).
@@ -168,13 +196,16 @@ pub(crate) fn check(host: &HostConfig) -> Result<()> {
     let refuse = |text: String| Err(Error::new(Kind::Invalid, text));
     let most = allowed().len() as i64;
     match host {
-        h if h.memory != 0 && h.memory < 6 << 20 => refuse("Minimum memory limit allowed is 6MB".to_owned()),
-        h if h.memory > 0 && h.memory_swap > 0 && h.memory_swap < h.memory => {
-            refuse("Minimum memoryswap limit should be larger than memory limit, see usage".to_owned())
+        h if h.memory != 0 && h.memory < 6 << 20 => {
+            refuse("Minimum memory limit allowed is 6MB".to_owned())
         }
-        h if h.memory == 0 && h.memory_swap > 0 => {
-            refuse("You should always set the Memory limit when using Memoryswap limit, see usage".to_owned())
-        }
+        h if h.memory > 0 && h.memory_swap > 0 && h.memory_swap < h.memory => refuse(
+            "Minimum memoryswap limit should be larger than memory limit, see usage".to_owned(),
+        ),
+        h if h.memory == 0 && h.memory_swap > 0 => refuse(
+            "You should always set the Memory limit when using Memoryswap limit, see usage"
+                .to_owned(),
+        ),
         h if h.nano_cpus < 0 || h.nano_cpus > most * 1_000_000_000 => refuse(format!(
             "Range of CPUs is from 0.01 to {most}.00, as there are only {most} CPUs available"
         )),
@@ -200,13 +231,19 @@ fn cpus(host: &HostConfig) -> Result<Vec<u16>> {
 
 fn wanted(list: &str, mine: &[u16]) -> Result<Vec<u16>> {
     let chosen = parse(list).ok_or_else(|| {
-        Error::new(Kind::Invalid, format!("Invalid value {list} for cpuset cpus"))
-            .because(format!("invalid format: {list}"))
+        Error::new(
+            Kind::Invalid,
+            format!("Invalid value {list} for cpuset cpus"),
+        )
+        .because(format!("invalid format: {list}"))
     })?;
     if chosen.iter().all(|c| mine.contains(c)) {
         return Ok(chosen);
     }
-    let text = format!("Requested CPUs are not available - requested {list}, available: {}", shown(mine));
+    let text = format!(
+        "Requested CPUs are not available - requested {list}, available: {}",
+        shown(mine)
+    );
     Err(Error::new(Kind::Invalid, text))
 }
 
@@ -244,7 +281,13 @@ fn shown(cpus: &[u16]) -> String {
             _ => parts.push((c, c)),
         }
     }
-    let text = |(a, b): &(u16, u16)| if a == b { a.to_string() } else { format!("{a}-{b}") };
+    let text = |(a, b): &(u16, u16)| {
+        if a == b {
+            a.to_string()
+        } else {
+            format!("{a}-{b}")
+        }
+    };
     parts.iter().map(text).collect::<Vec<_>>().join(",")
 }
 
@@ -271,23 +314,42 @@ mod tests {
     fn processors_that_are_not_there_are_refused_in_dockers_words() {
         let mine = allowed();
         let with = |nano, set: &str| {
-            let host = HostConfig { nano_cpus: nano, cpuset_cpus: set.to_owned(), ..HostConfig::default() };
-            limits(&host, "x", None, (6, 1)).map(|l| l.cpus).map_err(|e| e.to_string())
+            let host = HostConfig {
+                nano_cpus: nano,
+                cpuset_cpus: set.to_owned(),
+                ..HostConfig::default()
+            };
+            limits(&host, "x", None, (6, 1))
+                .map(|l| l.cpus)
+                .map_err(|e| e.to_string())
         };
         assert_eq!(with(0, ""), Ok(vec![]));
         if mine.len() > 1 {
             assert_eq!(with(500_000_000, ""), Ok(vec![mine[0]]));
         }
-        let want = format!("Requested CPUs are not available - requested 8000, available: {}", shown(&mine));
+        let want = format!(
+            "Requested CPUs are not available - requested 8000, available: {}",
+            shown(&mine)
+        );
         assert_eq!(with(0, "8000"), Err(want));
-        assert_eq!(with(0, "x"), Err("Invalid value x for cpuset cpus: invalid format: x".to_owned()));
+        assert_eq!(
+            with(0, "x"),
+            Err("Invalid value x for cpuset cpus: invalid format: x".to_owned())
+        );
         let n = mine.len();
-        let want = format!("Range of CPUs is from 0.01 to {n}.00, as there are only {n} CPUs available");
+        let want =
+            format!("Range of CPUs is from 0.01 to {n}.00, as there are only {n} CPUs available");
         assert_eq!(with(99_000_000_000_000, ""), Err(want));
     }
 
     fn all() -> HostConfig {
-        HostConfig { memory: 64 << 20, pids_limit: 50, nano_cpus: 500_000_000, cpu_shares: 1024, ..HostConfig::default() }
+        HostConfig {
+            memory: 64 << 20,
+            pids_limit: 50,
+            nano_cpus: 500_000_000,
+            cpu_shares: 1024,
+            ..HostConfig::default()
+        }
     }
 
     #[test]
@@ -298,8 +360,15 @@ mod tests {
         };
         let got = limits(&all(), "abc", Some(&tree), (6, 1)).unwrap();
         let group = got.group.unwrap();
-        assert_eq!((group.path.to_str(), group.controllers.join(" ").as_str()), (Some("/cg/user/coracle/abc"), "memory pids cpu"));
-        let settings: Vec<String> = group.settings.iter().map(|(k, v)| format!("{k}={v}")).collect();
+        assert_eq!(
+            (group.path.to_str(), group.controllers.join(" ").as_str()),
+            (Some("/cg/user/coracle/abc"), "memory pids cpu")
+        );
+        let settings: Vec<String> = group
+            .settings
+            .iter()
+            .map(|(k, v)| format!("{k}={v}"))
+            .collect();
         let want = "memory.max=67108864 memory.swap.max=67108864 pids.max=50 cpu.max=50000 100000 cpu.weight=39";
         assert_eq!(settings.join(" "), want);
         assert_eq!((got.processes, got.warnings), (None, vec![]));
@@ -329,11 +398,26 @@ mod tests {
     fn what_docker_refuses_is_refused() {
         for (memory, swap, want) in [
             (10, 0, "Minimum memory limit allowed is 6MB"),
-            (20 << 20, 10 << 20, "Minimum memoryswap limit should be larger than memory limit, see usage"),
-            (0, 10 << 20, "You should always set the Memory limit when using Memoryswap limit, see usage"),
+            (
+                20 << 20,
+                10 << 20,
+                "Minimum memoryswap limit should be larger than memory limit, see usage",
+            ),
+            (
+                0,
+                10 << 20,
+                "You should always set the Memory limit when using Memoryswap limit, see usage",
+            ),
         ] {
-            let host = HostConfig { memory, memory_swap: swap, ..HostConfig::default() };
-            assert_eq!(limits(&host, "x", None, (6, 1)).unwrap_err().to_string(), want);
+            let host = HostConfig {
+                memory,
+                memory_swap: swap,
+                ..HostConfig::default()
+            };
+            assert_eq!(
+                limits(&host, "x", None, (6, 1)).unwrap_err().to_string(),
+                want
+            );
         }
     }
 }

@@ -339,7 +339,10 @@ fn rlimits(record: &Record, facts: &Facts) -> Result<Vec<(u32, u64, u64)>> {
     let given = record.host.ulimits.iter().map(|u| rlimit(u, facts));
     let mut all = given.collect::<Result<Vec<_>>>()?;
     if let Some(most) = facts.limits.processes {
-        match all.iter_mut().find(|(resource, ..)| *resource == libc::RLIMIT_NPROC) {
+        match all
+            .iter_mut()
+            .find(|(resource, ..)| *resource == libc::RLIMIT_NPROC)
+        {
             Some((_, soft, hard)) => (*soft, *hard) = ((*soft).min(most), (*hard).min(most)),
             None => all.push((libc::RLIMIT_NPROC, most, most)),
         }

@@ -149,9 +149,7 @@ impl<'a> Life<'a> {
         let pipes = Pipes::new(&self.plan.process)?;
         let script = script::start(self.plan, self.start, pipes.fds)?;
         let flags = clone_flags(&self.start.namespaces);
-        let forked = group::within(self.start, || {
-            pipes.fork(self.plan, flags, &script, false)
-        })?;
+        let forked = group::within(self.start, || pipes.fork(self.plan, flags, &script, false))?;
         let (child, io) = forked?;
         self.io.succeed(io);
         self.state.status = Status::Running;

@@ -5,7 +5,9 @@ use std::os::fd::RawFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use crate::container::plan::{Join, Kind as PlanKind, Mount, Namespace, Plan, Process, Root, Source, Start, User};
+use crate::container::plan::{
+    Join, Kind as PlanKind, Mount, Namespace, Plan, Process, Root, Source, Start, User,
+};
 use crate::error::{Error, Kind, Result};
 use crate::sys::spawn::{Last, Op, SLOTS, Script, Slot, When};
 
@@ -114,9 +116,16 @@ pub(super) fn start(plan: &Plan, start: &Start, fds: Fds) -> Result<Script> {
 /// The script of one more process.
 pub(super) fn join(plan: &Plan, entry: Entry, fds: Fds) -> Result<Script> {
     let mut b = Builder::default();
-    if let PlanKind::Join(Join { group: Some(group), .. }) = &plan.kind {
+    if let PlanKind::Join(Join {
+        group: Some(group), ..
+    }) = &plan.kind
+    {
         // from another session it may be refused: the process then has the container's other limits only
-        b.write(&group.join("cgroup.procs").to_string_lossy(), "0", When::Try)?;
+        b.write(
+            &group.join("cgroup.procs").to_string_lossy(),
+            "0",
+            When::Try,
+        )?;
     }
     b.ops.extend([Op::Dumpable(false), Op::DefaultSignals]);
     if let Some(user) = entry.user {

@@ -37,19 +37,25 @@ impl Subtree {
 
     /// Returns whether groups below it can use all of `controllers`.
     pub(crate) fn has(&self, controllers: &[&str]) -> bool {
-        controllers.iter().all(|c| self.controllers.iter().any(|have| have == c))
+        controllers
+            .iter()
+            .all(|c| self.controllers.iter().any(|have| have == c))
     }
 }
 
 fn mount() -> Option<&'static Path> {
-    MOUNTS.iter().map(Path::new).find(|m| m.join("cgroup.controllers").exists())
+    MOUNTS
+        .iter()
+        .map(Path::new)
+        .find(|m| m.join("cgroup.controllers").exists())
 }
 
 /// Returns the folder of this process's own group.
 pub(crate) fn own() -> std::io::Result<PathBuf> {
     let text = fs_err::read_to_string("/proc/self/cgroup")?;
     let path = text.lines().find_map(|l| l.strip_prefix("0::"));
-    path.and_then(folder).ok_or_else(|| std::io::Error::from(std::io::ErrorKind::Unsupported))
+    path.and_then(folder)
+        .ok_or_else(|| std::io::Error::from(std::io::ErrorKind::Unsupported))
 }
 
 /// Returns the folder of a group by its path in /proc/PID/cgroup.
@@ -59,7 +65,9 @@ pub(crate) fn folder(path: &str) -> Option<PathBuf> {
 
 fn is_ours(group: &Path) -> bool {
     let may_write = |path: &Path| nix::unistd::access(path, nix::unistd::AccessFlags::W_OK).is_ok();
-    may_write(group) && may_write(&group.join("cgroup.procs")) && may_write(&group.join("cgroup.subtree_control"))
+    may_write(group)
+        && may_write(&group.join("cgroup.procs"))
+        && may_write(&group.join("cgroup.subtree_control"))
 }
 
 /// What is on for its children already, or can be put on: that is refused while the group itself has processes, but the
@@ -78,11 +86,16 @@ fn usable(group: &Path) -> Vec<String> {
 
 /// Makes `path` (one level per missing folder), with `controllers` on in every group above it from `top` on.
 pub(crate) fn make(top: &Path, path: &Path, controllers: &[&str]) -> std::io::Result<()> {
-    let below = path.strip_prefix(top).map_err(|e| std::io::Error::other(e.to_string()))?;
+    let below = path
+        .strip_prefix(top)
+        .map_err(|e| std::io::Error::other(e.to_string()))?;
     let mut here = top.to_owned();
     for name in below {
         for controller in controllers {
-            write(&here.join("cgroup.subtree_control"), &format!("+{controller}"))?;
+            write(
+                &here.join("cgroup.subtree_control"),
+                &format!("+{controller}"),
+            )?;
         }
         here.push(name);
         match fs_err::create_dir(&here) {
@@ -119,7 +132,9 @@ pub(crate) fn freeze(group: &Path, freeze: bool) -> std::io::Result<()> {
 
 /// Returns a file's text without the final newline; `None` where the controller is off.
 pub(crate) fn read(group: &Path, file: &str) -> Option<String> {
-    fs_err::read_to_string(group.join(file)).ok().map(|t| t.trim_end().to_owned())
+    fs_err::read_to_string(group.join(file))
+        .ok()
+        .map(|t| t.trim_end().to_owned())
 }
 
 /// Removes an empty group; one that is gone already is no error.
@@ -133,7 +148,10 @@ pub(crate) fn remove(group: &Path) -> std::io::Result<()> {
 /// Never creates: a file that is missing means that the kernel or the controller is.
 fn write(path: &Path, text: &str) -> std::io::Result<()> {
     use std::io::Write;
-    fs_err::OpenOptions::new().write(true).open(path)?.write_all(text.as_bytes())
+    fs_err::OpenOptions::new()
+        .write(true)
+        .open(path)?
+        .write_all(text.as_bytes())
 }
 
 #[cfg(test)]
@@ -144,11 +162,20 @@ mod tests {
     #[test]
     fn a_group_lives() {
         let Some(top) = Subtree::find() else { return };
-        let path = top.path.join(format!("coracle-test-{}", std::process::id())).join("inner");
+        let path = top
+            .path
+            .join(format!("coracle-test-{}", std::process::id()))
+            .join("inner");
         make(&top.path, &path, &[]).unwrap();
-        let mut child = std::process::Command::new("sleep").arg("10").spawn().unwrap();
+        let mut child = std::process::Command::new("sleep")
+            .arg("10")
+            .spawn()
+            .unwrap();
         enter(&path, child.id() as i32).unwrap();
-        assert_eq!(read(&path, "cgroup.procs").as_deref(), Some(child.id().to_string().as_str()));
+        assert_eq!(
+            read(&path, "cgroup.procs").as_deref(),
+            Some(child.id().to_string().as_str())
+        );
         freeze(&path, true).unwrap();
         freeze(&path, false).unwrap();
         child.kill().unwrap();

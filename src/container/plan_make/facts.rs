@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use crate::container::limits::{self, Limits};
 use crate::container::plan::Root;
-use crate::container::user::Accounts;
 use crate::container::rootfs;
+use crate::container::user::Accounts;
 use crate::error::{Error, Kind, Result};
 use crate::store::containers::Record;
 use crate::store::paths::Paths;
@@ -62,7 +62,9 @@ impl Facts {
             paths: paths.clone(),
             accounts: Accounts::of_layers(&rootfs::stack(&root)),
             root,
-            hostname: nix::unistd::gethostname().map(|h| h.to_string_lossy().into_owned()).unwrap_or_default(),
+            hostname: nix::unistd::gethostname()
+                .map(|h| h.to_string_lossy().into_owned())
+                .unwrap_or_default(),
             kernel,
             others,
             devices: devices(record)?,
