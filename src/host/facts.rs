@@ -6,7 +6,7 @@ use super::filesystem::FileSystem;
 use super::probe::{self, Probe, Try};
 use super::storage::{self, Rung};
 use super::userns::{Switches, number, text};
-use crate::error::{Error, Kind, Result};
+use crate::error::Result;
 use crate::store::paths::Paths;
 
 /// Everything that was found.
@@ -85,18 +85,6 @@ pub fn gather(paths: &Paths, forced_driver: Option<&str>) -> Facts {
         switches: Switches::read(),
         paths: paths.clone(),
     }
-}
-
-/// Returns the id of this boot (proc_sys_kernel(5), random/boot_id).
-pub fn boot_id() -> Result<String> {
-    let id = text("/proc/sys/kernel/random/boot_id");
-    if id.is_empty() {
-        return Err(
-            Error::new(Kind::Host, "cannot read /proc/sys/kernel/random/boot_id")
-                .hint("mount /proc"),
-        );
-    }
-    Ok(id)
 }
 
 fn system() -> (String, String) {
@@ -236,10 +224,5 @@ mod tests {
         assert_eq!(range("x"), None);
         assert_eq!(own_group("9:cpu:/a\n0::/user.slice\n"), Some("/user.slice"));
         assert_eq!(own_group("9:cpu:/a\n"), None);
-    }
-
-    #[test]
-    fn a_boot_has_an_id() {
-        assert_eq!(boot_id().unwrap().len(), 36);
     }
 }

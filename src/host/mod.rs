@@ -8,5 +8,4 @@ pub mod probe;
 pub mod storage;
 mod userns;
 
-pub use facts::boot_id;
 pub use userns::explain_userns;

@@ -231,7 +231,7 @@ pub(crate) fn fuse_program() -> std::result::Result<PathBuf, String> {
 
 fn remembered(paths: &Paths, rung: Rung) -> Result<Remembered> {
     Ok(Remembered {
-        boot_id: super::boot_id()?,
+        boot_id: crate::store::containers::boot_id(),
         program: env!("CARGO_PKG_VERSION").to_owned(),
         store: paths.data.clone(),
         device: fs_err::metadata(&paths.data)?.dev(),

@@ -202,7 +202,7 @@ pub(super) fn fork_error(e: SysError) -> Error {
     )
     .because(e);
     if host {
-        error.hint("`coracle doctor` tells what forbids it and how an administrator allows it")
+        error.hint(crate::host::explain_userns())
     } else {
         error
     }

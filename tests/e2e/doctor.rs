@@ -103,3 +103,22 @@ fn a_forced_driver_is_told() {
     let report: serde_json::Value = serde_json::from_str(&output.stdout).unwrap();
     assert_eq!(report["storage_driver"], "copy");
 }
+
+#[test]
+fn a_start_that_is_forbidden_cites_the_same_fact() {
+    busybox!(sandbox, image);
+    sandbox.coracle(["create", "--name", "c", &image, "true"]).ok();
+    let script = "echo 0 >/proc/sys/user/max_user_namespaces && exec \"$0\" \"$@\"";
+    let output = sandbox
+        .command("unshare")
+        .args(["--user", "--map-root-user", "sh", "-c", script])
+        .arg(support::program())
+        .args(["start", "c"])
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        text.contains("user.max_user_namespaces is 0; an administrator can run: "),
+        "{text}"
+    );
+}
