@@ -107,7 +107,9 @@ fn a_forced_driver_is_told() {
 #[test]
 fn a_start_that_is_forbidden_cites_the_same_fact() {
     busybox!(sandbox, image);
-    sandbox.coracle(["create", "--name", "c", &image, "true"]).ok();
+    sandbox
+        .coracle(["create", "--name", "c", &image, "true"])
+        .ok();
     let script = "echo 0 >/proc/sys/user/max_user_namespaces && exec \"$0\" \"$@\"";
     let output = sandbox
         .command("unshare")
