@@ -10,6 +10,7 @@ use crate::container::plan_make::ExecRequest;
 use crate::container::start;
 use crate::error::Result;
 use crate::store;
+use crate::ui::out;
 
 pub(super) const VERB: Verb = Verb {
     path: &["exec"],
@@ -83,7 +84,11 @@ fn run(matches: &ArgMatches, session: &mut Session) -> Result<u8> {
     streams::check_terminal(request.stdin, request.tty)?;
     let wanted = [request.stdin, !detach, !detach];
     let mut process = start::exec(store, &container, &request, wanted)?;
-    process.wait_started()?;
+    if let Err(e) = process.wait_started() {
+        // the runtime's own words: docker's daemon adds none
+        out::talk(&e);
+        return Ok(e.kind().exit_code());
+    }
     if detach {
         return Ok(0);
     }

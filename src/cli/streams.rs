@@ -7,6 +7,7 @@ use crate::grammar::name;
 use crate::host::paths;
 use crate::sys::fd::standard;
 use crate::sys::tty::is_terminal;
+use crate::ui::out;
 
 /// Exit status where the monitor, and the container with it, was killed.
 const KILLED: u8 = 137;
@@ -41,7 +42,10 @@ pub(super) fn relay(process: attach::Session, how: Attached<'_>, session: &Sessi
     };
     Ok(match process.relay(&options)? {
         End::Exited(code) => exit_status(code),
-        End::Detached => 0,
+        End::Detached => {
+            out::talk("read escape sequence");
+            0
+        }
         End::Lost => {
             session.complain(
                 &Error::new(Kind::System, "the container is gone")

@@ -4,7 +4,7 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
 use super::io::Io;
 use super::script::Fds;
-use crate::container::plan::{Plan, Process};
+use crate::container::plan::{Kind as PlanKind, Plan, Process};
 use crate::error::{Error, Kind, Result};
 use crate::sys::process::{self, Child};
 use crate::sys::spawn::{Op, Script};
@@ -89,7 +89,8 @@ impl Pipes {
         let failed = read_report(&report, script);
         if let Some((op, errno)) = failed {
             // nothing else may wait for it: an unreaped joiner would hold up the container's end
-            process::wait(born.pid)?;
+            // (a go-between that failed was waited for already)
+            let _ = process::wait(born.pid);
             return Err(start_error(plan, op, errno));
         }
         // a child that was killed before its exec left no word either: its pidfd tells that in the watch
@@ -143,25 +144,31 @@ fn read_report<'a>(report: &OwnedFd, script: &'a Script) -> Option<(&'a Op, nix:
 /// Docker's (runc's) words for what users know, ours for the rest.
 fn start_error(plan: &Plan, op: &Op, errno: nix::errno::Errno) -> Error {
     use nix::errno::Errno;
-    const RUNC: &str = "failed to create task for container: failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process";
+    const CREATE: &str = "failed to create task for container: failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process";
+    const EXEC: &str = "OCI runtime exec failed: exec failed: unable to start container process";
+    // docker's exec ends with 126 whatever was wrong with the program
+    let (runc, not_found) = match plan.kind {
+        PlanKind::Start(_) => (CREATE, Kind::CommandNotFound),
+        PlanKind::Join(_) => (EXEC, Kind::CannotInvoke),
+    };
     let program = plan.process.argv.first().map_or("", String::as_str);
     let sentence = sys::sentence(errno);
     match op {
         Op::Exec { .. } if errno == Errno::ENOENT && !program.contains('/') => Error::new(
-            Kind::CommandNotFound,
-            format!("{RUNC}: exec: \"{program}\": executable file not found in $PATH: unknown"),
+            not_found,
+            format!("{runc}: exec: \"{program}\": executable file not found in $PATH: unknown"),
         ),
         Op::Exec { .. } if matches!(errno, Errno::ENOENT | Errno::ENOTDIR) => Error::new(
-            Kind::CommandNotFound,
-            format!("{RUNC}: exec: \"{program}\": stat {program}: no such file or directory: unknown"),
+            not_found,
+            format!("{runc}: exec: \"{program}\": stat {program}: no such file or directory: unknown"),
         ),
         Op::Exec { .. } => Error::new(
             Kind::CannotInvoke,
-            format!("{RUNC}: exec: \"{program}\": {sentence}: unknown"),
+            format!("{runc}: exec: \"{program}\": {sentence}: unknown"),
         ),
         Op::WorkDir(path) => Error::new(
             if matches!(errno, Errno::EACCES | Errno::ENOTDIR) { Kind::CannotInvoke } else { Kind::System },
-            format!("{RUNC}: chdir to cwd ({path:?}) set in config.json failed: {sentence}: unknown"),
+            format!("{runc}: chdir to cwd ({path:?}) set in config.json failed: {sentence}: unknown"),
         ),
         Op::Write { path, .. } if path.to_bytes().ends_with(b"id_map") => Error::new(
             Kind::Host,

@@ -486,7 +486,7 @@ impl Builder {
                 slot,
             }),
             Source::Tmpfs { data, .. } => {
-                let mut options = Vec::new();
+                let mut options = vec![(c"source".to_owned(), c"tmpfs".to_owned())];
                 for option in data.split(',').filter(|o| !o.is_empty()) {
                     let (key, value) = option.split_once('=').unwrap_or((option, ""));
                     options.push((text(key)?, text(value)?));
