@@ -10,6 +10,7 @@ use super::flags::run::{self, Form, Parsed, Pull};
 use crate::container::{create, limits, remove};
 use crate::error::{Context, Error, Kind, Result};
 use crate::grammar::platform::Platform;
+use crate::grammar::reference::Reference;
 use crate::host::storage;
 use crate::store::containers::Record;
 use crate::store::images::Image;
@@ -97,6 +98,8 @@ fn replace(session: &Session, name: &str) -> Result<()> {
 fn image(session: &Session, word: &str, platform: Option<&str>, pull: Pull) -> Result<Image> {
     let store = session.store()?;
     let platform = platform.map(Platform::parse).transpose()?;
+    // docker's client reads the name itself
+    Reference::parse(word).map_err(|e| Error::new(Kind::Usage, e.to_string()))?;
     let found = match store.images().find(word) {
         Ok(image) => Some(image),
         Err(e) if e.kind() == Kind::NotFound => None,

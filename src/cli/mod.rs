@@ -242,6 +242,9 @@ fn run_verb(
         Ok(matches) => matches,
         Err(e) => return usage::refuse(&e, verb, &command, session.program, spelled, words),
     };
+    if let Some(status) = usage::refuse_count(&matches, verb, &command, session.program, spelled) {
+        return Ok(status);
+    }
     match (verb.run)(&matches, session) {
         Ok(status) => Ok(status),
         Err(e) => Ok(fail(&e, verb, session)),

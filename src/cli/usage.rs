@@ -2,7 +2,7 @@
 //! number of operands.
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{Arg, Command};
+use clap::{Arg, ArgMatches, Command};
 
 use super::{Verb, args, help};
 use crate::error::Result;
@@ -29,15 +29,42 @@ pub(super) fn refuse(
             Ok(125)
         }
         None => {
-            out::talk(format_args!(
-                "\"{name}\" {}.\nSee '{name} --help'.\n\nUsage:  {}\n\n{}",
-                args::wants(operand_count(command)),
-                help::usage(program, spelled, command),
-                verb.about
-            ));
+            wrong_count(&name, verb, command, program, spelled);
             Ok(1)
         }
     }
+}
+
+/// Tells the user that too few operands were given, which clap does not count where they may be many; returns the exit
+/// status then.
+pub(super) fn refuse_count(
+    matches: &ArgMatches,
+    verb: &Verb,
+    command: &Command,
+    program: &str,
+    spelled: &[String],
+) -> Option<u8> {
+    let given = |arg: &Arg| {
+        matches
+            .get_raw(arg.get_id().as_str())
+            .map_or(0, |v| v.len())
+    };
+    let count: usize = command.get_positionals().map(given).sum();
+    if count >= operand_count(command).min_values() {
+        return None;
+    }
+    let name = format!("{program} {}", spelled.join(" "));
+    wrong_count(&name, verb, command, program, spelled);
+    Some(1)
+}
+
+fn wrong_count(name: &str, verb: &Verb, command: &Command, program: &str, spelled: &[String]) {
+    out::talk(format_args!(
+        "\"{name}\" {}.\nSee '{name} --help'.\n\nUsage:  {}\n\n{}",
+        args::wants(operand_count(command)),
+        help::usage(program, spelled, command),
+        verb.about
+    ));
 }
 
 /// Returns docker's sentence for a wrong flag, `None` when the operands are wrong.
@@ -108,4 +135,125 @@ fn operand_count(command: &Command) -> clap::builder::ValueRange {
         max = max.saturating_add(range.max_values());
     }
     clap::builder::ValueRange::new(min..=max)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(verb: &Verb, line: &[&str]) -> String {
+        let words: Vec<String> = line.iter().map(ToString::to_string).collect();
+        let mut command = verb.command();
+        let error = command.try_get_matches_from_mut(&words).unwrap_err();
+        wrong_flag(&error, &command, &words).unwrap_or_else(|| args::wants(operand_count(&command)))
+    }
+
+    #[test]
+    fn wrong_flags_have_dockers_words() {
+        let run = &crate::cli::run::VERB;
+        for (line, want) in [
+            (&["--foo"][..], "unknown flag: --foo"),
+            (&["--foo=1", "x"], "unknown flag: --foo"),
+            (&["-xyz"], "unknown shorthand flag: 'x' in -xyz"),
+            (&["-itx", "img"], "unknown shorthand flag: 'x' in -x"),
+            (&["--name"], "flag needs an argument: --name"),
+            (&["-e"], "flag needs an argument: 'e' in -e"),
+            (&["-ite"], "flag needs an argument: 'e' in -e"),
+            (&["-h"], "flag needs an argument: 'h' in -h"),
+            (
+                &["-d=maybe", "x"],
+                "invalid argument \"maybe\" for \"-d, --detach\" flag: strconv.ParseBool: parsing \"maybe\": invalid syntax",
+            ),
+            (
+                &["--rm=x"],
+                "invalid argument \"x\" for \"--rm\" flag: strconv.ParseBool: parsing \"x\": invalid syntax",
+            ),
+            (
+                &["--cpus=x"],
+                "invalid argument \"x\" for \"--cpus\" flag: failed to parse x as a rational number",
+            ),
+            (
+                &["-m", "1q", "i"],
+                "invalid argument \"1q\" for \"-m, --memory\" flag: invalid size: '1q'",
+            ),
+            (
+                &["--pids-limit=z"],
+                "invalid argument \"z\" for \"--pids-limit\" flag: strconv.ParseInt: parsing \"z\": invalid syntax",
+            ),
+            (
+                &["-e", "=x", "i"],
+                "invalid argument \"=x\" for \"-e, --env\" flag: invalid environment variable: =x",
+            ),
+            (
+                &["-l", "", "i"],
+                "invalid argument \"\" for \"-l, --label\" flag: invalid label '': empty name",
+            ),
+            (
+                &["--add-host", "foo:bar", "i"],
+                "invalid argument \"foo:bar\" for \"--add-host\" flag: invalid IP address in add-host: \"bar\"",
+            ),
+            (
+                &["--dns", "foo", "i"],
+                "invalid argument \"foo\" for \"--dns\" flag: IP address is not correctly formatted: foo",
+            ),
+            (
+                &["--sysctl", "foo=bar", "i"],
+                "invalid argument \"foo=bar\" for \"--sysctl\" flag: sysctl 'foo=bar' is not allowed",
+            ),
+            (
+                &["--ulimit", "nofile=2:1", "i"],
+                "invalid argument \"nofile=2:1\" for \"--ulimit\" flag: ulimit soft limit must be less than or equal to hard limit: 2 > 1",
+            ),
+            (
+                &["-a", "foo", "i"],
+                "invalid argument \"foo\" for \"-a, --attach\" flag: valid streams are STDIN, STDOUT and STDERR",
+            ),
+            (
+                &["--mount", "source=/x", "i"],
+                "invalid argument \"source=/x\" for \"--mount\" flag: target is required",
+            ),
+            (&[], "requires at least 1 argument"),
+        ] {
+            assert_eq!(said(run, line), want, "{line:?}");
+        }
+    }
+
+    #[test]
+    fn a_container_alone_is_no_command() {
+        let verb = &crate::cli::exec::VERB;
+        let mut command = verb.command();
+        let matches = command.try_get_matches_from_mut(["a"]).unwrap();
+        let spelled = ["exec".to_owned()];
+        let refused = refuse_count(&matches, verb, &command, "coracle", &spelled);
+        assert_eq!(refused, Some(1));
+    }
+
+    #[test]
+    fn wrong_numbers_of_operands_are_counted() {
+        for (verb, line, want) in [
+            (
+                &crate::cli::version::VERB,
+                &["x"][..],
+                "accepts no arguments",
+            ),
+            (
+                &crate::cli::attach::VERB,
+                &[],
+                "requires exactly 1 argument",
+            ),
+            (
+                &crate::cli::attach::VERB,
+                &["a", "b"],
+                "requires exactly 1 argument",
+            ),
+            (
+                &crate::cli::exec::VERB,
+                &[],
+                "requires at least 2 arguments",
+            ),
+            (&crate::cli::rm::VERB, &[], "requires at least 1 argument"),
+        ] {
+            assert_eq!(said(verb, line), want, "{:?} {line:?}", verb.path);
+        }
+    }
 }
