@@ -12,6 +12,11 @@ use std::io::ErrorKind;
 use std::os::unix::fs::symlink;
 use std::path::PathBuf;
 
+use nix::dir::Dir;
+use nix::errno::Errno;
+use nix::fcntl::{OFlag, readlinkat};
+use nix::sys::stat::Mode;
+
 use crate::error::{Context, Error, Kind, Result};
 use crate::store::{Store, record};
 use crate::sys::lock::Lock;
@@ -139,25 +144,25 @@ impl<'a> Names<'a> {
     /// Returns all names with the ids they point to.
     pub(crate) fn all(&self) -> Result<Vec<(String, String)>> {
         let folder = self.store.data("containers/names");
-        let entries = match std::fs::read_dir(&folder) {
-            Ok(entries) => entries,
-            Err(e) if e.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(e) => {
-                return Err(e).context(Kind::System, || {
-                    format!("cannot list `{}`", folder.display())
-                });
-            }
+        let cannot = || format!("cannot list `{}`", folder.display());
+        let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+        let mut listing = match Dir::open(&folder, flags, Mode::empty()) {
+            Ok(listing) => listing,
+            Err(Errno::ENOENT) => return Ok(Vec::new()),
+            Err(e) => return Err(e).context(Kind::System, cannot),
         };
-        let mut all = Vec::new();
-        for entry in entries {
-            let entry = entry.context(Kind::System, || {
-                format!("cannot list `{}`", folder.display())
-            })?;
-            let Ok(name) = entry.file_name().into_string() else {
-                continue;
-            };
-            if let Some(id) = self.owner(&name)? {
-                all.push((name, id));
+        let mut found: Vec<String> = Vec::new();
+        for entry in listing.iter() {
+            let entry = entry.context(Kind::System, cannot)?;
+            found.extend(entry.file_name().to_str().ok().filter(|name| is_name(name)).map(str::to_owned));
+        }
+        let mut all = Vec::with_capacity(found.len());
+        for name in found {
+            match readlinkat(&listing, name.as_str()) {
+                Ok(id) => all.push((name, id.to_string_lossy().into_owned())),
+                // released meanwhile, or not a link of ours
+                Err(Errno::ENOENT | Errno::EINVAL) => {}
+                Err(e) => return Err(e).context(Kind::System, cannot),
             }
         }
         Ok(all)
@@ -201,7 +206,6 @@ fn unlink(path: PathBuf) -> Result<()> {
 
 /// renameat2(2) with RENAME_NOREPLACE; where the file system lacks it, link and unlink, between which both names stand.
 fn rename_to_free(old: &std::path::Path, new: &std::path::Path) -> std::io::Result<()> {
-    use nix::errno::Errno;
     use nix::fcntl::{AT_FDCWD, RenameFlags, renameat2};
     match renameat2(AT_FDCWD, old, AT_FDCWD, new, RenameFlags::RENAME_NOREPLACE) {
         Ok(()) => Ok(()),

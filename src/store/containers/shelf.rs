@@ -1,6 +1,5 @@
 //! Make, find, list, change and remove containers.
 
-use std::collections::HashMap;
 use std::fs::File;
 use std::io::ErrorKind;
 use std::os::unix::fs::DirBuilderExt;
@@ -9,6 +8,7 @@ use std::path::PathBuf;
 use crate::error::{Context, Error, Kind, Result};
 use crate::store::containers::names::{self, Names, is_id};
 use crate::store::containers::{Orphan, Record, State, Status};
+use crate::store::record::Folder;
 use crate::store::{Store, images, record, volumes};
 use crate::sys::lock::Lock;
 
@@ -131,41 +131,38 @@ impl<'a> Containers<'a> {
 
     /// Returns all containers, the newest first. One whose record cannot be read is left out: `system check` tells of it.
     pub fn list(&self) -> Result<Vec<Found>> {
+        let Some(mut folder) = Folder::open(self.store.data("containers"))? else { return Ok(Vec::new()) };
         let mut all = Vec::new();
-        let mut seen = HashMap::new();
-        for (name, id) in self.names().all()? {
-            // two names of one container: a killed rename on a file system without RENAME_NOREPLACE
-            if !is_id(&id) || seen.insert(id.clone(), ()).is_some() {
-                continue;
-            }
-            let Ok(Some(mut record)) = self.read_record(&id) else {
-                continue;
-            };
+        for (name, id) in self.named_ids()? {
+            let Ok(Some(mut record)) = folder.read::<Record>(&format!("{id}/config")) else { continue };
             record.name = name;
             // it may be removed at this moment
-            if let Ok(found) = self.with_state(record) {
+            let state = folder.read(&format!("{id}/state")).map(Option::unwrap_or_default);
+            if let Ok(found) = state.and_then(|state| self.found(record, state)) {
                 all.push(found);
             }
         }
         all.sort_by(|a, b| {
-            b.record
-                .created
-                .cmp(&a.record.created)
-                .then_with(|| a.record.id.cmp(&b.record.id))
+            let by_time = b.record.created.cmp(&a.record.created);
+            by_time.then_with(|| a.record.id.cmp(&b.record.id))
         });
         Ok(all)
     }
 
     /// Returns the records of all containers without their states.
     pub(crate) fn records(&self) -> Result<Vec<Record>> {
-        let mut all = Vec::new();
-        for (_, id) in self.names().all()? {
-            if is_id(&id)
-                && let Some(record) = self.read_record(&id)?
-            {
-                all.push(record);
-            }
-        }
+        let Some(mut folder) = Folder::open(self.store.data("containers"))? else { return Ok(Vec::new()) };
+        let ids = self.named_ids()?;
+        ids.iter().filter_map(|(_, id)| folder.read(&format!("{id}/config")).transpose()).collect()
+    }
+
+    /// Returns each container's id once, with its name.
+    fn named_ids(&self) -> Result<Vec<(String, String)>> {
+        let mut all = self.names().all()?;
+        all.retain(|(_, id)| is_id(id));
+        // two names of one container: a killed rename on a file system without RENAME_NOREPLACE
+        all.sort_by(|a, b| a.1.cmp(&b.1).then_with(|| a.0.cmp(&b.0)));
+        all.dedup_by(|a, b| a.1 == b.1);
         Ok(all)
     }
 
@@ -294,17 +291,14 @@ impl<'a> Containers<'a> {
     }
 
     fn with_state(&self, record: Record) -> Result<Found> {
-        let (state, orphan) = self.truth(&record.id, self.written_state(&record.id)?)?;
-        let is_running = matches!(
-            state.status,
-            Status::Running | Status::Paused | Status::Restarting
-        );
-        Ok(Found {
-            record,
-            state,
-            is_running,
-            orphan,
-        })
+        let written = self.written_state(&record.id)?;
+        self.found(record, written)
+    }
+
+    fn found(&self, record: Record, written: State) -> Result<Found> {
+        let (state, orphan) = self.truth(&record.id, written)?;
+        let is_running = matches!(state.status, Status::Running | Status::Paused | Status::Restarting);
+        Ok(Found { record, state, is_running, orphan })
     }
 
     fn by_prefix(&self, word: &str) -> Result<String> {
