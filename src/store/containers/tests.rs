@@ -287,27 +287,3 @@ proptest! {
         }
     }
 }
-
-#[test]
-#[ignore = "a measurement"]
-fn speed_of_a_listing() {
-    for n in [50, 1000] {
-        let s = Scratch::new();
-        for i in 0..n {
-            let mut r = record(&new_id().unwrap(), &format!("name{i}"));
-            r.config.env = (0..10).map(|i| format!("VARIABLE_{i}=some value of it")).collect();
-            r.config.cmd = Some(vec!["sleep".to_owned(), "1000".to_owned()]);
-            r.layers = vec![];
-            s.store.containers().create(&r).unwrap();
-            let state = State { status: Status::Exited, started_at: now(), finished_at: now(), ..State::default() };
-            s.store.containers().write_state(&r.id, &state).unwrap();
-        }
-        let mut best = std::time::Duration::MAX;
-        for _ in 0..10 {
-            let start = std::time::Instant::now();
-            assert_eq!(s.store.containers().list().unwrap().len(), n);
-            best = best.min(start.elapsed());
-        }
-        std::fs::write(format!("/tmp/st/speed{n}"), format!("{best:?}")).unwrap();
-    }
-}
