@@ -49,7 +49,11 @@ impl Folder {
     pub(crate) fn open(path: PathBuf) -> Result<Option<Folder>> {
         let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
         match openat(AT_FDCWD, &path, flags, Mode::empty()) {
-            Ok(dir) => Ok(Some(Folder { dir, path, buffer: vec![0; 16 << 10] })),
+            Ok(dir) => Ok(Some(Folder {
+                dir,
+                path,
+                buffer: vec![0; 16 << 10],
+            })),
             Err(Errno::ENOENT) => Ok(None),
             Err(e) => Err(e).context(Kind::System, || format!("cannot open `{}`", path.display())),
         }
@@ -58,7 +62,12 @@ impl Folder {
     /// Returns the record at `name`, a path below the folder, as [`read`] does.
     pub(crate) fn read<T: DeserializeOwned>(&mut self, name: &str) -> Result<Option<T>> {
         let cannot = || format!("cannot read `{}`", self.path.join(name).display());
-        let file = match openat(&self.dir, name, OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty()) {
+        let file = match openat(
+            &self.dir,
+            name,
+            OFlag::O_RDONLY | OFlag::O_CLOEXEC,
+            Mode::empty(),
+        ) {
             Ok(file) => file,
             Err(Errno::ENOENT | Errno::ENOTDIR) => return Ok(None),
             Err(e) => return Err(e).context(Kind::System, cannot),
@@ -181,7 +190,12 @@ mod tests {
         write(&s.store.data("short"), &[7_u64]).unwrap();
         std::fs::write(s.store.data("empty"), "").unwrap();
         let mut folder = Folder::open(s.store.data("")).unwrap().unwrap();
-        for (name, want) in [("long", Some(long)), ("short", Some(vec![7])), ("empty", None), ("short/x", None)] {
+        for (name, want) in [
+            ("long", Some(long)),
+            ("short", Some(vec![7])),
+            ("empty", None),
+            ("short/x", None),
+        ] {
             assert_eq!(folder.read::<Vec<u64>>(name).unwrap(), want, "{name}");
         }
         assert!(Folder::open(s.store.data("nowhere")).unwrap().is_none());

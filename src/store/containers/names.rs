@@ -154,7 +154,14 @@ impl<'a> Names<'a> {
         let mut found: Vec<String> = Vec::new();
         for entry in listing.iter() {
             let entry = entry.context(Kind::System, cannot)?;
-            found.extend(entry.file_name().to_str().ok().filter(|name| is_name(name)).map(str::to_owned));
+            found.extend(
+                entry
+                    .file_name()
+                    .to_str()
+                    .ok()
+                    .filter(|name| is_name(name))
+                    .map(str::to_owned),
+            );
         }
         let mut all = Vec::with_capacity(found.len());
         for name in found {

@@ -131,13 +131,19 @@ impl<'a> Containers<'a> {
 
     /// Returns all containers, the newest first. One whose record cannot be read is left out: `system check` tells of it.
     pub fn list(&self) -> Result<Vec<Found>> {
-        let Some(mut folder) = Folder::open(self.store.data("containers"))? else { return Ok(Vec::new()) };
+        let Some(mut folder) = Folder::open(self.store.data("containers"))? else {
+            return Ok(Vec::new());
+        };
         let mut all = Vec::new();
         for (name, id) in self.named_ids()? {
-            let Ok(Some(mut record)) = folder.read::<Record>(&format!("{id}/config")) else { continue };
+            let Ok(Some(mut record)) = folder.read::<Record>(&format!("{id}/config")) else {
+                continue;
+            };
             record.name = name;
             // it may be removed at this moment
-            let state = folder.read(&format!("{id}/state")).map(Option::unwrap_or_default);
+            let state = folder
+                .read(&format!("{id}/state"))
+                .map(Option::unwrap_or_default);
             if let Ok(found) = state.and_then(|state| self.found(record, state)) {
                 all.push(found);
             }
@@ -151,9 +157,13 @@ impl<'a> Containers<'a> {
 
     /// Returns the records of all containers without their states.
     pub(crate) fn records(&self) -> Result<Vec<Record>> {
-        let Some(mut folder) = Folder::open(self.store.data("containers"))? else { return Ok(Vec::new()) };
+        let Some(mut folder) = Folder::open(self.store.data("containers"))? else {
+            return Ok(Vec::new());
+        };
         let ids = self.named_ids()?;
-        ids.iter().filter_map(|(_, id)| folder.read(&format!("{id}/config")).transpose()).collect()
+        ids.iter()
+            .filter_map(|(_, id)| folder.read(&format!("{id}/config")).transpose())
+            .collect()
     }
 
     /// Returns each container's id once, with its name.
@@ -297,8 +307,16 @@ impl<'a> Containers<'a> {
 
     fn found(&self, record: Record, written: State) -> Result<Found> {
         let (state, orphan) = self.truth(&record.id, written)?;
-        let is_running = matches!(state.status, Status::Running | Status::Paused | Status::Restarting);
-        Ok(Found { record, state, is_running, orphan })
+        let is_running = matches!(
+            state.status,
+            Status::Running | Status::Paused | Status::Restarting
+        );
+        Ok(Found {
+            record,
+            state,
+            is_running,
+            orphan,
+        })
     }
 
     fn by_prefix(&self, word: &str) -> Result<String> {
