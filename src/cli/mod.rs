@@ -39,6 +39,16 @@ mod start;
 mod stop;
 mod streams;
 mod tag;
+mod filter;
+mod format;
+mod images;
+mod inspect;
+mod login;
+mod logout;
+mod logs;
+mod network;
+mod port;
+mod ps;
 mod version;
 mod wait;
 
@@ -66,6 +76,16 @@ static COMMANDS: &[&Verb] = &[
     &prune::IMAGE,
     &prune::VOLUME,
     &prune::SYSTEM,
+    &ps::VERB,
+    &images::VERB,
+    &logs::VERB,
+    &inspect::ANY,
+    &inspect::CONTAINER,
+    &inspect::IMAGE,
+    &inspect::NETWORK,
+    &inspect::VOLUME,
+    &network::LS,
+    &port::VERB,
     &version::VERB,
     &doctor::VERB,
 ];

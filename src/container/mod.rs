@@ -20,4 +20,5 @@ pub(crate) mod security;
 pub(crate) mod start;
 pub(crate) mod stop;
 pub mod sweep;
+pub(crate) mod size;
 pub(crate) mod user;

@@ -18,6 +18,12 @@ pub(crate) fn text(text: impl AsRef<[u8]>) -> Result<()> {
         .map_err(|e| Error::new(Kind::System, "cannot write to the standard output").because(e))
 }
 
+/// Writes bytes to stderr as they are: what a program printed there.
+pub(crate) fn error_text(text: impl AsRef<[u8]>) -> Result<()> {
+    write(standard(2), text.as_ref())
+        .map_err(|e| Error::new(Kind::System, "cannot write to the standard error").because(e))
+}
+
 /// Writes `text` and a line end to stdout.
 pub(crate) fn line(line: impl std::fmt::Display) -> Result<()> {
     text(format!("{line}\n"))

@@ -11,6 +11,9 @@ pub(crate) trait Row {
     /// Columns that only a template can ask for.
     const MORE: &'static [(&'static str, &'static str)] = &[];
 
+    /// Label and column of each line of `--format raw`.
+    const RAW: &'static [(&'static str, &'static str)] = &[];
+
     /// Returns the text of the column `name`, one of `COLUMNS` or `MORE`.
     fn column(&self, name: &str) -> String;
 

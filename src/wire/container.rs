@@ -10,8 +10,10 @@ use super::config::Config;
 use super::host_config::HostConfig;
 use super::network::NetworkSettings;
 use super::{columns, network, port, time};
+use crate::grammar::reference::Reference;
 use crate::grammar::units::human_size;
 use crate::store::containers::{Health, MountPoint, Record, State, Status};
+use crate::store::images::Name;
 
 /// One element of `docker inspect CONTAINER`.
 #[derive(Debug, Serialize)]
@@ -247,6 +249,36 @@ impl<'a> From<&'a MountPoint> for Mount<'a> {
     }
 }
 
+/// Which image each name means now.
+#[derive(Debug, Default)]
+pub(crate) struct ImageNames(Vec<Name>);
+
+impl ImageNames {
+    /// Keeps the store's names.
+    pub(crate) fn new(names: Vec<Name>) -> ImageNames {
+        ImageNames(names)
+    }
+
+    /// Returns the image as the user wrote it, or its id once those words mean another image or none.
+    pub(crate) fn shown<'r>(&self, record: &'r Record) -> &'r str {
+        let (word, id) = (record.config.image.as_str(), record.image_id.as_str());
+        let is_id = id.starts_with(word) || id.strip_prefix("sha256:").is_some_and(|hex| hex.starts_with(word));
+        if !word.is_empty() && (is_id || self.means(word, id)) { word } else { id }
+    }
+
+    fn means(&self, word: &str, id: &str) -> bool {
+        let Ok(reference) = Reference::parse(word) else { return false };
+        let mut of_image = self.0.iter().filter(|n| n.config == id);
+        match reference.digest() {
+            Some(digest) => of_image.any(|n| n.digest == digest || n.manifest == digest),
+            None => {
+                let canonical = reference.or_latest().to_string();
+                of_image.any(|n| n.name == canonical)
+            }
+        }
+    }
+}
+
 /// One row of `ps`; each column is made when a format asks for it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Row<'a> {
@@ -283,6 +315,18 @@ impl columns::Row for Row<'_> {
     ];
     const MORE: &'static [(&'static str, &'static str)] =
         &[("HealthStatus", "HEALTH STATUS"), ("Platform", "PLATFORM")];
+
+    const RAW: &'static [(&'static str, &'static str)] = &[
+        ("container_id", "ID"),
+        ("image", "Image"),
+        ("command", "Command"),
+        ("created_at", "CreatedAt"),
+        ("state", "State"),
+        ("status", "Status"),
+        ("names", "Names"),
+        ("labels", "Labels"),
+        ("ports", "Ports"),
+    ];
 
     fn column(&self, name: &str) -> String {
         match name {

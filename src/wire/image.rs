@@ -205,6 +205,14 @@ impl columns::Row for Row<'_> {
         ("VirtualSize", "SIZE"),
     ];
 
+    const RAW: &'static [(&'static str, &'static str)] = &[
+        ("repository", "Repository"),
+        ("tag", "Tag"),
+        ("image_id", "ID"),
+        ("created_at", "CreatedAt"),
+        ("virtual_size", "Size"),
+    ];
+
     fn column(&self, name: &str) -> String {
         match name {
             "ID" => self.width.id(&self.image.id),

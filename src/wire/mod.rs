@@ -3,9 +3,14 @@
 pub(crate) mod columns;
 pub(crate) mod config;
 pub(crate) mod container;
+pub(crate) mod go;
 pub(crate) mod host_config;
 pub(crate) mod image;
 pub(crate) mod json;
 pub(crate) mod network;
 pub(crate) mod port;
 pub(crate) mod time;
+pub(crate) mod volume;
+
+#[cfg(test)]
+mod tests;

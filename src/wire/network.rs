@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::columns;
 use crate::store::containers::{PortBinding, Record};
 
 /// One network of docker's `network inspect`.
@@ -243,5 +244,49 @@ impl<'a> NetworkSettings<'a> {
             mac_address: "",
             networks: network.into_iter().map(|n| (n, endpoint(n))).collect(),
         }
+    }
+}
+
+/// One row of `network ls`.
+#[derive(Debug)]
+pub(crate) struct Row {
+    /// What it shows.
+    pub(crate) network: Network,
+    /// Whether ids are cut.
+    pub(crate) width: columns::Width,
+}
+
+impl columns::Row for Row {
+    const COLUMNS: &'static [(&'static str, &'static str)] = &[
+        ("CreatedAt", "CREATED AT"),
+        ("Driver", "DRIVER"),
+        ("ID", "NETWORK ID"),
+        ("IPv6", "IPV6"),
+        ("Internal", "INTERNAL"),
+        ("Labels", "LABELS"),
+        ("Name", "NAME"),
+        ("Scope", "SCOPE"),
+    ];
+    const MORE: &'static [(&'static str, &'static str)] = &[("IPv4", "IPV4")];
+    const RAW: &'static [(&'static str, &'static str)] =
+        &[("network_id", "ID"), ("name", "Name"), ("driver", "Driver"), ("scope", "Scope")];
+
+    fn column(&self, name: &str) -> String {
+        let n = &self.network;
+        match name {
+            "ID" => self.width.id(n.id),
+            "Name" => n.name.to_owned(),
+            "Driver" => n.driver.to_owned(),
+            "Scope" => n.scope.to_owned(),
+            "CreatedAt" => super::time::parse(n.created).map(super::time::local).unwrap_or_default(),
+            "IPv6" => n.enable_ipv6.to_string(),
+            "IPv4" => "true".to_owned(),
+            "Internal" => n.internal.to_string(),
+            _ => String::new(),
+        }
+    }
+
+    fn labels(&self) -> Option<&BTreeMap<String, String>> {
+        Some(&self.network.labels)
     }
 }
