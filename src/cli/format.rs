@@ -5,6 +5,7 @@
 use std::path::Path;
 
 use clap::Arg;
+use serde::Serialize;
 use serde_json::Value;
 
 use super::args::opt;
@@ -13,7 +14,7 @@ use crate::error::{Error, Kind, Result};
 use crate::grammar::template::{Objects, Rules, Template};
 use crate::ui::table::{Layout, align};
 use crate::wire::columns::{Row, header, object};
-use crate::wire::json;
+use crate::wire::{go, json};
 
 /// `--format` of a list.
 pub(super) fn list_arg() -> Arg {
@@ -199,6 +200,15 @@ fn execute(template: &Template, data: &Value, rules: Rules<'_>) -> Result<String
     template
         .execute(data, rules)
         .map_err(|e| Error::new(Kind::Usage, "failed to execute template").because(e))
+}
+
+/// Returns `object` as `info` and `version` print it for a `--format`: `json`, or a template.
+pub(super) fn of_object<T: Serialize>(text: &str, object: &T, shape: &go::Shape) -> Result<String> {
+    if text == "json" {
+        return Ok(json::compact(object));
+    }
+    let unfit = |e| Error::new(Kind::Usage, "template parsing error").because(e);
+    go::fill(&Template::parse(text).map_err(unfit)?, object, shape).map_err(unfit)
 }
 
 /// Returns a format of the client's `config.json`. A file that is not there or not JSON says nothing.

@@ -186,7 +186,7 @@ fn show(store: &Store, noun: Noun, name: &str, wants_size: bool, printer: &mut P
 }
 
 fn trees<'a>(store: &Store, layers: impl Iterator<Item = &'a String>) -> Vec<std::path::PathBuf> {
-    layers.map(|l| store.layer_path(l).join("tree")).collect()
+    layers.map(|l| store.layers().tree(l)).collect()
 }
 
 fn sizes(store: &Store, found: &Found) -> Result<(u64, u64)> {

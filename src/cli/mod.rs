@@ -24,13 +24,23 @@ mod attach;
 mod create;
 mod doctor;
 mod exec;
+mod filter;
+mod format;
+mod history;
+mod images;
+mod info;
+mod inspect;
 mod kill;
 mod login;
 mod logout;
+mod logs;
 mod making;
+mod network;
 mod pause;
 mod prune;
 mod rename;
+mod port;
+mod ps;
 mod restart;
 mod rm;
 mod rmi;
@@ -78,6 +88,7 @@ static COMMANDS: &[&Verb] = &[
     &prune::SYSTEM,
     &ps::VERB,
     &images::VERB,
+    &history::VERB,
     &logs::VERB,
     &inspect::ANY,
     &inspect::CONTAINER,
@@ -86,6 +97,7 @@ static COMMANDS: &[&Verb] = &[
     &inspect::VOLUME,
     &network::LS,
     &port::VERB,
+    &info::VERB,
     &version::VERB,
     &doctor::VERB,
 ];

@@ -143,7 +143,7 @@ fn device_of(mountinfo: &str, folder: &Path) -> Option<PathBuf> {
 }
 
 impl Cgroup {
-    fn read() -> Cgroup {
+    pub(crate) fn read() -> Cgroup {
         let unified = [
             Path::new("/sys/fs/cgroup"),
             Path::new("/sys/fs/cgroup/unified"),

@@ -6,10 +6,12 @@ pub(crate) mod container;
 pub(crate) mod go;
 pub(crate) mod host_config;
 pub(crate) mod image;
+pub(crate) mod info;
 pub(crate) mod json;
 pub(crate) mod network;
 pub(crate) mod port;
 pub(crate) mod time;
+pub(crate) mod version;
 pub(crate) mod volume;
 
 #[cfg(test)]
