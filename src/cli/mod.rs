@@ -49,16 +49,6 @@ mod start;
 mod stop;
 mod streams;
 mod tag;
-mod filter;
-mod format;
-mod images;
-mod inspect;
-mod login;
-mod logout;
-mod logs;
-mod network;
-mod port;
-mod ps;
 mod version;
 mod wait;
 
