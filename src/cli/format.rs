@@ -110,7 +110,9 @@ impl Format {
             Format::Json => true,
             Format::Raw => false,
             Format::TableTemplate(text) | Format::Template(text) => {
-                text.contains(&format!(".{name}")) || text.contains("json .}") || text.contains("json . }")
+                text.contains(&format!(".{name}"))
+                    || text.contains("json .}")
+                    || text.contains("json . }")
             }
         }
     }
@@ -120,14 +122,19 @@ impl Format {
         match self {
             Format::Table(columns) => Ok(table(columns, rows)),
             Format::Quiet(column) => Ok(lines(rows.iter().map(|r| r.column(column)))),
-            Format::Json => Ok(lines(rows.iter().map(|r| json::for_html(&object(r, false))))),
+            Format::Json => Ok(lines(
+                rows.iter().map(|r| json::for_html(&object(r, false))),
+            )),
             Format::Raw => Ok(raw(rows)),
             Format::Template(text) => Ok(lines(filled(&parse(text)?, rows, go_type)?.into_iter())),
             Format::TableTemplate(text) => {
                 let template = parse(text)?;
                 let head = heading::<R>(&template, go_type)?;
                 let rows = filled(&template, rows, go_type)?;
-                Ok(align(&lines(std::iter::once(head).chain(rows)), Layout::LIST))
+                Ok(align(
+                    &lines(std::iter::once(head).chain(rows)),
+                    Layout::LIST,
+                ))
             }
         }
     }
@@ -148,9 +155,21 @@ fn lines(rows: impl Iterator<Item = String>) -> String {
 }
 
 fn table<R: Row>(columns: &[&str], rows: &[R]) -> String {
-    let head: Vec<&str> = columns.iter().map(|c| header::<R>(c).unwrap_or_default()).collect();
-    let cells = |r: &R| columns.iter().map(|c| r.column(c)).collect::<Vec<_>>().join("\t");
-    align(&lines(std::iter::once(head.join("\t")).chain(rows.iter().map(cells))), Layout::LIST)
+    let head: Vec<&str> = columns
+        .iter()
+        .map(|c| header::<R>(c).unwrap_or_default())
+        .collect();
+    let cells = |r: &R| {
+        columns
+            .iter()
+            .map(|c| r.column(c))
+            .collect::<Vec<_>>()
+            .join("\t")
+    };
+    align(
+        &lines(std::iter::once(head.join("\t")).chain(rows.iter().map(cells))),
+        Layout::LIST,
+    )
 }
 
 fn raw<R: Row>(rows: &[R]) -> String {
@@ -163,19 +182,24 @@ fn raw<R: Row>(rows: &[R]) -> String {
 }
 
 fn parse(text: &str) -> Result<Template> {
-    Template::parse(text).map_err(|e| Error::new(Kind::Usage, "failed to parse template").because(e))
+    Template::parse(text)
+        .map_err(|e| Error::new(Kind::Usage, "failed to parse template").because(e))
 }
 
 /// Returns each row's text.
 fn filled<R: Row>(template: &Template, rows: &[R], go_type: &str) -> Result<Vec<String>> {
     let fill = |row: &R| {
         let label = |method: &str, arguments: &[Value]| match (method, arguments, row.labels()) {
-            ("Label", [Value::String(key)], Some(labels)) => {
-                Some(Ok(Value::String(labels.get(key).cloned().unwrap_or_default())))
-            }
+            ("Label", [Value::String(key)], Some(labels)) => Some(Ok(Value::String(
+                labels.get(key).cloned().unwrap_or_default(),
+            ))),
             _ => None,
         };
-        let rules = Rules { objects: Objects::Row(go_type), method: Some(&label), header: false };
+        let rules = Rules {
+            objects: Objects::Row(go_type),
+            method: Some(&label),
+            header: false,
+        };
         execute(template, &Value::Object(object(row, true)), rules)
     };
     rows.iter().map(fill).collect()
@@ -192,7 +216,11 @@ fn heading<R: Row>(template: &Template, go_type: &str) -> Result<String> {
     };
     let columns = R::COLUMNS.iter().chain(R::MORE);
     let heads = columns.map(|(name, head)| ((*name).to_owned(), Value::String((*head).to_owned())));
-    let rules = Rules { objects: Objects::Row(go_type), method: Some(&label), header: true };
+    let rules = Rules {
+        objects: Objects::Row(go_type),
+        method: Some(&label),
+        header: true,
+    };
     execute(template, &Value::Object(heads.collect()), rules)
 }
 
@@ -216,9 +244,15 @@ fn from_config(session: &Session, setting: &str) -> Option<String> {
     let folder = session.registries().docker_config?;
     let text = std::fs::read(Path::new(&folder).join("config.json")).ok()?;
     // without the setting in it the file needs no parsing
-    text.windows(setting.len()).any(|w| w == setting.as_bytes()).then_some(())?;
+    text.windows(setting.len())
+        .any(|w| w == setting.as_bytes())
+        .then_some(())?;
     let config: Value = serde_json::from_slice(&text).ok()?;
-    config.get(setting)?.as_str().filter(|s| !s.is_empty()).map(str::to_owned)
+    config
+        .get(setting)?
+        .as_str()
+        .filter(|s| !s.is_empty())
+        .map(str::to_owned)
 }
 
 #[cfg(test)]
@@ -230,7 +264,8 @@ mod tests {
     struct Pet(BTreeMap<String, String>);
 
     impl Row for Pet {
-        const COLUMNS: &'static [(&'static str, &'static str)] = &[("ID", "PET ID"), ("Names", "NAMES")];
+        const COLUMNS: &'static [(&'static str, &'static str)] =
+            &[("ID", "PET ID"), ("Names", "NAMES")];
         const MORE: &'static [(&'static str, &'static str)] = &[("Age", "AGE")];
         const RAW: &'static [(&'static str, &'static str)] = &[("id", "ID"), ("age", "Age")];
 
@@ -248,12 +283,17 @@ mod tests {
     }
 
     fn default() -> Default {
-        Default { table: vec!["ID", "Names"], quiet: "ID" }
+        Default {
+            table: vec!["ID", "Names"],
+            quiet: "ID",
+        }
     }
 
     fn render(format: &str) -> String {
         let labels = [("com.x.my-key".to_owned(), "v".to_owned())];
-        match Format::parse(format, false, default()).render(&[Pet(labels.into())], "*formatter.Pet") {
+        match Format::parse(format, false, default())
+            .render(&[Pet(labels.into())], "*formatter.Pet")
+        {
             Ok(text) => text,
             Err(e) => format!("error: {e}"),
         }
@@ -264,18 +304,30 @@ mod tests {
         for (format, want) in [
             ("", "PET ID         NAMES\n6df4460f0e0d   <cat>\n"),
             ("table", "PET ID         NAMES\n6df4460f0e0d   <cat>\n"),
-            ("json", "{\"ID\":\"6df4460f0e0d\",\"Names\":\"\\u003ccat\\u003e\"}\n"),
+            (
+                "json",
+                "{\"ID\":\"6df4460f0e0d\",\"Names\":\"\\u003ccat\\u003e\"}\n",
+            ),
             ("raw", "id: 6df4460f0e0d\nage:\n\n"),
             ("pretty", "pretty\n"),
-            ("{{.ID}}: {{.Label \"com.x.my-key\"}}|{{.Age}}", "6df4460f0e0d: v|\n"),
+            (
+                "{{.ID}}: {{.Label \"com.x.my-key\"}}|{{.Age}}",
+                "6df4460f0e0d: v|\n",
+            ),
             ("{{.ID}}\\t{{.Names}}", "6df4460f0e0d\t<cat>\n"),
             ("table{{.ID}}", "PET ID\n6df4460f0e0d\n"),
-            ("table {{.ID}} {{.Names}}", "PET ID NAMES\n6df4460f0e0d <cat>\n"),
+            (
+                "table {{.ID}} {{.Names}}",
+                "PET ID NAMES\n6df4460f0e0d <cat>\n",
+            ),
             (
                 "table {{.ID}}\\t{{.Label \"com.x.my-key\"}}\\t{{upper .Names}}",
                 "PET ID         my key    NAMES\n6df4460f0e0d   v         <CAT>\n",
             ),
-            ("{{.ID", "error: failed to parse template: template: :1: unclosed action"),
+            (
+                "{{.ID",
+                "error: failed to parse template: template: :1: unclosed action",
+            ),
             (
                 "{{.Nope}}",
                 "error: failed to execute template: template: :1:2: executing \"\" at <.Nope>: can't evaluate field \
@@ -288,10 +340,18 @@ mod tests {
 
     #[test]
     fn a_format_says_which_columns_it_needs() {
-        for (format, wants) in
-            [("", false), ("json", true), ("{{.Size}}", true), ("{{json .}}", true), ("{{.ID}}", false)]
-        {
-            assert_eq!(Format::parse(format, false, default()).wants("Size"), wants, "{format}");
+        for (format, wants) in [
+            ("", false),
+            ("json", true),
+            ("{{.Size}}", true),
+            ("{{json .}}", true),
+            ("{{.ID}}", false),
+        ] {
+            assert_eq!(
+                Format::parse(format, false, default()).wants("Size"),
+                wants,
+                "{format}"
+            );
         }
         assert_eq!(Format::parse("table", true, default()), Format::Quiet("ID"));
     }

@@ -20,7 +20,11 @@ pub(super) const VERB: Verb = Verb {
     args: |command: Command| {
         command
             .arg(operands("reference", 0..=1).value_name("[REPOSITORY[:TAG]]"))
-            .arg(flag("all", 'a', "Show all images (default hides intermediate images)"))
+            .arg(flag(
+                "all",
+                'a',
+                "Show all images (default hides intermediate images)",
+            ))
             .arg(flag("digests", None, "Show digests"))
             .arg(filter::arg("Filter output based on conditions provided"))
             .arg(format::list_arg())
@@ -36,8 +40,16 @@ fn run(matches: &ArgMatches, session: &mut Session) -> Result<u8> {
         true => vec!["Repository", "Tag", "Digest", "ID", "CreatedSince", "Size"],
         false => vec!["Repository", "Tag", "ID", "CreatedSince", "Size"],
     };
-    let format = Format::choose(session, matches, "imagesFormat", format::Default { table, quiet: "ID" });
-    let digests = match (shows_digests, format != Format::Json && format.wants("Digest")) {
+    let format = Format::choose(
+        session,
+        matches,
+        "imagesFormat",
+        format::Default { table, quiet: "ID" },
+    );
+    let digests = match (
+        shows_digests,
+        format != Format::Json && format.wants("Digest"),
+    ) {
         (true, _) => Digests::Shown,
         (false, true) => Digests::Asked,
         (false, false) => Digests::Hidden,
@@ -48,8 +60,10 @@ fn run(matches: &ArgMatches, session: &mut Session) -> Result<u8> {
         filters.add("reference", pattern);
     }
     let images = list(session.store()?, &filters, |text| time::moment(text, now))?;
-    let rows: Vec<Row<'_>> =
-        images.iter().flat_map(|i| rows(i, digests, now, width(matches))).collect();
+    let rows: Vec<Row<'_>> = images
+        .iter()
+        .flat_map(|i| rows(i, digests, now, width(matches)))
+        .collect();
     out::text(format.render(&rows, "*formatter.imageContext")?)?;
     Ok(0)
 }

@@ -38,7 +38,10 @@ fn facts(session: &Session) -> Result<Facts> {
     let paths = session.paths()?;
     let uname = nix::sys::utsname::uname().ok();
     let named = |part: fn(&nix::sys::utsname::UtsName) -> &std::ffi::OsStr| {
-        uname.as_ref().map(|u| part(u).to_string_lossy().into_owned()).unwrap_or_default()
+        uname
+            .as_ref()
+            .map(|u| part(u).to_string_lossy().into_owned())
+            .unwrap_or_default()
     };
     let cgroup = Cgroup::read();
     let (driver, driver_status) = driver(session)?;
@@ -84,7 +87,11 @@ fn driver(session: &Session) -> Result<(String, Vec<[String; 2]>)> {
     let mut status = Vec::new();
     if let Ok(store) = FileSystem::of(&paths.data) {
         // docker's name for all of ext2, ext3 and ext4
-        let name = if store.name().starts_with("ext") { "extfs".to_owned() } else { store.name() };
+        let name = if store.name().starts_with("ext") {
+            "extfs".to_owned()
+        } else {
+            store.name()
+        };
         status.push(line("Backing Filesystem", name));
     }
     let name = match storage::rung(paths, session.storage_driver.as_deref()) {
@@ -107,19 +114,33 @@ fn id(data: &str) -> String {
     let machine = std::fs::read_to_string("/etc/machine-id").unwrap_or_default();
     let sum = Sha256::digest(format!("{}\n{data}", machine.trim()));
     let hex: String = sum.iter().take(16).map(|b| format!("{b:02x}")).collect();
-    [&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]].join("-")
+    [
+        &hex[..8],
+        &hex[8..12],
+        &hex[12..16],
+        &hex[16..20],
+        &hex[20..],
+    ]
+    .join("-")
 }
 
 fn os_release(key: &str) -> String {
     let text = std::fs::read_to_string("/etc/os-release").unwrap_or_default();
-    let value = text.lines().find_map(|l| l.strip_prefix(key)?.strip_prefix('='));
-    value.unwrap_or_default().trim_matches(['"', '\'']).to_owned()
+    let value = text
+        .lines()
+        .find_map(|l| l.strip_prefix(key)?.strip_prefix('='));
+    value
+        .unwrap_or_default()
+        .trim_matches(['"', '\''])
+        .to_owned()
 }
 
 fn memory() -> u64 {
     let text = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
     let line = text.lines().find_map(|l| l.strip_prefix("MemTotal:"));
-    line.and_then(|l| l.split_whitespace().next()?.parse::<u64>().ok()).unwrap_or(0) * 1024
+    line.and_then(|l| l.split_whitespace().next()?.parse::<u64>().ok())
+        .unwrap_or(0)
+        * 1024
 }
 
 /// A proxy of the environment, under either spelling.

@@ -24,8 +24,17 @@ pub(super) const ANY: Verb = Verb {
         command
             .arg(operands("name", 1..).value_name("NAME|ID [NAME|ID...]"))
             .arg(format::object_arg())
-            .arg(flag("size", 's', "Display total file sizes if the type is container"))
-            .arg(opt("type", None, "string", "Return JSON for specified type"))
+            .arg(flag(
+                "size",
+                's',
+                "Display total file sizes if the type is container",
+            ))
+            .arg(opt(
+                "type",
+                None,
+                "string",
+                "Return JSON for specified type",
+            ))
     },
     run: |matches, session| {
         let kind = match args::value(matches, "type").unwrap_or_default() {
@@ -62,7 +71,9 @@ pub(super) const IMAGE: Verb = Verb {
     aliases: &[],
     about: "Display detailed information on one or more images",
     args: |command: Command| {
-        command.arg(operands("name", 1..).value_name("IMAGE [IMAGE...]")).arg(format::object_arg())
+        command
+            .arg(operands("name", 1..).value_name("IMAGE [IMAGE...]"))
+            .arg(format::object_arg())
     },
     run: |matches, session| run(matches, session, Some(Noun::Image)),
 };
@@ -87,7 +98,9 @@ pub(super) const VOLUME: Verb = Verb {
     aliases: &[],
     about: "Display detailed information on one or more volumes",
     args: |command: Command| {
-        command.arg(operands("name", 1..).value_name("VOLUME [VOLUME...]")).arg(format::object_arg())
+        command
+            .arg(operands("name", 1..).value_name("VOLUME [VOLUME...]"))
+            .arg(format::object_arg())
     },
     run: |matches, session| run(matches, session, Some(Noun::Volume)),
 };
@@ -152,18 +165,38 @@ fn show_any(store: &Store, name: &str, wants_size: bool, printer: &mut Printer) 
             other => return other,
         }
     }
-    Err(Error::new(Kind::Usage, format!("Error: No such object: {name}")))
+    Err(Error::new(
+        Kind::Usage,
+        format!("Error: No such object: {name}"),
+    ))
 }
 
-fn show(store: &Store, noun: Noun, name: &str, wants_size: bool, printer: &mut Printer) -> Result<()> {
+fn show(
+    store: &Store,
+    noun: Noun,
+    name: &str,
+    wants_size: bool,
+    printer: &mut Printer,
+) -> Result<()> {
     match noun {
         Noun::Container => {
             let found = store.containers().find(name)?;
             let lower = trees(store, found.record.layers.iter().rev());
-            let size = if wants_size { Some(sizes(store, &found)?) } else { None };
+            let size = if wants_size {
+                Some(sizes(store, &found)?)
+            } else {
+                None
+            };
             let dir = store.containers().path(found.id());
-            let place = Place { dir: &dir, lower: &lower, size };
-            printer.add(&container::Details::new(&found.record, &found.state, place), &go::CONTAINER)
+            let place = Place {
+                dir: &dir,
+                lower: &lower,
+                size,
+            };
+            printer.add(
+                &container::Details::new(&found.record, &found.state, place),
+                &go::CONTAINER,
+            )
         }
         Noun::Image => {
             let found = store.images().find(name)?;
@@ -191,7 +224,10 @@ fn trees<'a>(store: &Store, layers: impl Iterator<Item = &'a String>) -> Vec<std
 
 fn sizes(store: &Store, found: &Found) -> Result<(u64, u64)> {
     let written = size::writable(store, &found.record);
-    let image = store.images().look_up(&found.record.image_id)?.map_or(0, |i| i.size);
+    let image = store
+        .images()
+        .look_up(&found.record.image_id)?
+        .map_or(0, |i| i.size);
     Ok((written, written + image))
 }
 
@@ -218,7 +254,11 @@ impl Printer {
             "json" => Style::Compact,
             text => Style::Template(Template::parse(text).map_err(unfit)?),
         };
-        Ok(Printer { style, text: String::new(), has_failed: false })
+        Ok(Printer {
+            style,
+            text: String::new(),
+            has_failed: false,
+        })
     }
 
     fn add<T: Serialize>(&mut self, object: &T, shape: &go::Shape) -> Result<()> {

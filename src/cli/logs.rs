@@ -31,9 +31,14 @@ pub(super) const VERB: Verb = Verb {
 fn run(matches: &ArgMatches, session: &mut Session) -> Result<u8> {
     let options = options(matches)?;
     let store = session.store()?;
-    let found = store.containers().find(args::value(matches, "container").unwrap_or_default())?;
+    let found = store
+        .containers()
+        .find(args::value(matches, "container").unwrap_or_default())?;
     if found.record.host.log_config.driver == "none" {
-        return Err(Error::new(Kind::State, "configured logging driver does not support reading"));
+        return Err(Error::new(
+            Kind::State,
+            "configured logging driver does not support reading",
+        ));
     }
     let id = found.record.id;
     let mut printer = Printer {
@@ -42,14 +47,24 @@ fn run(matches: &ArgMatches, session: &mut Session) -> Result<u8> {
         is_error: false,
         buffer: Vec::new(),
     };
-    let has_ended = || !store.containers().state(&id).is_ok_and(|s| is_alive(s.status));
-    logs::read(&store.containers().path(&id), options, has_ended, |event| printer.take(event))?;
+    let has_ended = || {
+        !store
+            .containers()
+            .state(&id)
+            .is_ok_and(|s| is_alive(s.status))
+    };
+    logs::read(&store.containers().path(&id), options, has_ended, |event| {
+        printer.take(event)
+    })?;
     Ok(0)
 }
 
 /// A container between two tries of its restart policy will print more.
 fn is_alive(status: Status) -> bool {
-    matches!(status, Status::Running | Status::Paused | Status::Restarting)
+    matches!(
+        status,
+        Status::Running | Status::Paused | Status::Restarting
+    )
 }
 
 fn options(matches: &ArgMatches) -> Result<Options> {
@@ -82,7 +97,9 @@ impl Printer {
     const BUFFER: usize = 64 * 1024;
 
     fn take(&mut self, event: Event<'_>) -> Result<()> {
-        let Event::Entry(entry) = event else { return self.flush() };
+        let Event::Entry(entry) = event else {
+            return self.flush();
+        };
         let is_error = entry.stream == "stderr";
         if is_error != self.is_error || self.buffer.len() > Self::BUFFER {
             self.flush()?;
@@ -98,7 +115,11 @@ impl Printer {
             self.buffer.push(b' ');
         }
         if self.details {
-            let pairs: Vec<String> = entry.attrs.iter().map(|(k, v)| format!("{k}={v}")).collect();
+            let pairs: Vec<String> = entry
+                .attrs
+                .iter()
+                .map(|(k, v)| format!("{k}={v}"))
+                .collect();
             self.buffer.extend(pairs.join(",").bytes());
             self.buffer.push(b' ');
         }
@@ -110,6 +131,10 @@ impl Printer {
         if bytes.is_empty() {
             return Ok(());
         }
-        if self.is_error { out::error_text(bytes) } else { out::text(bytes) }
+        if self.is_error {
+            out::error_text(bytes)
+        } else {
+            out::text(bytes)
+        }
     }
 }

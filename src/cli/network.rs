@@ -17,7 +17,9 @@ pub(super) const LS: Verb = Verb {
     about: "List networks",
     args: |command: Command| {
         command
-            .arg(filter::arg("Provide filter values (e.g. \"driver=bridge\")"))
+            .arg(filter::arg(
+                "Provide filter values (e.g. \"driver=bridge\")",
+            ))
             .arg(format::list_arg())
             .arg(flag("no-trunc", None, "Do not truncate the output"))
             .arg(flag("quiet", 'q', "Only display network IDs"))
@@ -29,7 +31,12 @@ const KEYS: &[&str] = &["dangling", "driver", "id", "label", "name", "scope", "t
 
 fn run(matches: &ArgMatches, session: &mut Session) -> Result<u8> {
     let table = vec!["ID", "Name", "Driver", "Scope"];
-    let format = Format::choose(session, matches, "networksFormat", format::Default { table, quiet: "ID" });
+    let format = Format::choose(
+        session,
+        matches,
+        "networksFormat",
+        format::Default { table, quiet: "ID" },
+    );
     let filters = filter::read(matches, KEYS)?;
     filters.check_words("type", &["builtin", "custom"])?;
     let dangling = filters.boolean("dangling")?;
@@ -42,7 +49,12 @@ fn run(matches: &ArgMatches, session: &mut Session) -> Result<u8> {
             && filters.labels("label", &Default::default())
             && dangling != Some(true)
     });
-    let rows: Vec<Row> = networks.map(|network| Row { network, width: width(matches) }).collect();
+    let rows: Vec<Row> = networks
+        .map(|network| Row {
+            network,
+            width: width(matches),
+        })
+        .collect();
     out::text(format.render(&rows, "*network.networkContext")?)?;
     Ok(0)
 }

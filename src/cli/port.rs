@@ -32,7 +32,10 @@ fn run(matches: &ArgMatches, session: &mut Session) -> Result<u8> {
     };
     let addresses = port::addresses(&ports, &key(wanted)?);
     if addresses.is_empty() {
-        return Err(Error::new(Kind::Usage, format!("Error: No public port '{wanted}' published for {name}")));
+        return Err(Error::new(
+            Kind::Usage,
+            format!("Error: No public port '{wanted}' published for {name}"),
+        ));
     }
     addresses.into_iter().try_for_each(out::line)?;
     Ok(0)
@@ -45,7 +48,9 @@ fn key(wanted: &str) -> Result<String> {
         Ok(number) => Ok(format!("{number}/{kind}")),
         Err(_) => Err(Error::new(
             Kind::Usage,
-            format!("Error: invalid port ({number}): strconv.ParseUint: parsing {number:?}: invalid syntax"),
+            format!(
+                "Error: invalid port ({number}): strconv.ParseUint: parsing {number:?}: invalid syntax"
+            ),
         )),
     }
 }

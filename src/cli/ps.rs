@@ -18,15 +18,31 @@ use crate::wire::network::Network;
 
 pub(super) const VERB: Verb = Verb {
     path: &["ps"],
-    aliases: &[&["container", "ls"], &["container", "list"], &["container", "ps"]],
+    aliases: &[
+        &["container", "ls"],
+        &["container", "list"],
+        &["container", "ps"],
+    ],
     about: "List containers",
     args: |command: Command| {
         command
-            .arg(flag("all", 'a', "Show all containers (default shows just running)"))
+            .arg(flag(
+                "all",
+                'a',
+                "Show all containers (default shows just running)",
+            ))
             .arg(filter::arg("Filter output based on conditions provided"))
             .arg(format::list_arg())
-            .arg(int("last", 'n', "Show n last created containers (includes all states) (default -1)"))
-            .arg(flag("latest", 'l', "Show the latest created container (includes all states)"))
+            .arg(int(
+                "last",
+                'n',
+                "Show n last created containers (includes all states) (default -1)",
+            ))
+            .arg(flag(
+                "latest",
+                'l',
+                "Show the latest created container (includes all states)",
+            ))
             .arg(flag("no-trunc", None, "Don't truncate output"))
             .arg(flag("quiet", 'q', "Only display container IDs"))
             .arg(flag("size", 's', "Display total file sizes"))
@@ -36,7 +52,15 @@ pub(super) const VERB: Verb = Verb {
 
 fn run(matches: &ArgMatches, session: &mut Session) -> Result<u8> {
     let shows_size = args::is_set(matches, "size");
-    let mut table = vec!["ID", "Image", "Command", "RunningFor", "Status", "Ports", "Names"];
+    let mut table = vec![
+        "ID",
+        "Image",
+        "Command",
+        "RunningFor",
+        "Status",
+        "Ports",
+        "Names",
+    ];
     if shows_size {
         table.push("Size");
     }
@@ -46,10 +70,17 @@ fn run(matches: &ArgMatches, session: &mut Session) -> Result<u8> {
     }
     let format = match is_quiet {
         true => Format::Quiet("ID"),
-        false => Format::choose(session, matches, "psFormat", format::Default { table, quiet: "ID" }),
+        false => Format::choose(
+            session,
+            matches,
+            "psFormat",
+            format::Default { table, quiet: "ID" },
+        ),
     };
     let store = session.store()?;
-    let found = containers::list(store, &query(matches)?, |name| Network::find(name).map(|n| n.id))?;
+    let found = containers::list(store, &query(matches)?, |name| {
+        Network::find(name).map(|n| n.id)
+    })?;
     let names = match format.wants("Image") {
         true => ImageNames::new(store.images().names()?),
         false => ImageNames::default(),
@@ -77,7 +108,11 @@ fn run(matches: &ArgMatches, session: &mut Session) -> Result<u8> {
 
 /// Whether the user wants whole texts.
 pub(super) fn width(matches: &ArgMatches) -> Width {
-    if args::is_set(matches, "no-trunc") { Width::Full } else { Width::Cut }
+    if args::is_set(matches, "no-trunc") {
+        Width::Full
+    } else {
+        Width::Cut
+    }
 }
 
 fn query(matches: &ArgMatches) -> Result<Query> {
@@ -86,7 +121,11 @@ fn query(matches: &ArgMatches) -> Result<Query> {
         true => Some(1),
         false => usize::try_from(last).ok().filter(|n| *n > 0),
     };
-    Ok(Query { all: args::is_set(matches, "all"), limit, filters: filter::read(matches, KEYS)? })
+    Ok(Query {
+        all: args::is_set(matches, "all"),
+        limit,
+        filters: filter::read(matches, KEYS)?,
+    })
 }
 
 /// Returns what each container's own layer and whole root take on the disk.

@@ -16,7 +16,9 @@ pub(crate) fn writable(store: &Store, record: &Record) -> u64 {
 fn of_tree(top: &Path) -> u64 {
     let (mut total, mut seen, mut folders) = (0, HashSet::new(), vec![top.to_owned()]);
     while let Some(folder) = folders.pop() {
-        let Ok(entries) = std::fs::read_dir(&folder) else { continue };
+        let Ok(entries) = std::fs::read_dir(&folder) else {
+            continue;
+        };
         for entry in entries.flatten() {
             let Ok(meta) = entry.metadata() else { continue };
             if meta.is_dir() {
@@ -37,7 +39,10 @@ mod tests {
     #[test]
     fn hard_links_count_once_and_nothing_outside_counts() {
         let s = Scratch::new();
-        let record = Record { id: "a".repeat(64), ..Record::default() };
+        let record = Record {
+            id: "a".repeat(64),
+            ..Record::default()
+        };
         let upper = s.store.containers().path(&record.id).join("upper");
         assert_eq!(writable(&s.store, &record), 0);
         std::fs::create_dir_all(upper.join("d")).unwrap();

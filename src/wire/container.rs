@@ -262,12 +262,21 @@ impl ImageNames {
     /// Returns the image as the user wrote it, or its id once those words mean another image or none.
     pub(crate) fn shown<'r>(&self, record: &'r Record) -> &'r str {
         let (word, id) = (record.config.image.as_str(), record.image_id.as_str());
-        let is_id = id.starts_with(word) || id.strip_prefix("sha256:").is_some_and(|hex| hex.starts_with(word));
-        if !word.is_empty() && (is_id || self.means(word, id)) { word } else { id }
+        let is_id = id.starts_with(word)
+            || id
+                .strip_prefix("sha256:")
+                .is_some_and(|hex| hex.starts_with(word));
+        if !word.is_empty() && (is_id || self.means(word, id)) {
+            word
+        } else {
+            id
+        }
     }
 
     fn means(&self, word: &str, id: &str) -> bool {
-        let Ok(reference) = Reference::parse(word) else { return false };
+        let Ok(reference) = Reference::parse(word) else {
+            return false;
+        };
         let mut of_image = self.0.iter().filter(|n| n.config == id);
         match reference.digest() {
             Some(digest) => of_image.any(|n| n.digest == digest || n.manifest == digest),

@@ -47,10 +47,37 @@ pub(crate) const CONTAINER: Shape = Shape {
         "DriverOpts",
     ],
     lists: &[
-        "Args", "Env", "Cmd", "Entrypoint", "OnBuild", "Shell", "Binds", "VolumesFrom", "CapAdd", "CapDrop", "Dns",
-        "DnsOptions", "DnsSearch", "ExtraHosts", "GroupAdd", "Links", "SecurityOpt", "Devices", "Ulimits", "Mounts",
-        "MaskedPaths", "ReadonlyPaths", "ExecIDs", "DeviceCgroupRules", "DeviceRequests", "Aliases", "DNSNames",
-        "SecondaryIPAddresses", "SecondaryIPv6Addresses", "DNS", "DNSOptions",
+        "Args",
+        "Env",
+        "Cmd",
+        "Entrypoint",
+        "OnBuild",
+        "Shell",
+        "Binds",
+        "VolumesFrom",
+        "CapAdd",
+        "CapDrop",
+        "Dns",
+        "DnsOptions",
+        "DnsSearch",
+        "ExtraHosts",
+        "GroupAdd",
+        "Links",
+        "SecurityOpt",
+        "Devices",
+        "Ulimits",
+        "Mounts",
+        "MaskedPaths",
+        "ReadonlyPaths",
+        "ExecIDs",
+        "DeviceCgroupRules",
+        "DeviceRequests",
+        "Aliases",
+        "DNSNames",
+        "SecondaryIPAddresses",
+        "SecondaryIPv6Addresses",
+        "DNS",
+        "DNSOptions",
     ],
     left_out: &[
         ("State/Health", Zero::Nil),
@@ -80,7 +107,16 @@ pub(crate) const CONTAINER: Shape = Shape {
 /// `docker image inspect`.
 pub(crate) const IMAGE: Shape = Shape {
     maps: &["ExposedPorts", "Volumes", "Labels", "Data"],
-    lists: &["RepoTags", "RepoDigests", "Env", "Cmd", "Entrypoint", "OnBuild", "Shell", "Layers"],
+    lists: &[
+        "RepoTags",
+        "RepoDigests",
+        "Env",
+        "Cmd",
+        "Entrypoint",
+        "OnBuild",
+        "Shell",
+        "Layers",
+    ],
     left_out: &[
         ("Created", Zero::Empty),
         ("Variant", Zero::Empty),
@@ -101,18 +137,35 @@ pub(crate) const NETWORK: Shape = Shape {
 };
 
 /// `docker volume inspect`.
-pub(crate) const VOLUME: Shape =
-    Shape { maps: &["Labels", "Options"], lists: &[], left_out: &[("Status", Zero::Nil)] };
+pub(crate) const VOLUME: Shape = Shape {
+    maps: &["Labels", "Options"],
+    lists: &[],
+    left_out: &[("Status", Zero::Nil)],
+};
 
 /// `docker version`.
-pub(crate) const VERSION: Shape = Shape { maps: &["Details"], lists: &["Components"], left_out: &[] };
+pub(crate) const VERSION: Shape = Shape {
+    maps: &["Details"],
+    lists: &["Components"],
+    left_out: &[],
+};
 
 /// `docker info`.
 pub(crate) const INFO: Shape = Shape {
     maps: &["Runtimes", "IndexConfigs"],
     lists: &[
-        "DriverStatus", "Volume", "Network", "Authorization", "Log", "Labels", "SecurityOptions", "Warnings",
-        "InsecureRegistryCIDRs", "Mirrors", "CDISpecDirs", "Plugins",
+        "DriverStatus",
+        "Volume",
+        "Network",
+        "Authorization",
+        "Log",
+        "Labels",
+        "SecurityOptions",
+        "Warnings",
+        "InsecureRegistryCIDRs",
+        "Mirrors",
+        "CDISpecDirs",
+        "Plugins",
     ],
     left_out: &[],
 };
@@ -137,7 +190,10 @@ const NAMES: &[(&str, &str)] = &[
 pub(crate) fn fill<T: Serialize>(template: &Template, object: &T, shape: &Shape) -> Result<String> {
     let bare = serde_json::to_value(object).expect("wire types have string keys");
     let rules = || Rules {
-        objects: Objects::Structs { maps: shape.maps, lists: shape.lists },
+        objects: Objects::Structs {
+            maps: shape.maps,
+            lists: shape.lists,
+        },
         ..Rules::default()
     };
     let mut whole = bare.clone();
@@ -190,7 +246,11 @@ fn renamed(value: Value) -> Value {
                 Some((_, go)) => (*go).to_owned(),
                 None => key,
             };
-            Value::Object(map.into_iter().map(|(k, v)| (name(k), renamed(v))).collect::<Map<_, _>>())
+            Value::Object(
+                map.into_iter()
+                    .map(|(k, v)| (name(k), renamed(v)))
+                    .collect::<Map<_, _>>(),
+            )
         }
         Value::Array(all) => Value::Array(all.into_iter().map(renamed).collect()),
         other => other,

@@ -192,7 +192,11 @@ struct ClientInfo {
     warnings: Option<()>,
 }
 
-const SECURITY: [&str; 3] = ["name=seccomp,profile=builtin", "name=rootless", "name=cgroupns"];
+const SECURITY: [&str; 3] = [
+    "name=seccomp,profile=builtin",
+    "name=rootless",
+    "name=cgroupns",
+];
 
 impl Info {
     /// Returns the whole view; `arch` is the architecture in Go's words.
@@ -200,7 +204,12 @@ impl Info {
         let [running, paused, stopped] = facts.containers;
         let [http_proxy, https_proxy, no_proxy] = facts.proxies;
         let [operating_system, os_version] = facts.system;
-        let index = Index { name: "docker.io", mirrors: [], secure: true, official: true };
+        let index = Index {
+            name: "docker.io",
+            mirrors: [],
+            secure: true,
+            official: true,
+        };
         Info {
             id: facts.id,
             containers: running + paused + stopped,
@@ -310,7 +319,11 @@ impl Info {
             format!(" Server Version: {}", self.server_version),
             format!(" Storage Driver: {}", self.driver),
         ];
-        lines.extend(self.driver_status.iter().map(|[name, value]| format!("  {name}: {value}")));
+        lines.extend(
+            self.driver_status
+                .iter()
+                .map(|[name, value]| format!("  {name}: {value}")),
+        );
         lines.extend([
             format!(" Logging Driver: {}", self.logging_driver),
             format!(" Cgroup Driver: {}", self.cgroup_driver),
@@ -320,7 +333,10 @@ impl Info {
             format!("  Network: {}", self.plugins.network.join(" ")),
             format!("  Log: {}", self.plugins.log.join(" ")),
             format!(" Swarm: {}", self.swarm.local_node_state),
-            format!(" Runtimes: {}", self.runtimes.keys().copied().collect::<Vec<_>>().join(" ")),
+            format!(
+                " Runtimes: {}",
+                self.runtimes.keys().copied().collect::<Vec<_>>().join(" ")
+            ),
             format!(" Default Runtime: {}", self.default_runtime),
             format!(" Init Binary: {}", self.init_binary),
             " Security Options:".to_owned(),
@@ -333,16 +349,25 @@ impl Info {
             format!(" OSType: {}", self.os_type),
             format!(" Architecture: {}", self.architecture),
             format!(" CPUs: {}", self.ncpu),
-            format!(" Total Memory: {}", crate::grammar::units::binary_size(self.mem_total as f64)),
+            format!(
+                " Total Memory: {}",
+                crate::grammar::units::binary_size(self.mem_total as f64)
+            ),
             format!(" Name: {}", self.name),
             format!(" ID: {}", self.id),
             format!(" Docker Root Dir: {}", self.docker_root_dir),
             format!(" Debug Mode: {}", self.debug),
         ]);
-        let proxies =
-            [("HTTP", &self.http_proxy), ("HTTPS", &self.https_proxy), ("No", &self.no_proxy)];
+        let proxies = [
+            ("HTTP", &self.http_proxy),
+            ("HTTPS", &self.https_proxy),
+            ("No", &self.no_proxy),
+        ];
         lines.extend(
-            proxies.iter().filter(|(_, p)| !p.is_empty()).map(|(n, p)| format!(" {n} Proxy: {p}")),
+            proxies
+                .iter()
+                .filter(|(_, p)| !p.is_empty())
+                .map(|(n, p)| format!(" {n} Proxy: {p}")),
         );
         lines.extend([
             format!(" Experimental: {}", self.experimental_build),

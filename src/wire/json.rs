@@ -7,9 +7,14 @@ pub(crate) fn indent_into<T: Serialize>(text: &mut String, value: &T) {
     let mut out = Vec::with_capacity(8192);
     let style = serde_json::ser::PrettyFormatter::with_indent(b"    ");
     let mut to = serde_json::Serializer::with_formatter(&mut out, style);
-    value.serialize(&mut to).expect("wire types have string keys and write to memory");
+    value
+        .serialize(&mut to)
+        .expect("wire types have string keys and write to memory");
     // a line end is never part of a JSON string
-    for line in String::from_utf8(out).expect("serde_json writes UTF-8").lines() {
+    for line in String::from_utf8(out)
+        .expect("serde_json writes UTF-8")
+        .lines()
+    {
         text.push_str("\n    ");
         text.push_str(line);
     }
@@ -22,7 +27,10 @@ pub(crate) fn compact<T: Serialize>(value: &T) -> String {
 
 /// Returns `value` in one line with `<`, `>` and `&` as escapes, as Go's json.Marshal does (`ps --format json`).
 pub(crate) fn for_html<T: Serialize>(value: &T) -> String {
-    compact(value).replace('&', "\\u0026").replace('<', "\\u003c").replace('>', "\\u003e")
+    compact(value)
+        .replace('&', "\\u0026")
+        .replace('<', "\\u003c")
+        .replace('>', "\\u003e")
 }
 
 #[cfg(test)]
@@ -31,7 +39,10 @@ mod tests {
 
     #[test]
     fn rows_are_escaped_as_go_does() {
-        assert_eq!(for_html(&"80->80 & <none>"), r#""80-\u003e80 \u0026 \u003cnone\u003e""#);
+        assert_eq!(
+            for_html(&"80->80 & <none>"),
+            r#""80-\u003e80 \u0026 \u003cnone\u003e""#
+        );
     }
 
     #[test]

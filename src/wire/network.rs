@@ -268,8 +268,12 @@ impl columns::Row for Row {
         ("Scope", "SCOPE"),
     ];
     const MORE: &'static [(&'static str, &'static str)] = &[("IPv4", "IPV4")];
-    const RAW: &'static [(&'static str, &'static str)] =
-        &[("network_id", "ID"), ("name", "Name"), ("driver", "Driver"), ("scope", "Scope")];
+    const RAW: &'static [(&'static str, &'static str)] = &[
+        ("network_id", "ID"),
+        ("name", "Name"),
+        ("driver", "Driver"),
+        ("scope", "Scope"),
+    ];
 
     fn column(&self, name: &str) -> String {
         let n = &self.network;
@@ -278,7 +282,9 @@ impl columns::Row for Row {
             "Name" => n.name.to_owned(),
             "Driver" => n.driver.to_owned(),
             "Scope" => n.scope.to_owned(),
-            "CreatedAt" => super::time::parse(n.created).map(super::time::local).unwrap_or_default(),
+            "CreatedAt" => super::time::parse(n.created)
+                .map(super::time::local)
+                .unwrap_or_default(),
             "IPv6" => n.enable_ipv6.to_string(),
             "IPv4" => "true".to_owned(),
             "Internal" => n.internal.to_string(),

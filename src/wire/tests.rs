@@ -33,7 +33,9 @@ const PLACES: &[&str] = &[
 /// Masks the values of `PLACES`.
 fn masked(text: &str) -> String {
     let mask = |line: &str| match line.split_once("\": ") {
-        Some((key, _)) if PLACES.contains(&key.trim_start().trim_start_matches('"')) => format!("{key}\": _"),
+        Some((key, _)) if PLACES.contains(&key.trim_start().trim_start_matches('"')) => {
+            format!("{key}\": _")
+        }
         _ => line.to_owned(),
     };
     text.lines().map(mask).collect::<Vec<_>>().join("\n")
@@ -48,9 +50,11 @@ fn list(element: &impl serde::Serialize) -> String {
 /// Leaves out what Go writes as null.
 fn without_nulls(value: &Value) -> Value {
     match value {
-        Value::Object(map) => {
-            map.iter().filter(|(_, v)| !v.is_null()).map(|(k, v)| (k.clone(), without_nulls(v))).collect()
-        }
+        Value::Object(map) => map
+            .iter()
+            .filter(|(_, v)| !v.is_null())
+            .map(|(k, v)| (k.clone(), without_nulls(v)))
+            .collect(),
         Value::Array(all) => all.iter().map(without_nulls).collect(),
         other => other.clone(),
     }
@@ -80,7 +84,9 @@ fn records(docker: &Value) -> (Record, State) {
         error: text(&s["Error"]),
         started_at: text(&s["StartedAt"]),
         finished_at: text(&s["FinishedAt"]),
-        health: s.get("Health").map(|h| serde_json::from_value(h.clone()).unwrap()),
+        health: s
+            .get("Health")
+            .map(|h| serde_json::from_value(h.clone()).unwrap()),
         ..State::default()
     };
     (record, state)
@@ -96,9 +102,16 @@ fn a_container_is_inspected_as_docker_does() {
     ] {
         let docker: Value = serde_json::from_str(recorded).unwrap();
         let (record, state) = records(&docker[0]);
-        let place = Place { dir: Path::new("/c"), lower: &["/l/1".into(), "/l/0".into()], size: None };
+        let place = Place {
+            dir: Path::new("/c"),
+            lower: &["/l/1".into(), "/l/0".into()],
+            size: None,
+        };
         let ours = list(&container::Details::new(&record, &state, place));
-        for (ours, theirs) in masked(&ours).lines().zip(masked(recorded.trim_end()).lines()) {
+        for (ours, theirs) in masked(&ours)
+            .lines()
+            .zip(masked(recorded.trim_end()).lines())
+        {
             assert_eq!(ours, theirs, "{}", record.name);
         }
         assert_eq!(ours.lines().count(), recorded.lines().count());
@@ -108,23 +121,35 @@ fn a_container_is_inspected_as_docker_does() {
 #[test]
 fn what_a_container_wrote_stands_before_its_mounts() {
     let (record, state) = (Record::default(), State::default());
-    let place = Place { dir: Path::new("/c"), lower: &[], size: Some((1, 2)) };
+    let place = Place {
+        dir: Path::new("/c"),
+        lower: &[],
+        size: Some((1, 2)),
+    };
     let ours = list(&container::Details::new(&record, &state, place));
-    assert!(ours.contains("        \"SizeRw\": 1,\n        \"SizeRootFs\": 2,\n        \"Mounts\": []"), "{ours}");
+    assert!(
+        ours.contains("        \"SizeRw\": 1,\n        \"SizeRootFs\": 2,\n        \"Mounts\": []"),
+        "{ours}"
+    );
 }
 
 #[test]
 fn an_image_is_inspected_as_docker_does() {
-    for recorded in
-        [include_str!("recorded/image-built.json"), include_str!("recorded/image-bare.json")]
-    {
+    for recorded in [
+        include_str!("recorded/image-built.json"),
+        include_str!("recorded/image-bare.json"),
+    ] {
         let docker: Value = serde_json::from_str(recorded).unwrap();
         let d = &docker[0];
         let names = |key: &str| -> Vec<String> {
             let full = |v: &Value| {
                 let short = v.as_str().unwrap();
                 let is_short = !short.contains('/');
-                if is_short { format!("docker.io/library/{short}") } else { short.to_owned() }
+                if is_short {
+                    format!("docker.io/library/{short}")
+                } else {
+                    short.to_owned()
+                }
             };
             d[key].as_array().unwrap().iter().map(full).collect()
         };
@@ -145,13 +170,19 @@ fn an_image_is_inspected_as_docker_does() {
             tagged: d["Metadata"]["LastTagTime"].as_str().unwrap().to_owned(),
             ..Listed::default()
         };
-        let image = Image { listed, config: serde_json::from_value(config).unwrap() };
+        let image = Image {
+            listed,
+            config: serde_json::from_value(config).unwrap(),
+        };
         let layers = image.config.rootfs.diff_ids.len();
         let trees: Vec<_> = (0..layers).map(|n| format!("/l/{n}").into()).collect();
         // folders that only a mounted image has
         let without = |text: &str| {
-            let kept = text.lines().filter(|l| !l.contains("\"MergedDir\"") && !l.contains("\"WorkDir\""));
-            kept.map(|l| l.replace("\"UpperDir\": _,", "\"UpperDir\": _")).collect::<Vec<_>>()
+            let kept = text
+                .lines()
+                .filter(|l| !l.contains("\"MergedDir\"") && !l.contains("\"WorkDir\""));
+            kept.map(|l| l.replace("\"UpperDir\": _,", "\"UpperDir\": _"))
+                .collect::<Vec<_>>()
         };
         let ours = masked(&list(&image::Details::new(&image, &trees)));
         assert_eq!(without(&ours), without(&masked(recorded.trim_end())));
@@ -165,6 +196,9 @@ fn a_volume_is_inspected_as_docker_does() {
         created: "2026-11-24T18:12:10Z".to_owned(),
         ..Volume::default()
     };
-    let ours = list(&volume::Details::new(&volume, Path::new("/var/lib/docker/volumes/wrvol/_data")));
+    let ours = list(&volume::Details::new(
+        &volume,
+        Path::new("/var/lib/docker/volumes/wrvol/_data"),
+    ));
     assert_eq!(ours, include_str!("recorded/volume.json").trim_end());
 }

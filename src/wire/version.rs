@@ -91,7 +91,11 @@ impl<'a> Version<'a> {
             },
             server: Server {
                 platform: Platform { name: "Coracle" },
-                components: vec![Component { name: "Engine", version, details: details.into() }],
+                components: vec![Component {
+                    name: "Engine",
+                    version,
+                    details: details.into(),
+                }],
                 version,
                 api_version: API,
                 min_api_version: OLDEST_API,

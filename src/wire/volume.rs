@@ -65,7 +65,12 @@ impl columns::Row for Row<'_> {
             "Name" => self.volume.name.clone(),
             "Driver" | "Scope" => "local".to_owned(),
             "Mountpoint" => self.mountpoint.display().to_string(),
-            "Labels" => self.volume.labels.as_ref().map(columns::labels).unwrap_or_default(),
+            "Labels" => self
+                .volume
+                .labels
+                .as_ref()
+                .map(columns::labels)
+                .unwrap_or_default(),
             "Availability" | "Group" | "Links" | "Size" | "Status" => "N/A".to_owned(),
             _ => String::new(),
         }
