@@ -109,7 +109,8 @@ impl Reference {
             return self.name();
         }
         match self.repository.strip_prefix(OFFICIAL_PREFIX) {
-            Some(short) if !short.contains('/') => short.to_owned(),
+            // a short name of 64 hexadecimal digits would read as an id
+            Some(short) if !short.contains('/') && !is_hex(short, 64) => short.to_owned(),
             _ => self.repository.clone(),
         }
     }

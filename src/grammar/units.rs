@@ -118,8 +118,8 @@ pub fn duration(text: &str) -> Result<i64> {
         // digits beyond the 18th are below a nanosecond even for hours
         let fraction = &fraction[..fraction.len().min(18)];
         let decimals = 10i128.pow(fraction.len() as u32);
-        let number = whole.parse().unwrap_or(0) * decimals + fraction.parse().unwrap_or(0);
-        total += number * scale / decimals;
+        let fraction = fraction.parse().unwrap_or(0) * scale / decimals;
+        total = total.saturating_add(whole.parse().unwrap_or(0) * scale + fraction);
         rest = after;
     }
     i64::try_from(if negative { -total } else { total }).map_err(|_| invalid())
@@ -403,6 +403,11 @@ mod tests {
             ("", "! time: invalid duration \"\""),
             ("1d", "! time: unknown unit \"d\" in duration \"1d\""),
             ("1s ", "! time: unknown unit \"s \" in duration \"1s \""),
+            // found by fuzzing: 37 digits times an hour
+            (
+                "9999999999999999999.999999999999999999h",
+                "! time: invalid duration \"9999999999999999999.999999999999999999h\"",
+            ),
             ("9999999h", "! time: invalid duration \"9999999h\""),
             ("s", "! time: invalid duration \"s\""),
             ("1..s", "! time: invalid duration \"1..s\""),
