@@ -1,6 +1,10 @@
 //! Images: their configuration, unpacking, pulling, removal.
 
 pub mod config;
+pub(crate) mod decode;
 pub(crate) mod list;
 pub mod manifest;
 pub mod progress;
+pub mod regenerate;
+pub(crate) mod tar;
+pub mod unpack;

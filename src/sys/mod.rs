@@ -14,6 +14,7 @@ pub(crate) mod memory;
 pub(crate) mod mount;
 pub(crate) mod namespace;
 pub(crate) mod overlay;
+pub(crate) mod path;
 pub(crate) mod priority;
 pub(crate) mod process;
 pub mod random;
@@ -24,6 +25,7 @@ mod stub;
 pub(crate) mod syscalls;
 pub mod thread;
 pub(crate) mod tty;
+pub(crate) mod xattr;
 
 pub use error::{SysError, sentence};
 

@@ -1,0 +1,118 @@
+//! Extended attributes by descriptor (xattr(7)).
+
+#![allow(unsafe_code)]
+
+use std::ffi::{CStr, CString};
+use std::os::fd::{AsFd, AsRawFd};
+
+use nix::errno::Errno;
+
+/// Values of user attributes larger than this do not exist (XATTR_SIZE_MAX).
+const LARGEST: usize = 64 << 10;
+
+/// Sets an attribute. User attributes need write permission on the file, whatever the descriptor was opened for.
+pub(crate) fn set(fd: impl AsFd, name: &CStr, value: &[u8]) -> Result<(), Errno> {
+    // SAFETY: a live descriptor, a C string and a buffer with its length.
+    let r = unsafe {
+        libc::fsetxattr(
+            fd.as_fd().as_raw_fd(),
+            name.as_ptr(),
+            value.as_ptr().cast(),
+            value.len(),
+            0,
+        )
+    };
+    Errno::result(r).map(drop)
+}
+
+/// Returns an attribute's value; `None` when there is none, or the file system has no attributes.
+pub(crate) fn get(fd: impl AsFd, name: &CStr) -> Result<Option<Vec<u8>>, Errno> {
+    let mut value = vec![0u8; 256];
+    loop {
+        // SAFETY: a live descriptor, a C string and a buffer with its length.
+        let n = unsafe {
+            libc::fgetxattr(
+                fd.as_fd().as_raw_fd(),
+                name.as_ptr(),
+                value.as_mut_ptr().cast(),
+                value.len(),
+            )
+        };
+        match Errno::result(n) {
+            Ok(n) => {
+                value.truncate(n as usize);
+                return Ok(Some(value));
+            }
+            Err(Errno::ERANGE) if value.len() < LARGEST => value.resize(LARGEST, 0),
+            Err(Errno::ENODATA | Errno::EOPNOTSUPP) => return Ok(None),
+            Err(e) => return Err(e),
+        }
+    }
+}
+
+/// Removes an attribute; one that is not there is fine.
+pub(crate) fn remove(fd: impl AsFd, name: &CStr) -> Result<(), Errno> {
+    // SAFETY: a live descriptor and a C string.
+    let r = unsafe { libc::fremovexattr(fd.as_fd().as_raw_fd(), name.as_ptr()) };
+    match Errno::result(r) {
+        Ok(_) | Err(Errno::ENODATA | Errno::EOPNOTSUPP) => Ok(()),
+        Err(e) => Err(e),
+    }
+}
+
+/// Returns the names of all attributes; none when the file system has no attributes.
+pub(crate) fn list(fd: impl AsFd) -> Result<Vec<CString>, Errno> {
+    let mut names = vec![0u8; 1024];
+    loop {
+        // SAFETY: a live descriptor and a buffer with its length.
+        let n = unsafe {
+            libc::flistxattr(
+                fd.as_fd().as_raw_fd(),
+                names.as_mut_ptr().cast(),
+                names.len(),
+            )
+        };
+        match Errno::result(n) {
+            Ok(n) => {
+                let names = names[..n as usize]
+                    .split(|b| *b == 0)
+                    .filter(|name| !name.is_empty());
+                return Ok(names.filter_map(|name| CString::new(name).ok()).collect());
+            }
+            Err(Errno::ERANGE) if names.len() < LARGEST => names.resize(LARGEST, 0),
+            Err(Errno::EOPNOTSUPP) => return Ok(Vec::new()),
+            Err(e) => return Err(e),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_attribute_comes_back_and_goes() {
+        let file = tempfile();
+        let long = vec![b'v'; 3000];
+        match set(&file, c"user.coracle.test", &long) {
+            Err(Errno::EOPNOTSUPP) => return, // a file system without them: nothing to see here
+            other => other.unwrap(),
+        }
+        assert_eq!(get(&file, c"user.coracle.test").unwrap(), Some(long));
+        assert!(
+            list(&file)
+                .unwrap()
+                .contains(&c"user.coracle.test".to_owned())
+        );
+        remove(&file, c"user.coracle.test").unwrap();
+        remove(&file, c"user.coracle.test").unwrap();
+        assert_eq!(get(&file, c"user.coracle.test").unwrap(), None);
+    }
+
+    fn tempfile() -> std::fs::File {
+        let path = std::env::temp_dir().join(format!("coracle-xattr-{}", std::process::id()));
+        let file = std::fs::File::create(&path).unwrap();
+        std::fs::remove_file(&path).unwrap();
+        file
+    }
+}
