@@ -105,7 +105,7 @@ impl<'a> Life<'a> {
                 },
                 ..State::default()
             },
-            log: start.log.as_ref().map(LogFile::open).transpose()?,
+            log: start.log.as_ref().map(LogFile::new),
             clients: Clients::default(),
             io: Io::new(plan.process.tty),
             child: None,

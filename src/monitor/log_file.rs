@@ -28,7 +28,8 @@ impl Stream {
 /// An open log.
 pub(super) struct LogFile {
     log: Log,
-    file: std::fs::File,
+    /// Opened with the first line: a container that says nothing makes no file.
+    file: Option<std::fs::File>,
     size: u64,
     /// Begun lines of stdout and stderr.
     begun: [Vec<u8>; 2],
@@ -37,17 +38,9 @@ pub(super) struct LogFile {
 }
 
 impl LogFile {
-    /// Opens or continues the log.
-    pub(super) fn open(log: &Log) -> Result<LogFile> {
-        let file = open(&log.path)?;
-        let size = file.metadata().map_or(0, |m| m.len());
-        Ok(LogFile {
-            log: log.clone(),
-            file,
-            size,
-            begun: [Vec::new(), Vec::new()],
-            out: Vec::new(),
-        })
+    /// Begins or continues the log.
+    pub(super) fn new(log: &Log) -> LogFile {
+        LogFile { log: log.clone(), file: None, size: 0, begun: [Vec::new(), Vec::new()], out: Vec::new() }
     }
 
     /// Takes a piece of output. A full disk loses log lines, never the container.
@@ -86,17 +79,28 @@ impl LogFile {
         if self.out.is_empty() {
             return;
         }
+        self.open();
         if self.log.max_size > 0
             && self.size > 0
             && self.size + self.out.len() as u64 > self.log.max_size
         {
             self.rotate();
         }
-        if self.file.write_all(&self.out).is_ok() {
+        if self.file.as_mut().is_some_and(|file| file.write_all(&self.out).is_ok()) {
             self.size += self.out.len() as u64;
         }
         self.out.clear();
         self.out.shrink_to(LINE_MAX);
+    }
+
+    /// A log that cannot be opened is tried again with the next line.
+    fn open(&mut self) {
+        if self.file.is_none()
+            && let Ok(file) = open(&self.log.path)
+        {
+            self.size = file.metadata().map_or(0, |m| m.len());
+            self.file = Some(file);
+        }
     }
 
     /// `log` -> `log.1` -> `log.2` ...; the oldest goes. A step that fails leaves the log growing.
@@ -116,11 +120,9 @@ impl LogFile {
         } else {
             fs_err::rename(&self.log.path, numbered(1))
         };
-        if moved.is_ok()
-            && let Ok(file) = open(&self.log.path)
-        {
-            self.file = file;
-            self.size = 0;
+        if moved.is_ok() {
+            self.file = None;
+            self.open();
         }
     }
 }
@@ -210,7 +212,7 @@ mod tests {
             max_size: 40_000,
             max_file: 2,
         };
-        let mut file = LogFile::open(&log).expect("open");
+        let mut file = LogFile::new(&log);
         file.write(Stream::Stdout, b"one\ntw");
         file.write(Stream::Stdout, b"o\nthree");
         file.finish();

@@ -41,6 +41,8 @@ pub fn main() -> ! {
 
 fn start() -> Result<()> {
     sys::process::detach()?;
+    // the launcher's working folder may be unmounted while we live
+    nix::unistd::chdir("/").map_err(|e| sys::SysError::new("chdir(\"/\")", e))?;
     let launcher = sys::fd::duplicate(sys::fd::standard(0))?;
     let null = sys::fd::dev_null()?;
     for n in 0..3 {

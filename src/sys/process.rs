@@ -132,6 +132,7 @@ pub(crate) fn detach() -> Result<()> {
 /// Starts our own program in another role (argv[1]), with `socket` as its stdin and no other descriptor. Works with any
 /// number of threads. Returns when the role has detached itself.
 pub(crate) fn spawn_role(role: &str, socket: OwnedFd) -> Result<()> {
+    // no current_dir: std would fork our whole address space instead of posix_spawn's vfork
     // stderr stays: a panic of the role is then seen somewhere; the role replaces it as soon as it has its own.
     #[expect(
         clippy::disallowed_methods,
@@ -142,7 +143,6 @@ pub(crate) fn spawn_role(role: &str, socket: OwnedFd) -> Result<()> {
         .arg(role)
         .stdin(socket)
         .stdout(std::process::Stdio::null())
-        .current_dir("/")
         .status()
         .map_err(|e| SysError::new("posix_spawn(/proc/self/exe)", errno_of(&e)))?;
     if status.success() {
@@ -167,7 +167,6 @@ pub(crate) fn spawn_aside(role: &str, arguments: &[&std::ffi::OsStr]) -> Result<
         // a pipe of ours must end with us
         .stdout(std::process::Stdio::null())
         .stderr(std::process::Stdio::null())
-        .current_dir("/")
         .spawn()
         .map(drop)
         .map_err(|e| SysError::new("posix_spawn(/proc/self/exe)", errno_of(&e)))
