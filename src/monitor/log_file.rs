@@ -40,7 +40,13 @@ pub(super) struct LogFile {
 impl LogFile {
     /// Begins or continues the log.
     pub(super) fn new(log: &Log) -> LogFile {
-        LogFile { log: log.clone(), file: None, size: 0, begun: [Vec::new(), Vec::new()], out: Vec::new() }
+        LogFile {
+            log: log.clone(),
+            file: None,
+            size: 0,
+            begun: [Vec::new(), Vec::new()],
+            out: Vec::new(),
+        }
     }
 
     /// Takes a piece of output. A full disk loses log lines, never the container.
@@ -86,7 +92,11 @@ impl LogFile {
         {
             self.rotate();
         }
-        if self.file.as_mut().is_some_and(|file| file.write_all(&self.out).is_ok()) {
+        if self
+            .file
+            .as_mut()
+            .is_some_and(|file| file.write_all(&self.out).is_ok())
+        {
             self.size += self.out.len() as u64;
         }
         self.out.clear();
