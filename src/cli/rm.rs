@@ -5,6 +5,7 @@ use clap::{ArgMatches, Command};
 use super::args::{flag, is_set, operands, values};
 use super::{Session, Verb};
 use crate::container::remove::{self, Options};
+use crate::container::sweep;
 use crate::error::{Error, Kind, Result};
 use crate::ui::out;
 
@@ -58,7 +59,7 @@ fn run(matches: &ArgMatches, session: &mut Session) -> Result<u8> {
         }
     }
     session.debug(|| format!("{missing} containers were not there"));
-    session.store()?.trash().empty()?;
+    sweep::start(session.store()?);
     Ok(u8::from(failed > 0))
 }
 

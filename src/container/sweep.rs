@@ -40,8 +40,11 @@ pub fn main(args: &[OsString]) -> ExitCode {
     };
     // nobody reads what this process says: `system check` tells what is left
     let swept = gc::sweep(&store, gc::GRACE).is_ok();
-    match store.trash().empty() {
-        Ok(_) if swept => ExitCode::SUCCESS,
+    let emptied = store.trash().empty();
+    // the one who empties is the only one of us at this time
+    let synced = !matches!(emptied, Ok(true)) || store.layers().sync().is_ok();
+    match emptied {
+        Ok(_) if swept && synced => ExitCode::SUCCESS,
         _ => ExitCode::FAILURE,
     }
 }

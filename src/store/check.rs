@@ -205,7 +205,7 @@ impl Check<'_> {
                 for layer in record
                     .layers
                     .iter()
-                    .filter(|layer| !store.layer_path(layer).join("tree").is_dir())
+                    .filter(|layer| !store.layers().has(layer))
                 {
                     let text = format!(
                         "container {short} needs layer {}, which is missing",
@@ -327,7 +327,7 @@ fn whole(store: &Store, name: &Name) -> Result<(), String> {
         .rootfs
         .diff_ids
         .iter()
-        .find(|layer| !store.layer_path(layer).join("tree").is_dir())
+        .find(|layer| !store.layers().has(layer))
     {
         Some(layer) => Err(format!(
             "image `{shown}`: layer {} is missing",

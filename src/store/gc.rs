@@ -138,19 +138,9 @@ fn layers_of_containers(store: &Store) -> Result<HashSet<String>> {
     Ok(layers)
 }
 
-/// Returns the bytes of a layer's files, as its record says; 0 when it does not.
+/// Returns the bytes of a layer's files; 0 when its record does not say.
 pub(crate) fn layer_bytes(store: &Store, layer: &str) -> u64 {
-    /// The part of a layer's record that is of interest here.
-    #[derive(serde::Deserialize)]
-    struct Size {
-        #[serde(default)]
-        size: u64,
-    }
-    let path = store.layer_path(layer).join("layer");
-    crate::store::record::read::<Size>(&path)
-        .ok()
-        .flatten()
-        .map_or(0, |record| record.size)
+    store.layers().size(layer).unwrap_or(0)
 }
 
 /// Returns the chain id of each layer (OCI image-spec, config.md, "Layer ChainID"), the lowest first.
@@ -233,7 +223,7 @@ fn is_left_by_rm(store: &Store, found: &Found) -> Result<bool> {
 
 /// Removes the anonymous volumes of a container that was just removed, as `rm -v` does.
 pub fn remove_anonymous(store: &Store, found: &Found) {
-    let users = store.containers().volume_users().unwrap_or_default();
+    let users = store.volumes().users().unwrap_or_default();
     for mount in found
         .record
         .mounts

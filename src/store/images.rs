@@ -276,7 +276,7 @@ impl<'a> Images<'a> {
             .rootfs
             .diff_ids
             .iter()
-            .find(|layer| !self.store.layer_path(layer).exists())
+            .find(|layer| !self.store.layers().has(layer))
         {
             Some(layer) => Err(gone(&format!("layer {}", super::short_id(layer)))),
             None => Ok(()),

@@ -77,7 +77,7 @@ pub fn writable_bytes(store: &Store, found: &Found) -> u64 {
 /// Removes the volumes that no container mounts and that `wanted` says yes to.
 pub fn volumes(store: &Store, wanted: impl Fn(&Volume) -> bool) -> Result<Pruned> {
     let mut pruned = Pruned::default();
-    let users = store.containers().volume_users()?;
+    let users = store.volumes().users()?;
     let used: HashSet<&str> = users.iter().map(|user| user.volume.as_str()).collect();
     for volume in store.volumes().list()? {
         if used.contains(volume.name.as_str()) || !wanted(&volume) {

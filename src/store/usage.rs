@@ -59,7 +59,7 @@ pub struct VolumeUsage {
 pub fn usage(store: &Store) -> Result<Usage> {
     let found = store.containers().list()?;
     let mut usage = images(store, &found)?;
-    let users = store.containers().volume_users()?;
+    let users = store.volumes().users()?;
     for volume in store.volumes().list()? {
         let bytes = tree_bytes(&store.volumes().path(&volume.name));
         let links = users

@@ -167,16 +167,12 @@ impl<'a> Volumes<'a> {
         self.dir(name).join("data")
     }
 
-    /// Returns which containers mount which volumes.
+    /// Returns which container mounts which volume. A container whose record cannot be read is an error: it may mount any.
     pub fn users(&self) -> Result<Vec<User>> {
         let mut users = Vec::new();
-        for found in self.store.containers().list()? {
-            for mount in found.record.mounts.iter().filter(|m| m.kind == "volume") {
-                users.push(User {
-                    volume: mount.name.clone(),
-                    container: found.record.id.clone(),
-                });
-            }
+        for record in self.store.containers().records()? {
+            let volumes = record.mounts.into_iter().filter(|mount| mount.kind == "volume");
+            users.extend(volumes.map(|mount| User { volume: mount.name, container: record.id.clone() }));
         }
         Ok(users)
     }

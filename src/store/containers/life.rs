@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use crate::error::{Error, Kind, Result};
 use crate::store::containers::{Containers, State, Status, names};
-use crate::store::{folder, record, short_id};
+use crate::store::{folder, short_id};
 use crate::sys::lock::Lock;
 
 /// Exit code of a container whose monitor was killed: as if its program had been.
@@ -122,11 +122,7 @@ fn correct(written: State, boot_id: &str, last_sign: Option<String>) -> (State, 
 
 /// Returns the id of this boot of this host; empty when the kernel does not tell.
 pub fn boot_id() -> String {
-    record::read_bytes("/proc/sys/kernel/random/boot_id".as_ref())
-        .ok()
-        .flatten()
-        .map(|bytes| String::from_utf8_lossy(&bytes).trim().to_owned())
-        .unwrap_or_default()
+    crate::store::layers::boot_id().to_owned()
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use crate::error::{Context, Error, Kind, Result};
 use crate::store::containers::names::{self, Names, is_id};
 use crate::store::containers::{Orphan, Record, State, Status};
 use crate::store::record::Folder;
-use crate::store::{Store, images, record, volumes};
+use crate::store::{Store, images, record};
 use crate::sys::lock::Lock;
 
 /// The door to the containers.
@@ -176,22 +176,6 @@ impl<'a> Containers<'a> {
         Ok(all)
     }
 
-    /// Returns which container mounts which volume.
-    pub fn volume_users(&self) -> Result<Vec<volumes::User>> {
-        let mut users = Vec::new();
-        for record in self.records()? {
-            let mounts = record
-                .mounts
-                .into_iter()
-                .filter(|mount| mount.kind == "volume");
-            users.extend(mounts.map(|mount| volumes::User {
-                volume: mount.name,
-                container: record.id.clone(),
-            }));
-        }
-        Ok(users)
-    }
-
     /// Returns which container uses which image.
     pub fn image_users(&self) -> Result<Vec<images::User>> {
         let all = self.list()?.into_iter();
@@ -345,7 +329,7 @@ impl<'a> Containers<'a> {
         match record
             .layers
             .iter()
-            .find(|layer| !self.store.layer_path(layer).exists())
+            .find(|layer| !self.store.layers().has(layer))
         {
             None => Ok(()),
             Some(_) => Err(Error::new(
