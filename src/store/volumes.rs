@@ -171,8 +171,14 @@ impl<'a> Volumes<'a> {
     pub fn users(&self) -> Result<Vec<User>> {
         let mut users = Vec::new();
         for record in self.store.containers().records()? {
-            let volumes = record.mounts.into_iter().filter(|mount| mount.kind == "volume");
-            users.extend(volumes.map(|mount| User { volume: mount.name, container: record.id.clone() }));
+            let volumes = record
+                .mounts
+                .into_iter()
+                .filter(|mount| mount.kind == "volume");
+            users.extend(volumes.map(|mount| User {
+                volume: mount.name,
+                container: record.id.clone(),
+            }));
         }
         Ok(users)
     }
