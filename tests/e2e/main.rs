@@ -17,4 +17,5 @@ mod pull;
 mod run;
 mod storm;
 mod terminal;
+mod trouble;
 mod volumes;
