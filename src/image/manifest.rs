@@ -40,7 +40,7 @@ pub enum Document {
     /// A list of manifests, one for each platform.
     Index(OciImageIndex),
     /// One image.
-    Image(OciImageManifest),
+    Image(Box<OciImageManifest>),
 }
 
 /// Reads a manifest or index; `stated` is the media type that came with it, if any.
@@ -86,7 +86,7 @@ pub fn parse(bytes: &[u8], stated: &str) -> Result<Document> {
     }
     let manifest: OciImageManifest = serde_json::from_value(value).context(Kind::Corrupt, what)?;
     check(&manifest)?;
-    Ok(Document::Image(manifest))
+    Ok(Document::Image(Box::new(manifest)))
 }
 
 /// Refuses what we could not unpack, before a byte of it is fetched.

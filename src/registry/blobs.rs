@@ -1,7 +1,7 @@
 //! Blobs as streams: one network thread moves all of them, each into its own bounded channel.
 //!
 //! ```text
-//!  HTTP body ──▶ network thread: sha256, partial file ──▶ 16 chunks ──▶ Body::next (a layer's own thread)
+//!  HTTP body ──▶ network thread: sha256, partial file ──▶ 16 chunks ──▶ Body::chunk (a layer's own thread)
 //! ```
 //! A full channel stops the reading of its body, and so the server. A blob over 1 MiB is also appended to a partial
 //! file, whose owner is whoever holds the layer's staging lock. Killed at any line, the file holds a prefix of the blob:
@@ -66,13 +66,13 @@ pub struct Body {
 
 impl Body {
     /// Returns the next bytes; None at the end, which is good or bad: see [`Body::verdict`].
-    pub fn next(&mut self) -> Option<Vec<u8>> {
+    pub fn chunk(&mut self) -> Option<Vec<u8>> {
         self.chunks.blocking_recv()
     }
 
     /// Reads what is left and returns whether the blob was whole and matched its digest.
     pub fn verdict(mut self) -> Result<()> {
-        while self.next().is_some() {}
+        while self.chunk().is_some() {}
         self.verdict
             .blocking_recv()
             .unwrap_or_else(|_| Err(given_up()))

@@ -193,7 +193,7 @@ fn fetch(remote: &Remote, digest: &str, size: usize, partial: Option<PathBuf>) -
             let mut body = fetcher.fetch(blob);
             drop(fetcher);
             let mut bytes = Vec::new();
-            while let Some(chunk) = body.next() {
+            while let Some(chunk) = body.chunk() {
                 bytes.extend(chunk);
             }
             (body.verdict(), bytes)

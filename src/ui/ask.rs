@@ -25,7 +25,7 @@ pub(crate) fn line(prompt: &str) -> Result<String> {
 pub(crate) fn secret(prompt: &str) -> Result<String> {
     out::text(prompt)?;
     let raw = RawMode::enter(standard(0))?;
-    let typed = keys(std::io::stdin().bytes());
+    let typed = keys(std::io::stdin().lock().bytes());
     drop(raw);
     out::text("\n")?;
     typed

@@ -1,5 +1,7 @@
 //! `pull` through a proxy that misbehaves: between a real registry and the program.
 
+#![expect(clippy::disallowed_methods, reason = "a proxy's threads are the test's own")]
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
