@@ -161,7 +161,7 @@ fn operand(arg: &Arg) -> String {
     }
     let range = arg.get_num_args().unwrap_or_default();
     match (range.min_values(), range.max_values()) {
-        (1, 1) => name.to_owned(),
+        (0 | 1, 1) if arg.is_required_set() => name.to_owned(),
         (0, 1) => format!("[{name}]"),
         (0, _) => format!("[{name}...]"),
         (n, m) if n == m => vec![name; n].join(" "),

@@ -34,6 +34,7 @@ mod kill;
 mod login;
 mod logout;
 mod logs;
+mod pull;
 mod making;
 mod network;
 mod pause;
@@ -57,6 +58,7 @@ mod wait;
 static COMMANDS: &[&Verb] = &[
     &login::VERB,
     &logout::VERB,
+    &pull::VERB,
     &attach::VERB,
     &create::VERB,
     &exec::VERB,

@@ -95,7 +95,7 @@ impl Session {
 /// Returns the error's line. Scripts search for docker's prefix; where docker has no word for a failure, we speak.
 pub(crate) fn sentence(error: &Error, program: &str) -> String {
     match error.kind() {
-        Kind::Network | Kind::Host | Kind::Corrupt | Kind::System => {
+        Kind::Host | Kind::Corrupt | Kind::System => {
             format!("{program}: {error}")
         }
         _ => bare_sentence(error),
@@ -111,8 +111,10 @@ pub(crate) fn bare_sentence(error: &Error) -> String {
         | Kind::State
         | Kind::CannotInvoke
         | Kind::CommandNotFound
+        // docker's daemon is the one who talks to registries
+        | Kind::Network
         | Kind::Denied => format!("Error response from daemon: {error}"),
-        Kind::Usage | Kind::Network | Kind::Host | Kind::Corrupt | Kind::System => {
+        Kind::Usage | Kind::Host | Kind::Corrupt | Kind::System => {
             error.to_string()
         }
     }

@@ -7,4 +7,5 @@ pub mod manifest;
 pub mod progress;
 pub mod regenerate;
 pub(crate) mod tar;
+pub mod pull;
 pub mod unpack;

@@ -22,10 +22,11 @@ use reqwest::{Method, Response};
 use sha2::{Digest, Sha256};
 use tokio::sync::{mpsc, oneshot};
 
-use super::client::{Remote, hex_digest, mismatch};
+use super::client::{Remote, mismatch};
 use super::failure::Failure;
 use super::host::{Ask, Host, Patience};
 use crate::error::{Error, Kind, Result};
+use crate::store::blobs::digest_text;
 
 /// Chunks between the network and a layer.
 const DEPTH: usize = 16;
@@ -371,7 +372,7 @@ impl<'a> Sink<'a> {
     }
 
     fn finish(mut self) -> Result<()> {
-        let found = hex_digest(std::mem::take(&mut self.hash).finalize().as_slice());
+        let found = digest_text(std::mem::take(&mut self.hash).finalize().as_slice());
         if found == self.blob.digest {
             (self.blob.watch)(Moved::Verified);
             return Ok(());

@@ -10,7 +10,6 @@ use oci_client::manifest::{
 use reqwest::Method;
 use reqwest::header::CONTENT_TYPE;
 use serde::Deserialize;
-use sha2::{Digest, Sha256};
 use tokio::runtime::{Builder, Runtime};
 
 use super::Settings;
@@ -20,6 +19,7 @@ use super::host::{self, Ask, Host, Patience};
 use super::mirrors::{Endpoint, HUB, Registries};
 use crate::error::{Context, Error, Kind, Result};
 use crate::grammar::reference::Reference;
+use crate::store::blobs::digest_of;
 
 /// Largest manifest, index or image configuration: the limit that registries and containerd have.
 pub const DOCUMENT_LIMIT: usize = 4 << 20;
@@ -109,7 +109,7 @@ impl Remote {
                 let stated = stated.and_then(|h| h.to_str().ok()).map(str::to_owned);
                 let bytes =
                     host::read(answer, DOCUMENT_LIMIT, &format!("manifest `{name}`")).await?;
-                let digest = sha256_digest(&bytes);
+                let digest = digest_of(&bytes);
                 let expected = if name.contains(':') {
                     Some(name.to_owned())
                 } else {
@@ -148,7 +148,7 @@ impl Remote {
                 let path = format!("/v2/{}/blobs/{digest}", host.endpoint.repository);
                 let answer = host.send(&Ask::get(&path, "*/*"), patience, &quiet).await?;
                 let bytes = host::read(answer, size as usize, &what).await?;
-                match sha256_digest(&bytes) {
+                match digest_of(&bytes) {
                     found if found == digest => Ok(bytes),
                     found => Err(mismatch(&what, digest, &found).into()),
                 }
@@ -260,18 +260,6 @@ pub fn check_login(settings: &Settings, key: &str, credential: &Credential) -> R
     };
     let host = Host::new(settings, endpoint);
     Ok(runtime()?.block_on(host.check_login(credential))?)
-}
-
-/// `sha256:` and 64 digits.
-pub fn sha256_digest(bytes: &[u8]) -> String {
-    hex_digest(Sha256::digest(bytes).as_slice())
-}
-
-pub(super) fn hex_digest(hash: &[u8]) -> String {
-    hash.iter().fold(String::from("sha256:"), |mut text, byte| {
-        text.push_str(&format!("{byte:02x}"));
-        text
-    })
 }
 
 pub(super) fn mismatch(what: &str, expected: &str, found: &str) -> Error {

@@ -20,7 +20,7 @@ mod settings;
 mod token;
 
 pub use blobs::{Blob, Body, Fetcher, Moved, Orders, orders};
-pub use client::{DOCUMENT_LIMIT, Manifest, Remote, check_login, sha256_digest};
+pub use client::{DOCUMENT_LIMIT, Manifest, Remote, check_login};
 pub use settings::Settings;
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex};
 use super::*;
 use crate::error::{Kind, Result};
 use crate::grammar::reference::Reference;
+use crate::store::blobs::digest_of;
 
 /// A request as the script sees it.
 struct Seen {
@@ -228,7 +229,7 @@ fn partial_file(name: &str) -> PathBuf {
 #[test]
 fn cut_connections_are_continued_by_range() {
     let all = content();
-    let digest = sha256_digest(&all);
+    let digest = digest_of(&all);
     let bytes = all.clone();
     let server = Server::start(move |seen, n| match n {
         0 => part(&bytes, seen).cut(1 << 20),
@@ -249,7 +250,7 @@ fn cut_connections_are_continued_by_range() {
 #[test]
 fn a_server_that_ignores_the_range_costs_traffic_only() {
     let all = content();
-    let digest = sha256_digest(&all);
+    let digest = digest_of(&all);
     let bytes = all.clone();
     let server = Server::start(move |_, n| match n {
         0 => reply(200, &bytes[..]).cut(1_500_000),
@@ -263,7 +264,7 @@ fn a_server_that_ignores_the_range_costs_traffic_only() {
 #[test]
 fn a_killed_pulls_prefix_is_replayed_and_the_rest_asked_for() {
     let all = content();
-    let digest = sha256_digest(&all);
+    let digest = digest_of(&all);
     let bytes = all.clone();
     let server = Server::start(move |seen, _| part(&bytes, seen));
     let partial = partial_file("replay");
@@ -279,7 +280,7 @@ fn a_killed_pulls_prefix_is_replayed_and_the_rest_asked_for() {
 #[test]
 fn a_whole_prefix_needs_no_request_and_a_wrong_one_is_thrown_away() {
     let all = content();
-    let digest = sha256_digest(&all);
+    let digest = digest_of(&all);
     let server = Server::start(|_, _| reply(500, ""));
     let partial = partial_file("whole");
     fs_err::write(&partial, &all).expect("writable");
@@ -300,10 +301,10 @@ fn a_whole_prefix_needs_no_request_and_a_wrong_one_is_thrown_away() {
 #[test]
 fn a_flipped_byte_is_refused_and_nothing_kept() {
     let all = content();
-    let digest = sha256_digest(&all);
+    let digest = digest_of(&all);
     let mut wrong = all.clone();
     wrong[2_500_000] ^= 1;
-    let found = sha256_digest(&wrong);
+    let found = digest_of(&wrong);
     let server = Server::start(move |seen, _| part(&wrong, seen));
     let partial = partial_file("flipped");
     let e = fetch(&server.remote(), &digest, all.len(), Some(partial.clone()))
@@ -322,7 +323,7 @@ fn a_flipped_byte_is_refused_and_nothing_kept() {
 #[test]
 fn a_body_longer_than_its_descriptor_is_refused_at_the_first_byte_too_many() {
     let all = content();
-    let digest = sha256_digest(&all[..2_000_000]);
+    let digest = digest_of(&all[..2_000_000]);
     let server = Server::start(move |seen, _| part(&all, seen));
     let e = fetch(&server.remote(), &digest, 2_000_000, None)
         .result
@@ -335,7 +336,7 @@ fn a_body_longer_than_its_descriptor_is_refused_at_the_first_byte_too_many() {
 #[test]
 fn passing_trouble_is_waited_out_and_lasting_trouble_told() {
     let all = content();
-    let digest = sha256_digest(&all);
+    let digest = digest_of(&all);
     let bytes = all.clone();
     let server = Server::start(move |seen, n| match n {
         0 => reply(429, "").header("Retry-After: 0"),
@@ -361,7 +362,7 @@ fn passing_trouble_is_waited_out_and_lasting_trouble_told() {
 #[test]
 fn a_token_that_expires_in_mid_pull_is_renewed_once() {
     let all = content();
-    let digest = sha256_digest(&all);
+    let digest = digest_of(&all);
     let bytes = all.clone();
     let server = Server::start(move |seen, n| {
         let challenge = "WWW-Authenticate: Bearer realm=\"http://ADDRESS/token\",service=\"s\",scope=\"repository:team/app:pull\"";
@@ -463,7 +464,7 @@ fn a_manifest_is_checked_against_its_digest_and_limited() {
             "huge" => reply(200, vec![b' '; DOCUMENT_LIMIT + 1]),
             "lying" => reply(200, "{}").header(format!(
                 "Docker-Content-Digest: {}",
-                sha256_digest(b"other")
+                digest_of(b"other")
             )),
             "typed" => reply(200, "{}").header("Content-Type: a/b; charset=utf-8"),
             _ => reply(200, "{}"),
@@ -479,10 +480,10 @@ fn a_manifest_is_checked_against_its_digest_and_limited() {
     assert!(
         text("lying").starts_with("manifest `lying` does not match its digest: expected sha256:")
     );
-    let other = sha256_digest(b"other");
+    let other = digest_of(b"other");
     assert!(text(&other).starts_with(&format!("manifest `{other}` does not match its digest")));
     assert_eq!(
-        remote.manifest(&sha256_digest(b"{}")).expect("good").bytes,
+        remote.manifest(&digest_of(b"{}")).expect("good").bytes,
         b"{}"
     );
 }
@@ -550,7 +551,7 @@ fn identity_tokens_are_posted_and_passwords_sent_as_basic() {
 #[test]
 fn a_mirror_is_asked_first_and_its_silence_costs_little() {
     let hub = Server::start(|seen, _| match seen.method.as_str() {
-        "HEAD" => reply(200, "").header(format!("Docker-Content-Digest: {}", sha256_digest(b"{}"))),
+        "HEAD" => reply(200, "").header(format!("Docker-Content-Digest: {}", digest_of(b"{}"))),
         _ => reply(200, "{}"),
     });
     let mirror = Server::start(|_, n| {
@@ -577,7 +578,7 @@ fn a_mirror_is_asked_first_and_its_silence_costs_little() {
     remote.manifest("1").expect("from the registry itself");
     assert_eq!(
         remote.digest("1").expect("told"),
-        Some(sha256_digest(b"{}"))
+        Some(digest_of(b"{}"))
     );
     fs_err::remove_file(&conf).expect("ours");
     assert_eq!(mirror.log(), ["GET /v2/cache/team/app/manifests/1"; 2]);

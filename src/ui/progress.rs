@@ -98,10 +98,9 @@ impl Progress for Bars {
     fn line(&self, text: &str) {
         // lines after the layers follow them; only the layers themselves are drawn again
         let mut layers = self.layers();
-        for layer in layers.values() {
+        for (_, layer) in layers.drain().filter(|(_, layer)| !layer.bar.is_finished()) {
             layer.bar.abandon();
         }
-        layers.clear();
         print(self.stream, text);
     }
 
@@ -109,7 +108,7 @@ impl Progress for Bars {
         let mut layers = self.layers();
         let layer = layers.entry(id.to_owned()).or_insert_with(|| {
             let bar = self.multi.add(ProgressBar::no_length());
-            bar.set_style(ProgressStyle::with_template("{wide_msg}").expect("a valid template"));
+            bar.set_style(ProgressStyle::with_template("{msg}").expect("a valid template"));
             Layer { bar, drawn: None }
         });
         if let Step::Downloading(done, total) = step {
