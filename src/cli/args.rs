@@ -51,7 +51,11 @@ pub(crate) fn operands(name: &'static str, count: impl Into<ValueRange>) -> Arg 
     let count = count.into();
     let required = count.min_values() > 0;
     // clap takes an operand of exactly one value as often as it is given; of a range it takes no more
-    let range = if count.max_values() == 1 { (0..=1).into() } else { count };
+    let range = if count.max_values() == 1 {
+        (0..=1).into()
+    } else {
+        count
+    };
     Arg::new(name)
         .num_args(range)
         .required(required)

@@ -24,9 +24,22 @@ pub(super) const VERB: Verb = Verb {
 fn args(command: Command) -> Command {
     command
         .arg(operands("image", 1).value_name("NAME[:TAG|@DIGEST]"))
-        .arg(flag("all-tags", 'a', "Download all tagged images in the repository"))
-        .arg(flag("disable-content-trust", None, "Skip image verification (default true)"))
-        .arg(opt("platform", None, "string", "Set platform if server is multi-platform capable"))
+        .arg(flag(
+            "all-tags",
+            'a',
+            "Download all tagged images in the repository",
+        ))
+        .arg(flag(
+            "disable-content-trust",
+            None,
+            "Skip image verification (default true)",
+        ))
+        .arg(opt(
+            "platform",
+            None,
+            "string",
+            "Set platform if server is multi-platform capable",
+        ))
         .arg(flag("quiet", 'q', "Suppress verbose output"))
 }
 
@@ -38,13 +51,24 @@ fn run(matches: &ArgMatches, session: &mut Session) -> Result<u8> {
     let all = is_set(matches, "all-tags");
     let is_whole = reference.tag().is_none() && reference.digest().is_none();
     if all && !is_whole {
-        return Err(Error::new(Kind::Usage, "tag can't be used with --all-tags/-a"));
+        return Err(Error::new(
+            Kind::Usage,
+            "tag can't be used with --all-tags/-a",
+        ));
     }
     let platform = value(matches, "platform").map(str::to_owned);
-    let platform = platform.or_else(|| std::env::var("DOCKER_DEFAULT_PLATFORM").ok().filter(|p| !p.is_empty()));
+    let platform = platform.or_else(|| {
+        std::env::var("DOCKER_DEFAULT_PLATFORM")
+            .ok()
+            .filter(|p| !p.is_empty())
+    });
     let platform = platform.map(|p| Platform::parse(&p)).transpose()?;
     let quiet = is_set(matches, "quiet");
-    let shown: Box<dyn Progress> = if quiet { Box::new(Silent) } else { progress(Stream::Stdout) };
+    let shown: Box<dyn Progress> = if quiet {
+        Box::new(Silent)
+    } else {
+        progress(Stream::Stdout)
+    };
     if is_whole && !all {
         // docker says so with -q too
         out::line(format_args!("Using default tag: {DEFAULT_TAG}"))?;

@@ -46,7 +46,10 @@ impl Session {
 
     /// Returns where registries, mirrors and logins are written down for this user.
     pub(crate) fn registries(&self) -> Settings {
-        #[expect(clippy::disallowed_methods, reason = "the command line reads the environment")]
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "the command line reads the environment"
+        )]
         let mut settings = Settings::new(|name| std::env::var_os(name));
         if let Some(folder) = &self.config_dir {
             settings.docker_config = Some(folder.clone());

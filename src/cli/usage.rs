@@ -131,7 +131,9 @@ fn spelling(arg: &Arg) -> String {
 fn operand_count(command: &Command) -> clap::builder::ValueRange {
     let (mut min, mut max) = (0_usize, 0_usize);
     for arg in command.get_positionals() {
-        let Some(range) = arg.get_num_args() else { continue };
+        let Some(range) = arg.get_num_args() else {
+            continue;
+        };
         min += range.min_values().max(arg.is_required_set().into());
         max = max.saturating_add(range.max_values());
     }

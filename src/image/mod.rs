@@ -5,7 +5,7 @@ pub(crate) mod decode;
 pub(crate) mod list;
 pub mod manifest;
 pub mod progress;
+pub mod pull;
 pub mod regenerate;
 pub(crate) mod tar;
-pub mod pull;
 pub mod unpack;

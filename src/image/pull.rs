@@ -50,7 +50,12 @@ pub struct Pulled {
 }
 
 /// Makes `reference` present and up to date; the last line told is docker's `Status:`.
-pub fn pull(store: &Store, reference: &Reference, options: &Options, progress: &dyn Progress) -> Result<Pulled> {
+pub fn pull(
+    store: &Store,
+    reference: &Reference,
+    options: &Options,
+    progress: &dyn Progress,
+) -> Result<Pulled> {
     let reference = reference.clone().or_latest();
     let remote = Remote::open(&options.settings, &reference)?;
     let pulled = pull_one(store, &remote, &reference, options, progress)?;
@@ -59,7 +64,12 @@ pub fn pull(store: &Store, reference: &Reference, options: &Options, progress: &
 }
 
 /// Pulls every tag of the repository.
-pub fn pull_all(store: &Store, reference: &Reference, options: &Options, progress: &dyn Progress) -> Result<Vec<Pulled>> {
+pub fn pull_all(
+    store: &Store,
+    reference: &Reference,
+    options: &Options,
+    progress: &dyn Progress,
+) -> Result<Vec<Pulled>> {
     let remote = Remote::open(&options.settings, reference)?;
     let mut all = Vec::new();
     for tag in remote.tags()? {
@@ -72,7 +82,11 @@ pub fn pull_all(store: &Store, reference: &Reference, options: &Options, progres
 }
 
 fn status(is_new: bool, name: &str) -> String {
-    let found = if is_new { "Downloaded newer image" } else { "Image is up to date" };
+    let found = if is_new {
+        "Downloaded newer image"
+    } else {
+        "Image is up to date"
+    };
     format!("Status: {found} for {name}")
 }
 
@@ -95,7 +109,8 @@ fn pull_one(
     for _ in 1..TRIES {
         match pull.once(&name, before.as_ref()) {
             // an rmi took a layer between our look and our name: it is fetched again
-            Err(e) if e.kind() == Kind::NotFound && e.to_string().contains("removed meanwhile") => {}
+            Err(e) if e.kind() == Kind::NotFound && e.to_string().contains("removed meanwhile") => {
+            }
             other => return other,
         }
     }
@@ -137,7 +152,10 @@ impl Pull<'_> {
 
     /// What to ask the registry for.
     fn asked(&self) -> &str {
-        self.reference.digest().or(self.reference.tag()).unwrap_or(DEFAULT_TAG)
+        self.reference
+            .digest()
+            .or(self.reference.tag())
+            .unwrap_or(DEFAULT_TAG)
     }
 
     fn once(&self, name: &str, before: Option<&Name>) -> Result<Pulled> {
@@ -153,10 +171,16 @@ impl Pull<'_> {
         for document in &described.documents {
             self.store.blobs().put(&document.digest, &document.bytes)?;
         }
-        self.store.blobs().put(&described.manifest.config.digest, &described.config_bytes)?;
+        self.store
+            .blobs()
+            .put(&described.manifest.config.digest, &described.config_bytes)?;
         let fresh = Name {
             name: name.to_owned(),
-            manifest: described.documents.last().map(|d| d.digest.clone()).unwrap_or_default(),
+            manifest: described
+                .documents
+                .last()
+                .map(|d| d.digest.clone())
+                .unwrap_or_default(),
             config: described.manifest.config.digest.clone(),
             size,
             created: described.config.created.clone().unwrap_or_default(),
@@ -165,12 +189,18 @@ impl Pull<'_> {
         };
         self.store.images().put(fresh.clone())?;
         self.progress.line(&format!("Digest: {}", described.digest));
-        let is_new = before.is_none_or(|b| (&b.config, &b.digest) != (&fresh.config, &fresh.digest));
+        let is_new =
+            before.is_none_or(|b| (&b.config, &b.digest) != (&fresh.config, &fresh.digest));
         Ok(self.pulled(&fresh, is_new))
     }
 
     fn pulled(&self, name: &Name, is_new: bool) -> Pulled {
-        Pulled { name: name.name.clone(), id: name.config.clone(), digest: name.digest.clone(), is_new }
+        Pulled {
+            name: name.name.clone(),
+            id: name.config.clone(),
+            digest: name.digest.clone(),
+            is_new,
+        }
     }
 
     /// docker names the tag, or for a digest the whole reference.
@@ -179,7 +209,10 @@ impl Pull<'_> {
             Some(_) => self.reference.familiar(),
             None => self.asked().to_owned(),
         };
-        self.progress.line(&format!("{what}: Pulling from {}", self.reference.repository()));
+        self.progress.line(&format!(
+            "{what}: Pulling from {}",
+            self.reference.repository()
+        ));
     }
 
     /// Whether the registry still means by the name what is here, whole and for the platform that is wanted. Costs one
@@ -195,7 +228,9 @@ impl Pull<'_> {
         if digest.as_deref() != Some(known.digest.as_str()) {
             return Ok(false);
         }
-        let Ok(config) = self.store.images().config(&known.config) else { return Ok(false) };
+        let Ok(config) = self.store.images().config(&known.config) else {
+            return Ok(false);
+        };
         let is_wanted = match &self.platform {
             Some(wanted) => wanted.rank(&platform_of(&config)).is_some(),
             None => true,
@@ -225,14 +260,25 @@ impl Pull<'_> {
         };
         let config_bytes = self.config(&manifest.config)?;
         let config: ImageConfig = serde_json::from_slice(&config_bytes)
-            .context(Kind::Corrupt, || format!("cannot read the configuration {}", manifest.config.digest))?;
+            .context(Kind::Corrupt, || {
+                format!("cannot read the configuration {}", manifest.config.digest)
+            })?;
         let (layers, diffs) = (manifest.layers.len(), config.rootfs.diff_ids.len());
         if layers != diffs {
-            return Err(Error::new(Kind::Corrupt, "the image contradicts itself")
-                .because(format!("its manifest has {layers} layers, its configuration {diffs}")));
+            return Err(
+                Error::new(Kind::Corrupt, "the image contradicts itself").because(format!(
+                    "its manifest has {layers} layers, its configuration {diffs}"
+                )),
+            );
         }
         self.check_platform(&config)?;
-        Ok(Described { digest, documents, manifest, config_bytes, config })
+        Ok(Described {
+            digest,
+            documents,
+            manifest,
+            config_bytes,
+            config,
+        })
     }
 
     /// A manifest from the store when it is asked for by digest and there, else from the registry.
@@ -240,7 +286,11 @@ impl Pull<'_> {
         if name.contains(':')
             && let Some(bytes) = self.store.blobs().get(name)?
         {
-            return Ok(Manifest { bytes, digest: name.to_owned(), media_type: String::new() });
+            return Ok(Manifest {
+                bytes,
+                digest: name.to_owned(),
+                media_type: String::new(),
+            });
         }
         self.remote.manifest(name)
     }
@@ -248,12 +298,16 @@ impl Pull<'_> {
     fn config(&self, descriptor: &OciDescriptor) -> Result<Vec<u8>> {
         match self.store.blobs().get(&descriptor.digest)? {
             Some(bytes) => Ok(bytes),
-            None => self.remote.document(&descriptor.digest, descriptor.size as u64),
+            None => self
+                .remote
+                .document(&descriptor.digest, descriptor.size as u64),
         }
     }
 
     fn check_platform(&self, config: &ImageConfig) -> Result<()> {
-        let Some(wanted) = &self.platform else { return Ok(()) };
+        let Some(wanted) = &self.platform else {
+            return Ok(());
+        };
         let actual = platform_of(config);
         if wanted.rank(&actual).is_some() {
             return Ok(());
@@ -272,15 +326,31 @@ impl Pull<'_> {
         let mut seen: Vec<(&str, &str)> = Vec::new();
         for (blob, diff_id) in manifest.layers.iter().zip(&config.rootfs.diff_ids) {
             let pair = (blob.digest.as_str(), diff_id.as_str());
-            if !diff_id.starts_with("sha256:") || crate::grammar::reference::check_digest(diff_id).is_err() {
-                return Err(Error::new(Kind::Corrupt, format!("cannot use the layer id `{diff_id}`")));
+            if !diff_id.starts_with("sha256:")
+                || crate::grammar::reference::check_digest(diff_id).is_err()
+            {
+                return Err(Error::new(
+                    Kind::Corrupt,
+                    format!("cannot use the layer id `{diff_id}`"),
+                ));
             }
             // the same blob cannot be two layers: both would write one partial file
-            if seen.iter().any(|(digest, id)| *digest == pair.0 && *id != pair.1) {
-                return Err(Error::new(Kind::Corrupt, "the image contradicts itself")
-                    .because(format!("blob {} is said to be two different layers", pair.0)));
+            if seen
+                .iter()
+                .any(|(digest, id)| *digest == pair.0 && *id != pair.1)
+            {
+                return Err(
+                    Error::new(Kind::Corrupt, "the image contradicts itself").because(format!(
+                        "blob {} is said to be two different layers",
+                        pair.0
+                    )),
+                );
             }
-            let layer = Layer { blob, diff_id, id: short_id(&blob.digest) };
+            let layer = Layer {
+                blob,
+                diff_id,
+                id: short_id(&blob.digest),
+            };
             if self.store.layers().has(diff_id) {
                 self.progress.layer(layer.id, Step::Exists);
             } else if seen.iter().all(|(_, id)| *id != pair.1) {
@@ -290,13 +360,25 @@ impl Pull<'_> {
             seen.push(pair);
         }
         let repository = self.reference.name();
-        let layers = Layers { store: self.store, progress: self.progress, repository: &repository };
+        let layers = Layers {
+            store: self.store,
+            progress: self.progress,
+            repository: &repository,
+        };
         layers.fetch(self.remote, &missing)?;
-        let sizes = config.rootfs.diff_ids.iter().map(|id| self.store.layers().size(id));
+        let sizes = config
+            .rootfs
+            .diff_ids
+            .iter()
+            .map(|id| self.store.layers().size(id));
         sizes.sum()
     }
 }
 
 fn platform_of(config: &ImageConfig) -> Platform {
-    Platform::new(&config.os, &config.architecture, config.variant.as_deref().unwrap_or_default())
+    Platform::new(
+        &config.os,
+        &config.architecture,
+        config.variant.as_deref().unwrap_or_default(),
+    )
 }

@@ -462,10 +462,9 @@ fn a_manifest_is_checked_against_its_digest_and_limited() {
     let server = Server::start(
         |seen, _| match seen.path.rsplit('/').next().unwrap_or_default() {
             "huge" => reply(200, vec![b' '; DOCUMENT_LIMIT + 1]),
-            "lying" => reply(200, "{}").header(format!(
-                "Docker-Content-Digest: {}",
-                digest_of(b"other")
-            )),
+            "lying" => {
+                reply(200, "{}").header(format!("Docker-Content-Digest: {}", digest_of(b"other")))
+            }
             "typed" => reply(200, "{}").header("Content-Type: a/b; charset=utf-8"),
             _ => reply(200, "{}"),
         },
@@ -576,10 +575,7 @@ fn a_mirror_is_asked_first_and_its_silence_costs_little() {
     let remote = Remote::open(&settings, &reference).expect("opened");
     remote.manifest("1").expect("from the mirror");
     remote.manifest("1").expect("from the registry itself");
-    assert_eq!(
-        remote.digest("1").expect("told"),
-        Some(digest_of(b"{}"))
-    );
+    assert_eq!(remote.digest("1").expect("told"), Some(digest_of(b"{}")));
     fs_err::remove_file(&conf).expect("ours");
     assert_eq!(mirror.log(), ["GET /v2/cache/team/app/manifests/1"; 2]);
     assert_eq!(

@@ -1,6 +1,9 @@
 //! `pull` through a proxy that misbehaves: between a real registry and the program.
 
-#![expect(clippy::disallowed_methods, reason = "a proxy's threads are the test's own")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a proxy's threads are the test's own"
+)]
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -37,14 +40,18 @@ struct Proxy {
 impl Proxy {
     /// `choose` gets the request (`GET /v2/... 123-`, the number being the Range's) and how many of its kind there were:
     /// blobs are counted apart from everything else.
-    fn start(registry: &str, choose: impl Fn(&str, usize) -> Trouble + Send + Sync + 'static) -> Proxy {
+    fn start(
+        registry: &str,
+        choose: impl Fn(&str, usize) -> Trouble + Send + Sync + 'static,
+    ) -> Proxy {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap().to_string();
         let (log, registry) = (Arc::new(Mutex::new(Vec::new())), registry.to_owned());
         let (choose, seen) = (Arc::new(choose), Arc::clone(&log));
         std::thread::spawn(move || {
             for client in listener.incoming().flatten() {
-                let (choose, seen, registry) = (Arc::clone(&choose), Arc::clone(&seen), registry.clone());
+                let (choose, seen, registry) =
+                    (Arc::clone(&choose), Arc::clone(&seen), registry.clone());
                 std::thread::spawn(move || {
                     // a client that goes away ends its connection, nothing else
                     relay(client, &registry, &*choose, &seen).ok();
@@ -56,7 +63,13 @@ impl Proxy {
 
     /// The requests for blobs over 1 MiB, which are the layers here.
     fn blobs(&self) -> Vec<String> {
-        self.log.lock().unwrap().iter().filter(|l| l.contains("/blobs/")).cloned().collect()
+        self.log
+            .lock()
+            .unwrap()
+            .iter()
+            .filter(|l| l.contains("/blobs/"))
+            .cloned()
+            .collect()
     }
 }
 
@@ -76,10 +89,14 @@ fn relay(
     }
     let header = |name: &str| {
         let mut lines = head.lines().filter_map(|l| l.split_once(": "));
-        lines.find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, v)| v.to_owned())
+        lines
+            .find(|(n, _)| n.eq_ignore_ascii_case(name))
+            .map(|(_, v)| v.to_owned())
     };
     let first = head.lines().next().unwrap_or_default();
-    let range = header("range").map(|r| r.replace("bytes=", " ")).unwrap_or_default();
+    let range = header("range")
+        .map(|r| r.replace("bytes=", " "))
+        .unwrap_or_default();
     let asked = first.replace(" HTTP/1.1", &range);
     let trouble = {
         let mut log = log.lock().unwrap();
@@ -90,7 +107,8 @@ fn relay(
     };
     if let Trouble::Status(status) = trouble {
         return client.write_all(
-            format!("HTTP/1.1 {status} X\r\nContent-Length: 0\r\nConnection: close\r\n\r\n").as_bytes(),
+            format!("HTTP/1.1 {status} X\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+                .as_bytes(),
         );
     }
     let accept = header("accept").unwrap_or_default();
@@ -117,7 +135,14 @@ fn relay(
 }
 
 fn body(answer: &mut impl Read, client: &mut TcpStream, trouble: Trouble) -> std::io::Result<()> {
-    let mut buffer = vec![0; if matches!(trouble, Trouble::Slow(_)) { 16 << 10 } else { 64 << 10 }];
+    let mut buffer = vec![
+        0;
+        if matches!(trouble, Trouble::Slow(_)) {
+            16 << 10
+        } else {
+            64 << 10
+        }
+    ];
     let mut at = 0;
     loop {
         let length = answer.read(&mut buffer)?;
@@ -140,7 +165,9 @@ fn body(answer: &mut impl Read, client: &mut TcpStream, trouble: Trouble) -> std
 fn noise(length: usize, seed: u64) -> Vec<u8> {
     let mut state = seed;
     let step = || {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         (state >> 56) as u8
     };
     std::iter::repeat_with(step).take(length).collect()
@@ -148,7 +175,11 @@ fn noise(length: usize, seed: u64) -> Vec<u8> {
 
 /// Pushes an image with one layer of some MiB; returns `repository:tag`.
 fn big(registry: &registry::Registry) -> &'static str {
-    let layer = Layer::from_tar(&Tar::default().file("big", 0o644, noise(6 << 20, 1)).finish());
+    let layer = Layer::from_tar(
+        &Tar::default()
+            .file("big", 0o644, noise(6 << 20, 1))
+            .finish(),
+    );
     registry.push("trouble:1", &[layer], json!({}));
     "trouble:1"
 }
@@ -163,7 +194,9 @@ fn is_clean(sandbox: &Sandbox) -> bool {
 
 #[test]
 fn cut_connections_limits_and_forgotten_ranges_are_outlived() {
-    let Some(registry) = registry::get() else { return skipped("no registry") };
+    let Some(registry) = registry::get() else {
+        return skipped("no registry");
+    };
     let name = big(registry);
     let proxy = Proxy::start(&registry.address(), |asked, n| match n {
         // the configuration comes first and is small
@@ -175,25 +208,37 @@ fn cut_connections_limits_and_forgotten_ranges_are_outlived() {
         _ => Trouble::None,
     });
     let sandbox = Sandbox::new();
-    let text = sandbox.coracle(["pull", &format!("{}/{name}", proxy.address)]).ok();
+    let text = sandbox
+        .coracle(["pull", &format!("{}/{name}", proxy.address)])
+        .ok();
     assert!(text.contains(": Retrying in "), "{text}");
     assert!(text.contains(": Pull complete\n"), "{text}");
-    let ranges: Vec<String> = proxy.blobs()[1..].iter().map(|l| l.split(' ').skip(2).collect()).collect();
+    let ranges: Vec<String> = proxy.blobs()[1..]
+        .iter()
+        .map(|l| l.split(' ').skip(2).collect())
+        .collect();
     assert_eq!(ranges, ["", "2097152-", "2097152-", "3145728-"]);
     assert!(is_clean(&sandbox));
 }
 
 #[test]
 fn a_flipped_byte_leaves_nothing_behind() {
-    let Some(registry) = registry::get() else { return skipped("no registry") };
+    let Some(registry) = registry::get() else {
+        return skipped("no registry");
+    };
     let name = big(registry);
     let proxy = Proxy::start(&registry.address(), |asked, n| match n {
         1.. if asked.contains("/blobs/") => Trouble::Flip(3 << 20),
         _ => Trouble::None,
     });
     let sandbox = Sandbox::new();
-    let text = sandbox.coracle(["pull", &format!("{}/{name}", proxy.address)]).fails(1);
-    assert!(text.contains(" does not match its digest: expected sha256:"), "{text}");
+    let text = sandbox
+        .coracle(["pull", &format!("{}/{name}", proxy.address)])
+        .fails(1);
+    assert!(
+        text.contains(" does not match its digest: expected sha256:"),
+        "{text}"
+    );
     assert_eq!(text.trim_end().lines().count(), 1, "{text}");
     assert!(is_clean(&sandbox));
     assert_eq!(sandbox.coracle(["images", "-q"]).ok(), "");
@@ -201,7 +246,9 @@ fn a_flipped_byte_leaves_nothing_behind() {
 
 #[test]
 fn a_killed_pull_is_continued_where_it_was() {
-    let Some(registry) = registry::get() else { return skipped("no registry") };
+    let Some(registry) = registry::get() else {
+        return skipped("no registry");
+    };
     let name = big(registry);
     let proxy = Proxy::start(&registry.address(), |asked, n| match n {
         1 if asked.contains("/blobs/") => Trouble::Slow(Duration::from_millis(10)),
@@ -212,7 +259,11 @@ fn a_killed_pull_is_continued_where_it_was() {
     let mut child = sandbox.coracle(["pull", &image]).spawn();
     let kept = || {
         let entries = std::fs::read_dir(sandbox.data().join("partial"));
-        let sizes = entries.into_iter().flatten().flatten().filter_map(|e| e.metadata().ok());
+        let sizes = entries
+            .into_iter()
+            .flatten()
+            .flatten()
+            .filter_map(|e| e.metadata().ok());
         sizes.map(|m| m.len()).max().unwrap_or(0)
     };
     eventually("a megabyte is kept", || kept() > 1 << 20);
@@ -221,13 +272,18 @@ fn a_killed_pull_is_continued_where_it_was() {
     let length = kept();
     sandbox.coracle(["pull", &image]).ok();
     let last = proxy.blobs().pop().unwrap();
-    assert!(last.ends_with(&format!(" {length}-")), "{last} after {length} bytes");
+    assert!(
+        last.ends_with(&format!(" {length}-")),
+        "{last} after {length} bytes"
+    );
     assert!(is_clean(&sandbox));
 }
 
 #[test]
 fn an_up_to_date_pull_asks_for_one_digest_and_no_blob() {
-    let Some(registry) = registry::get() else { return skipped("no registry") };
+    let Some(registry) = registry::get() else {
+        return skipped("no registry");
+    };
     let name = big(registry);
     let proxy = Proxy::start(&registry.address(), |_, _| Trouble::None);
     let sandbox = Sandbox::new();
@@ -241,16 +297,26 @@ fn an_up_to_date_pull_asks_for_one_digest_and_no_blob() {
 
 #[test]
 fn layers_that_are_here_are_not_fetched_again() {
-    let Some(registry) = registry::get() else { return skipped("no registry") };
+    let Some(registry) = registry::get() else {
+        return skipped("no registry");
+    };
     big(registry);
-    let shared = Layer::from_tar(&Tar::default().file("big", 0o644, noise(6 << 20, 1)).finish());
+    let shared = Layer::from_tar(
+        &Tar::default()
+            .file("big", 0o644, noise(6 << 20, 1))
+            .finish(),
+    );
     let own = Layer::from_tar(&Tar::default().file("own", 0o644, "x").finish());
     registry.push("trouble:2", &[shared, own], json!({}));
     let proxy = Proxy::start(&registry.address(), |_, _| Trouble::None);
     let sandbox = Sandbox::new();
-    sandbox.coracle(["pull", "-q", &format!("{}/trouble:1", proxy.address)]).ok();
+    sandbox
+        .coracle(["pull", "-q", &format!("{}/trouble:1", proxy.address)])
+        .ok();
     let before = proxy.blobs().len();
-    let text = sandbox.coracle(["pull", &format!("{}/trouble:2", proxy.address)]).ok();
+    let text = sandbox
+        .coracle(["pull", &format!("{}/trouble:2", proxy.address)])
+        .ok();
     assert_eq!(text.matches(": Already exists\n").count(), 1, "{text}");
     assert_eq!(text.matches(": Pull complete\n").count(), 1, "{text}");
     // its configuration and its one new layer
@@ -259,17 +325,30 @@ fn layers_that_are_here_are_not_fetched_again() {
 
 #[test]
 fn all_tags_are_pulled_and_none_may_be_given() {
-    let Some(registry) = registry::get() else { return skipped("no registry") };
+    let Some(registry) = registry::get() else {
+        return skipped("no registry");
+    };
     for (tag, text) in [("tags:1", "one"), ("tags:2", "two")] {
-        registry.push(tag, &[Layer::from_tar(&Tar::default().file("f", 0o644, text).finish())], json!({}));
+        registry.push(
+            tag,
+            &[Layer::from_tar(
+                &Tar::default().file("f", 0o644, text).finish(),
+            )],
+            json!({}),
+        );
     }
     let sandbox = Sandbox::new();
     let image = format!("{}/tags", registry.address());
     let text = sandbox.coracle(["pull", "-a", &image]).ok();
     let status = format!("Status: Downloaded newer image for {image}\n{image}\n");
-    assert!(text.contains("1: Pulling from tags\n") && text.contains("2: Pulling from tags\n"), "{text}");
+    assert!(
+        text.contains("1: Pulling from tags\n") && text.contains("2: Pulling from tags\n"),
+        "{text}"
+    );
     assert!(text.ends_with(&status), "{text}");
     assert_eq!(sandbox.coracle(["images", "-q"]).ok().lines().count(), 2);
-    let text = sandbox.coracle(["pull", "-a", &format!("{image}:1")]).fails(1);
+    let text = sandbox
+        .coracle(["pull", "-a", &format!("{image}:1")])
+        .fails(1);
     assert_eq!(text, "tag can't be used with --all-tags/-a\n");
 }

@@ -30,15 +30,24 @@ struct Failure(Mutex<Option<Error>>);
 
 impl Failure {
     fn is_set(&self) -> bool {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .is_some()
     }
 
     fn set(&self, e: Error) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(e);
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get_or_insert(e);
     }
 
     fn into_result(self) -> Result<()> {
-        self.0.into_inner().unwrap_or_else(PoisonError::into_inner).map_or(Ok(()), Err)
+        self.0
+            .into_inner()
+            .unwrap_or_else(PoisonError::into_inner)
+            .map_or(Ok(()), Err)
     }
 }
 
@@ -134,7 +143,9 @@ impl<'a> Layers<'a> {
         let outcome = match unpacked {
             Ok(unpacked) => body.verdict().map(|()| unpacked),
             // A damaged body shows first as damaged gzip or tar; its digest is the better word for it.
-            Err(e) if e.kind() == Kind::Corrupt && !failure.is_set() => Err(body.verdict().err().unwrap_or(e)),
+            Err(e) if e.kind() == Kind::Corrupt && !failure.is_set() => {
+                Err(body.verdict().err().unwrap_or(e))
+            }
             Err(e) => Err(e),
         };
         let unpacked = outcome.inspect_err(|e| {
@@ -145,8 +156,14 @@ impl<'a> Layers<'a> {
         })?;
         if unpacked.diff_id != layer.diff_id {
             let _ = fs_err::remove_file(&partial);
-            return Err(Error::new(Kind::Corrupt, format!("layer {} is not what the image says", layer.blob.digest))
-                .because(format!("its content is {}, the configuration wants {}", unpacked.diff_id, layer.diff_id)));
+            return Err(Error::new(
+                Kind::Corrupt,
+                format!("layer {} is not what the image says", layer.blob.digest),
+            )
+            .because(format!(
+                "its content is {}, the configuration wants {}",
+                unpacked.diff_id, layer.diff_id
+            )));
         }
         staging.publish(&unpacked, Some(self.source(layer)))?;
         // gone or never made: both fine, and a leftover is swept later
