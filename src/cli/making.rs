@@ -7,7 +7,7 @@ use clap::ArgMatches;
 
 use super::Session;
 use super::flags::run::{self, Form, Parsed, Pull};
-use crate::container::{create, limits, remove};
+use crate::container::{create, limits, remove, rootfs};
 use crate::error::{Context, Error, Kind, Result};
 use crate::grammar::platform::Platform;
 use crate::grammar::reference::Reference;
@@ -46,12 +46,17 @@ pub(super) fn make(session: &Session, parsed: Parsed) -> Result<Record> {
     let request = parsed.request;
     let cidfile = CidFile::reserve(&request.host.container_id_file)?;
     let store = session.store()?;
-    let image = image(
-        session,
-        &request.image,
-        request.platform.as_deref(),
-        parsed.pull,
-    )?;
+    let (id, config) = if request.image == rootfs::host::NAME {
+        (rootfs::host::NAME.to_owned(), rootfs::host::image())
+    } else {
+        let found = image(
+            session,
+            &request.image,
+            request.platform.as_deref(),
+            parsed.pull,
+        )?;
+        (found.id.clone(), found.config)
+    };
     let rung = storage::rung(store.paths(), session.storage_driver.as_deref())?;
     if parsed.replace
         && let Some(name) = &request.name
@@ -59,8 +64,8 @@ pub(super) fn make(session: &Session, parsed: Parsed) -> Result<Record> {
         replace(session, name)?;
     }
     let from = create::From {
-        id: &image.id,
-        config: &image.config,
+        id: &id,
+        config: &config,
     };
     let record = create::create(store, request, from, &rung)?;
     cidfile.write(&record.id)?;

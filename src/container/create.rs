@@ -53,6 +53,7 @@ pub(crate) fn create(
     let mut mounts = mounts::resolve(store, &request.mounts, &config, &host)?;
     mounts::check_sources(&mounts)?;
     mounts.sort_by(|a, b| a.destination.cmp(&b.destination));
+    let is_host = image.id == rootfs::host::NAME;
     let mut record = Record {
         created: store::now(),
         image_id: image.id.to_owned(),
@@ -61,8 +62,11 @@ pub(crate) fn create(
         config,
         host,
         mounts,
-        driver: rung.driver.name().to_owned(),
-        writable: rung.writable.as_ref().map(|folder| folder.join(&id)),
+        driver: if is_host { rootfs::host::NAME } else { rung.driver.name() }.to_owned(),
+        writable: match is_host {
+            true => rootfs::host::elsewhere(store.paths(), &id),
+            false => rung.writable.as_ref().map(|folder| folder.join(&id)),
+        },
         id,
         name: String::new(),
     };

@@ -64,7 +64,7 @@ pub(crate) fn plan(record: &Record, facts: &Facts) -> Result<Plan> {
         } else {
             SHM_SIZE
         } as u64,
-        mounts: mounts::all(record)?,
+        mounts: mounts::all(record, &facts.root_mounts)?,
         sysctls: sysctls(&record.host)?,
         masked_paths,
         readonly_paths,

@@ -11,7 +11,7 @@ use crate::error::{Error, Kind, Result};
 use crate::store::containers::Record;
 use crate::store::paths::Paths;
 
-use super::plan::Root;
+use super::plan::{Mount, Root};
 
 /// Returns how the root of a container comes to be. `layer`: the store's folder of a layer by its diff id.
 pub(crate) fn root(
@@ -37,7 +37,7 @@ pub(crate) fn root(
         }
     };
     match record.driver.as_str() {
-        "copy" => Ok(Root::Plain {
+        "copy" | host::NAME => Ok(Root::Plain {
             path: dir.join("root"),
         }),
         "fuse-overlayfs" => {
@@ -64,9 +64,15 @@ pub(crate) fn root(
     }
 }
 
+/// Returns the mounts that the root itself consists of, beside [`Root`].
+pub(crate) fn mounts(record: &Record, paths: &Paths) -> Result<Vec<Mount>> {
+    if record.driver == host::NAME { host::mounts(record, paths) } else { Ok(Vec::new()) }
+}
+
 /// Returns the trees that hold the container's files, the uppermost first.
-pub(crate) fn stack(root: &Root) -> Vec<PathBuf> {
+pub(crate) fn stack(root: &Root, record: &Record, paths: &Paths) -> Vec<PathBuf> {
     match root {
+        _ if record.driver == host::NAME => host::stack(record, paths),
         Root::Overlay { lower, upper, .. } | Root::Fuse { lower, upper, .. } => {
             std::iter::once(upper).chain(lower).cloned().collect()
         }
@@ -83,6 +89,7 @@ pub(crate) fn prepare(
     let dir = paths.data.join("containers").join(&record.id);
     fs_err::create_dir_all(dir.join("root"))?;
     match root(record, paths, layer)? {
+        _ if record.driver == host::NAME => host::prepare(record, paths),
         Root::Overlay {
             lower, upper, work, ..
         }
@@ -111,6 +118,7 @@ fn make(dir: &Path) -> Result<()> {
     Ok(fs_err::create_dir_all(dir)?)
 }
 
+pub(crate) mod host;
 mod merge;
 
 #[cfg(test)]
@@ -137,10 +145,15 @@ mod tests {
         .unwrap()
     }
 
+    fn stack_of(root: &Root) -> Vec<PathBuf> {
+        let paths = Paths { data: "/d".into(), runtime: "/r".into() };
+        stack(root, &Record::default(), &paths)
+    }
+
     #[test]
     fn an_overlay_has_the_last_layer_on_top() {
         let root = of(&record("overlay"));
-        let trees = stack(&root);
+        let trees = stack_of(&root);
         let text: Vec<_> = trees.iter().map(|p| p.to_str().unwrap()).collect();
         assert_eq!(
             text,
@@ -179,7 +192,7 @@ mod tests {
     #[test]
     fn a_copy_is_a_plain_folder_and_an_image_without_layers_an_empty_one() {
         assert_eq!(
-            stack(&of(&record("copy"))),
+            stack_of(&of(&record("copy"))),
             [PathBuf::from("/d/containers/0123/root")]
         );
         let bare = Record {
@@ -187,7 +200,7 @@ mod tests {
             ..record("overlay")
         };
         assert_eq!(
-            stack(&of(&bare))[1],
+            stack_of(&of(&bare))[1],
             PathBuf::from("/d/containers/0123/empty")
         );
     }

@@ -417,7 +417,15 @@ impl Builder {
                 Ok(slot - 1)
             }
         };
+        // a mount at /etc lies below these files, one at a file itself replaces ours, as with docker
+        for mount in &start.mounts {
+            self.user_mount(mount, next()?, &mut later)?;
+        }
+        let is_taken = |at: &str| start.mounts.iter().any(|m| m.destination == at);
         for name in ["hosts", "hostname", "resolv.conf"] {
+            if is_taken(&format!("/etc/{name}")) {
+                continue;
+            }
             let slot = next()?;
             let source = path(&start.dir.join("etc").join(name))?;
             self.ops.push(Op::OpenTree {
@@ -448,9 +456,6 @@ impl Builder {
                 propagation: 0,
             });
         }
-        for mount in &start.mounts {
-            self.user_mount(mount, next()?, &mut later)?;
-        }
         Ok(later)
     }
 
@@ -475,16 +480,22 @@ impl Builder {
                     slot,
                 });
             }
-            Source::Overlay { lower, upper, work } => self.ops.push(Op::NewTree {
-                fstype: c"overlay".to_owned(),
-                options: vec![
-                    (c"lowerdir".to_owned(), path(lower)?),
-                    (c"upperdir".to_owned(), path(upper)?),
-                    (c"workdir".to_owned(), path(work)?),
-                    (c"userxattr".to_owned(), CString::default()),
-                ],
-                slot,
-            }),
+            Source::Overlay { lower, upper, work } => {
+                self.ops.push(Op::NewTree {
+                    fstype: c"overlay".to_owned(),
+                    options: vec![
+                        (c"lowerdir".to_owned(), path(lower)?),
+                        (c"upperdir".to_owned(), path(upper)?),
+                        (c"workdir".to_owned(), path(work)?),
+                        (c"userxattr".to_owned(), CString::default()),
+                    ],
+                    slot,
+                });
+                self.ops.push(Op::Mode {
+                    path: path(&work.join("work"))?,
+                    mode: 0o700,
+                });
+            }
             Source::Tmpfs { data, .. } => {
                 let mut options = vec![(c"source".to_owned(), c"tmpfs".to_owned())];
                 for option in data.split(',').filter(|o| !o.is_empty()) {

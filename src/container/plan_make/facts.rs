@@ -5,7 +5,7 @@ use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
 use crate::container::limits::{self, Limits};
-use crate::container::plan::Root;
+use crate::container::plan::{Mount, Root};
 use crate::container::rootfs;
 use crate::container::user::Accounts;
 use crate::error::{Error, Kind, Result};
@@ -19,6 +19,8 @@ pub(crate) struct Facts {
     pub paths: Paths,
     /// The root, as its driver assembles it.
     pub root: Root,
+    /// Mounts that belong to the root, below the user's.
+    pub root_mounts: Vec<Mount>,
     /// The container's /etc/passwd and /etc/group.
     pub accounts: Accounts,
     /// The host's name.
@@ -60,7 +62,8 @@ impl Facts {
         }
         Ok(Facts {
             paths: paths.clone(),
-            accounts: Accounts::of_layers(&rootfs::stack(&root)),
+            accounts: Accounts::of_layers(&rootfs::stack(&root, record, paths)),
+            root_mounts: rootfs::mounts(record, paths)?,
             root,
             hostname: nix::unistd::gethostname()
                 .map(|h| h.to_string_lossy().into_owned())

@@ -8,9 +8,10 @@ use crate::store::containers::{MountPoint, Record};
 
 use super::clean;
 
-/// Returns `-v`, `--mount` and `--tmpfs`, parents before children.
-pub(super) fn all(record: &Record) -> Result<Vec<Mount>> {
-    let mut mounts = Vec::new();
+/// Returns `-v`, `--mount` and `--tmpfs`, parents before children, over those that the root consists of.
+pub(super) fn all(record: &Record, of_root: &[Mount]) -> Result<Vec<Mount>> {
+    let mut mounts = of_root.to_vec();
+    mounts.iter_mut().for_each(|m| m.read_only |= record.host.readonly_rootfs);
     for point in &record.mounts {
         // `--tmpfs` at the path of a VOLUME of the image wins.
         if !record.host.tmpfs.contains_key(&point.destination) {
@@ -204,7 +205,7 @@ mod tests {
             .host
             .tmpfs
             .insert("/run/b/c/d".to_owned(), String::new());
-        let all = all(&record).unwrap();
+        let all = all(&record, &[]).unwrap();
         let order: Vec<&str> = all.iter().map(|m| m.destination.as_str()).collect();
         assert_eq!(order, ["/data", "/run/b", "/run/b/c", "/run/b/c/d"]);
         assert!(matches!(all[0].source, Source::Tmpfs { .. }));

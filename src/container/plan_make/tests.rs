@@ -22,6 +22,7 @@ fn facts() -> Facts {
             work: "/work".into(),
             volatile: false,
         },
+        root_mounts: Vec::new(),
         accounts: Accounts::of_texts("root:x:0:0::/root:\nwww:x:33:33::/var/www:\n", ""),
         hostname: "box".to_owned(),
         kernel: (6, 1),
