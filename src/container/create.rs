@@ -62,7 +62,12 @@ pub(crate) fn create(
         config,
         host,
         mounts,
-        driver: if is_host { rootfs::host::NAME } else { rung.driver.name() }.to_owned(),
+        driver: if is_host {
+            rootfs::host::NAME
+        } else {
+            rung.driver.name()
+        }
+        .to_owned(),
         writable: match is_host {
             true => rootfs::host::elsewhere(store.paths(), &id),
             false => rung.writable.as_ref().map(|folder| folder.join(&id)),

@@ -66,7 +66,11 @@ pub(crate) fn root(
 
 /// Returns the mounts that the root itself consists of, beside [`Root`].
 pub(crate) fn mounts(record: &Record, paths: &Paths) -> Result<Vec<Mount>> {
-    if record.driver == host::NAME { host::mounts(record, paths) } else { Ok(Vec::new()) }
+    if record.driver == host::NAME {
+        host::mounts(record, paths)
+    } else {
+        Ok(Vec::new())
+    }
 }
 
 /// Returns the trees that hold the container's files, the uppermost first.
@@ -146,7 +150,10 @@ mod tests {
     }
 
     fn stack_of(root: &Root) -> Vec<PathBuf> {
-        let paths = Paths { data: "/d".into(), runtime: "/r".into() };
+        let paths = Paths {
+            data: "/d".into(),
+            runtime: "/r".into(),
+        };
         stack(root, &Record::default(), &paths)
     }
 

@@ -11,7 +11,9 @@ use super::clean;
 /// Returns `-v`, `--mount` and `--tmpfs`, parents before children, over those that the root consists of.
 pub(super) fn all(record: &Record, of_root: &[Mount]) -> Result<Vec<Mount>> {
     let mut mounts = of_root.to_vec();
-    mounts.iter_mut().for_each(|m| m.read_only |= record.host.readonly_rootfs);
+    mounts
+        .iter_mut()
+        .for_each(|m| m.read_only |= record.host.readonly_rootfs);
     for point in &record.mounts {
         // `--tmpfs` at the path of a VOLUME of the image wins.
         if !record.host.tmpfs.contains_key(&point.destination) {

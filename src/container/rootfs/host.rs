@@ -39,11 +39,18 @@ const LARGEST: u64 = 1 << 20;
 
 /// Returns the image's configuration: a shell.
 pub(crate) fn image() -> ImageConfig {
-    let architecture = if cfg!(target_arch = "aarch64") { "arm64" } else { "amd64" };
+    let architecture = if cfg!(target_arch = "aarch64") {
+        "arm64"
+    } else {
+        "amd64"
+    };
     ImageConfig {
         architecture: architecture.to_owned(),
         os: "linux".to_owned(),
-        config: ContainerConfig { cmd: Some(vec!["/bin/sh".to_owned()]), ..ContainerConfig::default() },
+        config: ContainerConfig {
+            cmd: Some(vec!["/bin/sh".to_owned()]),
+            ..ContainerConfig::default()
+        },
         ..ImageConfig::default()
     }
 }
@@ -94,13 +101,20 @@ pub(super) fn prepare(record: &Record, paths: &Paths) -> Result<()> {
                 fs_err::create_dir_all(base.join("work").join(&name))?;
                 let upper = base.join("upper").join(&name);
                 fs_err::create_dir_all(&upper)?;
-                let how = if name == "etc" { Twin::WithFiles } else { Twin::Folders(LEVELS - 1) };
+                let how = if name == "etc" {
+                    Twin::WithFiles
+                } else {
+                    Twin::Folders(LEVELS - 1)
+                };
                 twin(&Path::new("/").join(&name), &upper, how);
             }
         }
     }
     // Sticky for all, which the mask of the caller may have taken away.
-    fs_err::set_permissions(root.join("tmp"), std::os::unix::fs::PermissionsExt::from_mode(0o1777))?;
+    fs_err::set_permissions(
+        root.join("tmp"),
+        std::os::unix::fs::PermissionsExt::from_mode(0o1777),
+    )?;
     Ok(())
 }
 
@@ -114,12 +128,22 @@ pub(crate) fn mounts(record: &Record, paths: &Paths) -> Result<Vec<Mount>> {
                 upper: base.join("upper").join(&name),
                 work: base.join("work").join(&name),
             },
-            Part::ReadOnly => Source::Bind { path: path.clone(), copy_up: false },
+            Part::ReadOnly => Source::Bind {
+                path: path.clone(),
+                copy_up: false,
+            },
             Part::Link(_) | Part::Empty(_) => return None,
         };
         let read_only = part == Part::ReadOnly;
         let destination = path.to_string_lossy().into_owned();
-        Some(Mount { destination, source, read_only, flags: 0, recursive: read_only, propagation: 0 })
+        Some(Mount {
+            destination,
+            source,
+            read_only,
+            flags: 0,
+            recursive: read_only,
+            propagation: 0,
+        })
     };
     Ok(parts(record, paths)?.into_iter().filter_map(one).collect())
 }
@@ -129,8 +153,12 @@ fn parts(record: &Record, paths: &Paths) -> Result<Vec<(String, Part)>> {
     let mounts = fs_err::read_to_string("/proc/self/mountinfo")?;
     let mut out = Vec::new();
     for entry in fs_err::read_dir("/")?.flatten() {
-        let Ok(name) = entry.file_name().into_string() else { continue };
-        let Ok(kind) = entry.file_type() else { continue };
+        let Ok(name) = entry.file_name().into_string() else {
+            continue;
+        };
+        let Ok(kind) = entry.file_type() else {
+            continue;
+        };
         if OF_THE_CONTAINER.contains(&name.as_str()) || name == "lost+found" {
             continue;
         }
@@ -155,8 +183,15 @@ fn folder(name: &str, mountinfo: &str, own: &Path, elsewhere: Option<&Path>) -> 
         return Part::Empty(0o700);
     }
     let below = format!("{}/", path.display());
-    let has_mounts = mountinfo.lines().filter_map(|l| l.split(' ').nth(4)).any(|at| at.starts_with(&below));
-    let base = if own.starts_with(&path) { elsewhere } else { Some(own) };
+    let has_mounts = mountinfo
+        .lines()
+        .filter_map(|l| l.split(' ').nth(4))
+        .any(|at| at.starts_with(&below));
+    let base = if own.starts_with(&path) {
+        elsewhere
+    } else {
+        Some(own)
+    };
     match base {
         Some(base) if !has_mounts && !base.starts_with(&path) => Part::Overlay(base.to_owned()),
         _ => Part::ReadOnly,
@@ -174,9 +209,13 @@ enum Twin {
 
 /// Makes the folders of root's in `from` in `to` too. What cannot be read or made stays as it is on the host: read-only.
 fn twin(from: &Path, to: &Path, how: Twin) {
-    let Ok(entries) = fs_err::read_dir(from) else { return };
+    let Ok(entries) = fs_err::read_dir(from) else {
+        return;
+    };
     for entry in entries.flatten() {
-        let (Ok(meta), name) = (entry.metadata(), entry.file_name()) else { continue };
+        let (Ok(meta), name) = (entry.metadata(), entry.file_name()) else {
+            continue;
+        };
         // The user's own need no twin, and others' are none of ours to change.
         if meta.uid() != 0 {
             continue;
@@ -228,7 +267,15 @@ mod tests {
 
     #[test]
     fn the_layer_over_the_stores_own_folder_lies_on_another() {
-        let at = |data: &str| elsewhere(&Paths { data: data.into(), runtime: "/r".into() }, "1");
+        let at = |data: &str| {
+            elsewhere(
+                &Paths {
+                    data: data.into(),
+                    runtime: "/r".into(),
+                },
+                "1",
+            )
+        };
         assert_eq!(at("/home/u/x"), Some("/var/tmp/coracle-1".into()));
         assert_eq!(at("/var/lib/x"), Some("/tmp/coracle-1".into()));
     }
