@@ -21,6 +21,7 @@ mod session;
 mod usage;
 
 mod attach;
+mod completion;
 mod create;
 mod doctor;
 mod exec;
@@ -60,6 +61,7 @@ static COMMANDS: &[&Verb] = &[
     &logout::VERB,
     &pull::VERB,
     &attach::VERB,
+    &completion::VERB,
     &create::VERB,
     &exec::VERB,
     &kill::VERB,
@@ -300,5 +302,7 @@ fn fail(error: &Error, verb: &Verb, session: &Session) -> u8 {
     }
 }
 
+#[cfg(test)]
+mod generated;
 #[cfg(test)]
 mod tests;
