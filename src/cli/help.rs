@@ -213,18 +213,17 @@ fn options(command: &Command) -> String {
     text
 }
 
+/// Breaks lines that are longer than `width` at their last blank before it, and keeps what blanks there are.
 fn wrapped(text: &str, width: usize) -> Vec<String> {
-    let mut lines = vec![String::new()];
-    for word in text.split_whitespace() {
-        let last = lines.last_mut().expect("there is a first line");
-        if !last.is_empty() && last.len() + 1 + word.len() > width {
-            lines.push(word.to_owned());
-        } else {
-            if !last.is_empty() {
-                last.push(' ');
-            }
-            last.push_str(word);
+    let mut lines = Vec::new();
+    for mut line in text.lines() {
+        while line.len() > width {
+            let place = line.get(..=width).and_then(|start| start.rfind(' '));
+            let Some(place) = place.or_else(|| line.find(' ')) else { break };
+            lines.push(line[..place].trim_end().to_owned());
+            line = &line[place + 1..];
         }
+        lines.push(line.to_owned());
     }
     lines
 }

@@ -51,6 +51,7 @@ mod start;
 mod stop;
 mod streams;
 mod tag;
+mod top;
 mod version;
 mod wait;
 
@@ -91,6 +92,7 @@ static COMMANDS: &[&Verb] = &[
     &inspect::VOLUME,
     &network::LS,
     &port::VERB,
+    &top::VERB,
     &info::VERB,
     &version::VERB,
     &doctor::VERB,

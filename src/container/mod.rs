@@ -22,3 +22,4 @@ pub(crate) mod start;
 pub(crate) mod stop;
 pub mod sweep;
 pub(crate) mod user;
+pub(crate) mod top;
