@@ -219,7 +219,9 @@ fn wrapped(text: &str, width: usize) -> Vec<String> {
     for mut line in text.lines() {
         while line.len() > width {
             let place = line.get(..=width).and_then(|start| start.rfind(' '));
-            let Some(place) = place.or_else(|| line.find(' ')) else { break };
+            let Some(place) = place.or_else(|| line.find(' ')) else {
+                break;
+            };
             lines.push(line[..place].trim_end().to_owned());
             line = &line[place + 1..];
         }

@@ -19,15 +19,15 @@ pub(super) const VERB: Verb = Verb {
     path: &["top"],
     aliases: &[&["container", "top"]],
     about: "Display the running processes of a container",
-    args: |command: Command| {
-        command.arg(command_line("words", 1.., "CONTAINER [ps OPTIONS]"))
-    },
+    args: |command: Command| command.arg(command_line("words", 1.., "CONTAINER [ps OPTIONS]")),
     run,
 };
 
 fn run(matches: &ArgMatches, session: &mut Session) -> Result<u8> {
     let words: Vec<&String> = args::values(matches, "words").collect();
-    let (name, options) = words.split_first().expect("clap asks for one word at least");
+    let (name, options) = words
+        .split_first()
+        .expect("clap asks for one word at least");
     let found = session.store()?.containers().find(name)?;
     let pids = pids(&found)?;
     let table = match options {
@@ -74,7 +74,10 @@ fn user(passwd: &str, uid: u32) -> String {
 
 /// `pts/0`, `tty1`, or `?` (proc_pid_stat(5): major in bits 15 to 8, minor in 31 to 20 and 7 to 0).
 fn terminal(device: u64) -> String {
-    let (major, minor) = ((device >> 8) & 0xff, ((device >> 12) & 0xfff00) | (device & 0xff));
+    let (major, minor) = (
+        (device >> 8) & 0xff,
+        ((device >> 12) & 0xfff00) | (device & 0xff),
+    );
     match major {
         136..=143 => format!("pts/{}", (major - 136) * 256 + minor),
         4 if minor < 64 => format!("tty{minor}"),
@@ -98,7 +101,11 @@ impl Clock {
         let ticks = sysconf(SysconfVar::CLK_TCK).ok().flatten().unwrap_or(100);
         Clock {
             now: Timestamp::now(),
-            uptime: text.split(' ').next().and_then(|t| t.parse().ok()).unwrap_or(0.0),
+            uptime: text
+                .split(' ')
+                .next()
+                .and_then(|t| t.parse().ok())
+                .unwrap_or(0.0),
             ticks: ticks as f64,
             zone: TimeZone::system(),
         }
@@ -112,14 +119,22 @@ impl Clock {
     /// Percent of one processor over its life.
     fn share(&self, p: &Process) -> u64 {
         let age = self.age(p);
-        if age < 1.0 { 0 } else { ((p.cpu_ticks as f64 / self.ticks) * 100.0 / age).min(99.0) as u64 }
+        if age < 1.0 {
+            0
+        } else {
+            ((p.cpu_ticks as f64 / self.ticks) * 100.0 / age).min(99.0) as u64
+        }
     }
 
     /// `18:12` today, `Nov24` this year, else the year.
     fn start(&self, p: &Process) -> String {
         let age = jiff::SignedDuration::from_secs_f64(self.age(p));
         let now = self.now.to_zoned(self.zone.clone());
-        let start = self.now.checked_sub(age).unwrap_or(self.now).to_zoned(self.zone.clone());
+        let start = self
+            .now
+            .checked_sub(age)
+            .unwrap_or(self.now)
+            .to_zoned(self.zone.clone());
         let form = match (start.date() == now.date(), start.year() == now.year()) {
             (true, _) => "%H:%M",
             (false, true) => "%b%d",
@@ -131,14 +146,22 @@ impl Clock {
     /// `00:00:01`, with days before it where there are any.
     fn spent(&self, p: &Process) -> String {
         let all = (p.cpu_ticks as f64 / self.ticks) as u64;
-        let (days, hours, minutes, seconds) = (all / 86400, all / 3600 % 24, all / 60 % 60, all % 60);
-        let days = if days > 0 { format!("{days}-") } else { String::new() };
+        let (days, hours, minutes, seconds) =
+            (all / 86400, all / 3600 % 24, all / 60 % 60, all % 60);
+        let days = if days > 0 {
+            format!("{days}-")
+        } else {
+            String::new()
+        };
         format!("{days}{hours:02}:{minutes:02}:{seconds:02}")
     }
 }
 
 /// Runs the host's `ps` with the user's options.
-#[expect(clippy::disallowed_methods, reason = "the options of `ps` are the host's own program's")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the options of `ps` are the host's own program's"
+)]
 fn ps_table(options: &[&String], pids: &[i32]) -> Result<String> {
     let output = std::process::Command::new("ps")
         .args(options)
@@ -147,7 +170,10 @@ fn ps_table(options: &[&String], pids: &[i32]) -> Result<String> {
         .map_err(|e| e.hint("install procps, or leave the options out"))?;
     if !output.status.success() {
         let said = String::from_utf8_lossy(&output.stderr);
-        let line = said.lines().find(|l| !l.trim().is_empty()).unwrap_or_default();
+        let line = said
+            .lines()
+            .find(|l| !l.trim().is_empty())
+            .unwrap_or_default();
         return Err(Error::new(Kind::Invalid, "ps").because(line));
     }
     chosen(&String::from_utf8_lossy(&output.stdout), pids)
@@ -156,9 +182,16 @@ fn ps_table(options: &[&String], pids: &[i32]) -> Result<String> {
 /// Keeps the lines of the container; the last column may hold blanks.
 fn chosen(text: &str, pids: &[i32]) -> Result<String> {
     let mut lines = text.lines();
-    let head: Vec<&str> = lines.next().unwrap_or_default().split_whitespace().collect();
+    let head: Vec<&str> = lines
+        .next()
+        .unwrap_or_default()
+        .split_whitespace()
+        .collect();
     let Some(place) = head.iter().position(|c| *c == "PID") else {
-        return Err(Error::new(Kind::Invalid, "Couldn't find PID field in ps output"));
+        return Err(Error::new(
+            Kind::Invalid,
+            "Couldn't find PID field in ps output",
+        ));
     };
     let mut table = head.join("\t") + "\n";
     for line in lines {
@@ -181,14 +214,23 @@ mod tests {
     #[test]
     fn lines_of_the_container_stay() {
         let ps = "    PID CMD\n   2401 sleep 10000\n   7 init\n";
-        assert_eq!(chosen(ps, &[2401]).unwrap(), "PID\tCMD\n2401\tsleep 10000\n");
+        assert_eq!(
+            chosen(ps, &[2401]).unwrap(),
+            "PID\tCMD\n2401\tsleep 10000\n"
+        );
         let e = chosen("CMD\nsleep\n", &[2401]).unwrap_err();
         assert_eq!(e.to_string(), "Couldn't find PID field in ps output");
     }
 
     #[test]
     fn columns_are_those_of_ps() {
-        for (device, want) in [(0, "?"), (34816, "pts/0"), (34817, "pts/1"), (0x0401, "tty1"), (0x0440, "ttyS0")] {
+        for (device, want) in [
+            (0, "?"),
+            (34816, "pts/0"),
+            (34817, "pts/1"),
+            (0x0401, "tty1"),
+            (0x0440, "ttyS0"),
+        ] {
             assert_eq!(terminal(device), want);
         }
         let passwd = "root:x:0:0::/:/bin/sh\nsystemd-network:x:998:1::/:/bin/sh\n";

@@ -21,5 +21,5 @@ pub(crate) mod size;
 pub(crate) mod start;
 pub(crate) mod stop;
 pub mod sweep;
-pub(crate) mod user;
 pub(crate) mod top;
+pub(crate) mod user;

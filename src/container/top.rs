@@ -22,16 +22,23 @@ pub(crate) fn pids(found: &Found) -> Result<Vec<i32>> {
     if found.record.host.pid_mode.is_empty()
         && let Some(home) = namespace(first)
     {
-        return Ok(all.into_iter().filter(|p| namespace(*p).as_ref() == Some(&home)).collect());
+        return Ok(all
+            .into_iter()
+            .filter(|p| namespace(*p).as_ref() == Some(&home))
+            .collect());
     }
-    let parents = all.iter().filter_map(|p| Some((*p, Process::read(*p)?.parent))).collect();
+    let parents = all
+        .iter()
+        .filter_map(|p| Some((*p, Process::read(*p)?.parent)))
+        .collect();
     Ok(descendants(first, &parents))
 }
 
 fn all_pids() -> Vec<i32> {
     let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
-    let mut pids: Vec<i32> =
-        entries.filter_map(|e| e.file_name().to_str()?.parse().ok()).collect();
+    let mut pids: Vec<i32> = entries
+        .filter_map(|e| e.file_name().to_str()?.parse().ok())
+        .collect();
     pids.sort_unstable();
     pids
 }
@@ -91,7 +98,9 @@ impl Process {
         let name = before.split_once('(')?.1;
         let fields: Vec<&str> = after.split_ascii_whitespace().collect();
         let number = |place: usize| fields.get(place - 3)?.parse::<u64>().ok();
-        let line = String::from_utf8_lossy(words).trim_end_matches('\0').replace('\0', " ");
+        let line = String::from_utf8_lossy(words)
+            .trim_end_matches('\0')
+            .replace('\0', " ");
         Some(Process {
             pid,
             parent: fields.get(1)?.parse().ok()?,
@@ -99,7 +108,11 @@ impl Process {
             terminal: number(7)?,
             cpu_ticks: number(14)? + number(15)?,
             start_ticks: number(22)?,
-            command: if line.is_empty() { format!("[{name}]") } else { line },
+            command: if line.is_empty() {
+                format!("[{name}]")
+            } else {
+                line
+            },
         })
     }
 }
@@ -115,7 +128,10 @@ mod tests {
         assert_eq!((process.parent, process.terminal), (3, 34816));
         assert_eq!((process.cpu_ticks, process.start_ticks), (300, 1234));
         assert_eq!(process.command, "sh -c x y");
-        assert_eq!(Process::parse(7, 1000, stat, b"").unwrap().command, "[a) b (c]");
+        assert_eq!(
+            Process::parse(7, 1000, stat, b"").unwrap().command,
+            "[a) b (c]"
+        );
         assert_eq!(Process::parse(7, 1000, "7 (x", b""), None);
     }
 
