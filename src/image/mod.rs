@@ -2,6 +2,7 @@
 
 pub mod config;
 pub(crate) mod decode;
+pub mod embedded;
 pub(crate) mod list;
 pub mod manifest;
 pub mod progress;
