@@ -20,6 +20,7 @@ use crate::store::Store;
 use crate::store::containers::{State, Status};
 use crate::store::paths::Paths;
 use crate::sys::lock::Lock;
+use crate::sys::memory::Nap;
 use crate::sys::process::Child;
 use crate::sys::{self, SysError};
 
@@ -79,6 +80,8 @@ pub(super) struct Life<'a> {
     restart_at: Option<Instant>,
     /// When to give memory back.
     rest_at: Option<Instant>,
+    /// While nothing happens.
+    nap: Option<Nap>,
     /// The last start, for the policy's back-off.
     started: Instant,
     backoff: Duration,
@@ -113,6 +116,7 @@ impl<'a> Life<'a> {
             kill_at: None,
             restart_at: None,
             rest_at: Some(Instant::now() + REST_AFTER),
+            nap: None,
             started: Instant::now(),
             backoff: restart::FIRST_PAUSE,
             last_code: 0,
@@ -210,12 +214,20 @@ impl<'a> Life<'a> {
                 PollFd::new(sys::fd::borrow(*fd), flags)
             })
             .collect();
-        match poll(&mut fds, self.timeout()) {
+        let timeout = self.timeout();
+        let polled = match &self.nap {
+            Some(nap) => nap.poll(&mut fds, timeout),
+            None => poll(&mut fds, timeout),
+        };
+        match polled {
             Ok(0) => {
                 self.rest();
                 return Ok(Vec::new());
             }
-            Ok(_) => self.rest_at = Some(Instant::now() + REST_AFTER),
+            Ok(_) => {
+                self.nap = None;
+                self.rest_at = Some(Instant::now() + REST_AFTER);
+            }
             Err(Errno::EINTR) => return Ok(Vec::new()),
             Err(e) => return Err(SysError::new("poll()", e).into()),
         }
@@ -227,12 +239,13 @@ impl<'a> Life<'a> {
             .collect())
     }
 
-    /// Nothing has happened for a while: give memory back, once.
+    /// Nothing has happened for a while: give memory back until something does.
     fn rest(&mut self) {
         if self.rest_at.is_some_and(|at| Instant::now() >= at) {
             self.rest_at = None;
             self.io.rest();
-            sys::memory::give_back();
+            // without one the monitor is only heavier
+            self.nap = Nap::new().ok();
         }
     }
 
@@ -242,7 +255,7 @@ impl<'a> Life<'a> {
             .as_ref()
             .and(self.checks.as_ref())
             .map(Checks::deadline);
-        match [self.kill_at, self.restart_at, checks]
+        match [self.kill_at, self.restart_at, self.rest_at, checks]
             .into_iter()
             .flatten()
             .min()
