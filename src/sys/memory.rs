@@ -143,7 +143,10 @@ impl Nap {
         }
         // SAFETY: the page holds exactly that function, in this architecture's instructions and calling convention.
         let idle = unsafe { std::mem::transmute::<*mut libc::c_void, Idle>(address) };
-        let nap = Nap { idle, ranges: own_text() };
+        let nap = Nap {
+            idle,
+            ranges: own_text(),
+        };
         // SAFETY: the allocator's own call; one thread.
         unsafe { libc::malloc_trim(0) };
         Ok(nap)
@@ -167,7 +170,11 @@ impl Nap {
                 time,
             )
         };
-        if r < 0 { Err(nix::errno::Errno::from_raw(-r as i32)) } else { Ok(r as i32) }
+        if r < 0 {
+            Err(nix::errno::Errno::from_raw(-r as i32))
+        } else {
+            Ok(r as i32)
+        }
     }
 }
 
@@ -175,7 +182,9 @@ impl Nap {
 /// behind the text (RELRO) was written at the start and must stay.
 fn own_text() -> Vec<[usize; 2]> {
     let maps = std::fs::read_to_string("/proc/self/maps").unwrap_or_default();
-    let Ok(program) = std::fs::read_link("/proc/self/exe") else { return Vec::new() };
+    let Ok(program) = std::fs::read_link("/proc/self/exe") else {
+        return Vec::new();
+    };
     let program = program.to_string_lossy();
     let parse = |text: &str| usize::from_str_radix(text, 16).ok();
     let mut ranges = Vec::new();
