@@ -241,6 +241,10 @@ pub(super) fn of_object<T: Serialize>(text: &str, object: &T, shape: &go::Shape)
 
 /// Returns a format of the client's `config.json`. A file that is not there or not JSON says nothing.
 fn from_config(session: &Session, setting: &str) -> Option<String> {
+    if setting.is_empty() {
+        // a list that has no setting there
+        return None;
+    }
     let folder = session.registries().docker_config?;
     let text = std::fs::read(Path::new(&folder).join("config.json")).ok()?;
     // without the setting in it the file needs no parsing

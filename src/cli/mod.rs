@@ -23,6 +23,8 @@ mod usage;
 mod attach;
 mod completion;
 mod create;
+mod check;
+mod df;
 mod doctor;
 mod exec;
 mod filter;
@@ -53,6 +55,7 @@ mod streams;
 mod tag;
 mod top;
 mod version;
+mod volume;
 mod wait;
 
 /// Every command. The order is that of the help.
@@ -77,6 +80,11 @@ static COMMANDS: &[&Verb] = &[
     &rename::VERB,
     &rmi::VERB,
     &tag::VERB,
+    &volume::CREATE,
+    &volume::LS,
+    &volume::RM,
+    &df::VERB,
+    &check::VERB,
     &prune::CONTAINER,
     &prune::IMAGE,
     &prune::VOLUME,

@@ -21,7 +21,7 @@ pub(super) const CONTAINER: Verb = Verb {
     path: &["container", "prune"],
     aliases: &[],
     about: "Remove all stopped containers",
-    args: |command: Command| command.arg(filter()).arg(force()),
+    args: |command: Command| command.arg(filter(BY_TIME)).arg(force()),
     run: |matches, session| {
         run(
             matches,
@@ -45,7 +45,7 @@ pub(super) const IMAGE: Verb = Verb {
                 'a',
                 "Remove all unused images, not just dangling ones",
             ))
-            .arg(filter())
+            .arg(filter(BY_TIME))
             .arg(force())
     },
     run: |matches, session| {
@@ -77,7 +77,7 @@ pub(super) const VOLUME: Verb = Verb {
                 'a',
                 "Remove all unused volumes, not just anonymous ones",
             ))
-            .arg(filter())
+            .arg(filter(BY_LABEL_ALONE))
             .arg(force())
     },
     run: |matches, session| {
@@ -108,7 +108,7 @@ pub(super) const SYSTEM: Verb = Verb {
                 'a',
                 "Remove all unused images not just dangling ones",
             ))
-            .arg(filter())
+            .arg(filter(BY_LABEL))
             .arg(force())
             .arg(flag("volumes", None, "Prune anonymous volumes"))
     },
@@ -140,14 +140,13 @@ const ANONYMOUS_VOLUMES: &str =
     "This will remove anonymous local volumes not used by at least one container.";
 const ALL_VOLUMES: &str = "This will remove all local volumes not used by at least one container.";
 
-fn filter() -> clap::Arg {
-    list(
-        "filter",
-        None,
-        "filter",
-        "Provide filter values (e.g. \"label=<key>=<value>\")",
-    )
+fn filter(help: &'static str) -> clap::Arg {
+    list("filter", None, "filter", help)
 }
+
+const BY_LABEL: &str = "Provide filter values (e.g. \"label=<key>=<value>\")";
+const BY_LABEL_ALONE: &str = "Provide filter values (e.g. \"label=<label>\")";
+const BY_TIME: &str = "Provide filter values (e.g. \"until=<timestamp>\")";
 
 fn force() -> clap::Arg {
     flag("force", 'f', "Do not prompt for confirmation")
