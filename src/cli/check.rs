@@ -15,20 +15,31 @@ pub(super) const VERB: Verb = Verb {
     aliases: &[],
     about: "Verify the store: records, names, images, volumes and what killed commands left",
     args: |command: Command| {
-        command.arg(flag("repair", None, "Take away what cannot be used, and sweep"))
+        command.arg(flag(
+            "repair",
+            None,
+            "Take away what cannot be used, and sweep",
+        ))
     },
     run,
 };
 
 fn run(matches: &ArgMatches, session: &mut Session) -> Result<u8> {
-    let mode = if is_set(matches, "repair") { Mode::Repair } else { Mode::Look };
+    let mode = if is_set(matches, "repair") {
+        Mode::Repair
+    } else {
+        Mode::Look
+    };
     let store = session.store()?;
     let findings = check(store, mode)?;
     for finding in &findings {
         out::line(sentence(finding))?;
     }
     if findings.is_empty() {
-        out::line(format_args!("The store {} is in order.", store.paths().data.display()))?;
+        out::line(format_args!(
+            "The store {} is in order.",
+            store.paths().data.display()
+        ))?;
     }
     if mode == Mode::Repair {
         sweep::start(store);
@@ -58,7 +69,16 @@ mod tests {
             text: "image `a`: layer x is missing".to_owned(),
             repaired: false,
         };
-        assert_eq!(sentence(&finding), "broken: /s/names: image `a`: layer x is missing");
-        assert!(sentence(&Finding { repaired: true, ..finding }).starts_with("repaired: "));
+        assert_eq!(
+            sentence(&finding),
+            "broken: /s/names: image `a`: layer x is missing"
+        );
+        assert!(
+            sentence(&Finding {
+                repaired: true,
+                ..finding
+            })
+            .starts_with("repaired: ")
+        );
     }
 }

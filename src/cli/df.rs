@@ -25,9 +25,11 @@ pub(super) const VERB: Verb = Verb {
     aliases: &[],
     about: "Show docker disk usage",
     args: |command: Command| {
-        command
-            .arg(format::list_arg())
-            .arg(flag("verbose", 'v', "Show detailed information on space usage"))
+        command.arg(format::list_arg()).arg(flag(
+            "verbose",
+            'v',
+            "Show detailed information on space usage",
+        ))
     },
     run,
 };
@@ -76,9 +78,14 @@ impl Row for Line {
 /// Sums the usage up as docker does (cli/command/formatter/disk_usage.go).
 fn summary(usage: &Usage) -> [Line; 4] {
     let used_images = usage.images.iter().filter(|image| image.containers > 0);
-    let used_bytes: u64 = used_images.clone().map(|image| image.bytes - image.shared_bytes).sum();
+    let used_bytes: u64 = used_images
+        .clone()
+        .map(|image| image.bytes - image.shared_bytes)
+        .sum();
     let containers = &usage.containers;
-    let idle = containers.iter().filter(|container| !container.found.is_running);
+    let idle = containers
+        .iter()
+        .filter(|container| !container.found.is_running);
     let unused = usage.volumes.iter().filter(|volume| volume.links == 0);
     [
         Line {
@@ -102,13 +109,27 @@ fn summary(usage: &Usage) -> [Line; 4] {
             bytes: usage.volumes.iter().map(|volume| volume.bytes).sum(),
             reclaimable: unused.map(|volume| volume.bytes).sum(),
         },
-        Line { kind: "Build Cache", total: 0, active: 0, bytes: 0, reclaimable: 0 },
+        Line {
+            kind: "Build Cache",
+            total: 0,
+            active: 0,
+            bytes: 0,
+            reclaimable: 0,
+        },
     ]
 }
 
 fn run(matches: &ArgMatches, session: &mut Session) -> Result<u8> {
     let table = vec!["Type", "TotalCount", "Active", "Size", "Reclaimable"];
-    let format = Format::choose(session, matches, "", format::Default { table, quiet: "Type" });
+    let format = Format::choose(
+        session,
+        matches,
+        "",
+        format::Default {
+            table,
+            quiet: "Type",
+        },
+    );
     let store = session.store()?;
     let usage = usage(store)?;
     if is_set(matches, "verbose") {
@@ -138,11 +159,24 @@ impl<'a> Details<'a> {
         let container = |usage: &'a ContainerUsage| {
             let (record, state) = (&usage.found.record, &usage.found.state);
             let image = names.shown(record);
-            let row = container::Row { record, state, image, size: None, now, width: Width::Cut };
-            ContainerLine { row, bytes: usage.bytes }
+            let row = container::Row {
+                record,
+                state,
+                image,
+                size: None,
+                now,
+                width: Width::Cut,
+            };
+            ContainerLine {
+                row,
+                bytes: usage.bytes,
+            }
         };
         let volume = |usage: &'a VolumeUsage| VolumeLine {
-            row: volume::Row { volume: &usage.volume, mountpoint: store.volumes().mountpoint(&usage.volume) },
+            row: volume::Row {
+                volume: &usage.volume,
+                mountpoint: store.volumes().mountpoint(&usage.volume),
+            },
             usage,
         };
         Ok(Details {
@@ -225,17 +259,36 @@ fn verbose(details: &Details<'_>, format: &Format) -> Result<String> {
         Format::Template(text) => {
             let failed = |e: Error| Error::new(Kind::Usage, "template parsing error").because(e);
             let template = Template::parse(text).map_err(failed)?;
-            Ok(template.execute(&details.object(), Rules::default()).map_err(failed)? + "\n")
+            Ok(template
+                .execute(&details.object(), Rules::default())
+                .map_err(failed)?
+                + "\n")
         }
         _ => tables(details),
     }
 }
 
 fn tables(details: &Details<'_>) -> Result<String> {
-    let images =
-        ["Repository", "Tag", "ID", "CreatedSince", "Size", "SharedSize", "UniqueSize", "Containers"];
-    let containers =
-        ["ID", "Image", "Command", "LocalVolumes", "Size", "RunningFor", "Status", "Names"];
+    let images = [
+        "Repository",
+        "Tag",
+        "ID",
+        "CreatedSince",
+        "Size",
+        "SharedSize",
+        "UniqueSize",
+        "Containers",
+    ];
+    let containers = [
+        "ID",
+        "Image",
+        "Command",
+        "LocalVolumes",
+        "Size",
+        "RunningFor",
+        "Status",
+        "Names",
+    ];
     let volumes = ["Name", "Links", "Size"];
     Ok(format!(
         "Images space usage:\n\n{}\nContainers space usage:\n\n{}\nLocal Volumes space usage:\n\n{}\n\
@@ -259,15 +312,24 @@ mod tests {
             shared_bytes,
             containers,
         };
-        let volume = |bytes, links| VolumeUsage { volume: Default::default(), bytes, links };
+        let volume = |bytes, links| VolumeUsage {
+            volume: Default::default(),
+            bytes,
+            links,
+        };
         let usage = Usage {
             layer_bytes: 429_900_000,
-            images: vec![image(173_000_000, 173_000_000, 14), image(429_900_000, 173_000_000, 0)],
+            images: vec![
+                image(173_000_000, 173_000_000, 14),
+                image(429_900_000, 173_000_000, 0),
+            ],
             containers: vec![],
             volumes: vec![volume(10, 1), volume(30, 0)],
         };
         let lines = summary(&usage).map(|line| {
-            ["Type", "TotalCount", "Active", "Size", "Reclaimable"].map(|name| line.column(name)).join(" ")
+            ["Type", "TotalCount", "Active", "Size", "Reclaimable"]
+                .map(|name| line.column(name))
+                .join(" ")
         });
         assert_eq!(
             lines,
@@ -282,7 +344,11 @@ mod tests {
 
     #[test]
     fn the_verbose_report_of_an_empty_store_has_dockers_heads() {
-        let details = Details { images: vec![], containers: vec![], volumes: vec![] };
+        let details = Details {
+            images: vec![],
+            containers: vec![],
+            volumes: vec![],
+        };
         let text = verbose(&details, &Format::Table(vec![])).unwrap();
         assert_eq!(
             text,
@@ -292,6 +358,9 @@ mod tests {
              Build cache usage: 0B\n\nCACHE ID   CACHE TYPE   SIZE      CREATED   LAST USED   USAGE     SHARED\n"
         );
         let text = verbose(&details, &Format::Json).unwrap();
-        assert_eq!(text, "{\"Images\":[],\"Containers\":[],\"Volumes\":[],\"BuildCache\":[]}\n");
+        assert_eq!(
+            text,
+            "{\"Images\":[],\"Containers\":[],\"Volumes\":[],\"BuildCache\":[]}\n"
+        );
     }
 }

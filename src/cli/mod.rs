@@ -21,9 +21,9 @@ mod session;
 mod usage;
 
 mod attach;
+mod check;
 mod completion;
 mod create;
-mod check;
 mod df;
 mod doctor;
 mod exec;

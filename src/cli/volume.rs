@@ -23,7 +23,11 @@ pub(super) const CREATE: Verb = Verb {
             .arg(operands("name", 0..=1).value_name("VOLUME"))
             .arg(opt("driver", 'd', "string", "Specify volume driver name").default_value("local"))
             .arg(list("label", None, "list", "Set metadata for a volume"))
-            .arg(opt("name", None, "string", "Specify volume name").id("named").hide(true))
+            .arg(
+                opt("name", None, "string", "Specify volume name")
+                    .id("named")
+                    .hide(true),
+            )
             .arg(list("opt", 'o', "map", "Set driver specific options"))
     },
     run: create,
@@ -36,7 +40,9 @@ pub(super) const LS: Verb = Verb {
     about: "List volumes",
     args: |command: Command| {
         command
-            .arg(filter::arg("Provide filter values (e.g. \"dangling=true\")"))
+            .arg(filter::arg(
+                "Provide filter values (e.g. \"dangling=true\")",
+            ))
             .arg(format::list_arg())
             .arg(flag("quiet", 'q', "Only display volume names"))
     },
@@ -51,7 +57,11 @@ pub(super) const RM: Verb = Verb {
     args: |command: Command| {
         command
             .arg(operands("names", 1..).value_name("VOLUME [VOLUME...]"))
-            .arg(flag("force", 'f', "Force the removal of one or more volumes"))
+            .arg(flag(
+                "force",
+                'f',
+                "Force the removal of one or more volumes",
+            ))
     },
     run: rm,
 };
@@ -59,7 +69,8 @@ pub(super) const RM: Verb = Verb {
 fn create(matches: &ArgMatches, session: &mut Session) -> Result<u8> {
     let name = match (value(matches, "name"), value(matches, "named")) {
         (Some(_), Some(_)) => {
-            let text = "conflicting options: either specify --name or provide positional arg, not both";
+            let text =
+                "conflicting options: either specify --name or provide positional arg, not both";
             return Err(Error::new(Kind::Usage, text));
         }
         (operand, option) => operand.or(option).map(str::to_owned),
@@ -72,7 +83,11 @@ fn create(matches: &ArgMatches, session: &mut Session) -> Result<u8> {
         );
         return Err(Error::new(Kind::NotFound, text));
     }
-    let request = Request { name, labels: pairs(matches, "label"), options: pairs(matches, "opt") };
+    let request = Request {
+        name,
+        labels: pairs(matches, "label"),
+        options: pairs(matches, "opt"),
+    };
     let volume = session.store()?.volumes().create(request)?;
     out::line(volume.name)?;
     Ok(0)
@@ -87,7 +102,10 @@ fn pairs(matches: &ArgMatches, flag: &str) -> BTreeMap<String, String> {
 }
 
 fn ls(matches: &ArgMatches, session: &mut Session) -> Result<u8> {
-    let default = format::Default { table: vec!["Driver", "Name"], quiet: "Name" };
+    let default = format::Default {
+        table: vec!["Driver", "Name"],
+        quiet: "Name",
+    };
     let format = Format::choose(session, matches, "volumesFormat", default);
     let filters = filter::read(matches, &["dangling", "driver", "label", "name"])?;
     let dangling = filters.boolean("dangling")?;
@@ -105,8 +123,12 @@ fn ls(matches: &ArgMatches, session: &mut Session) -> Result<u8> {
             && filters.labels("label", volume.labels.as_ref().unwrap_or(&none))
             && dangling.is_none_or(|dangling| dangling != is_used)
     });
-    let rows: Vec<Row> =
-        wanted.map(|volume| Row { volume, mountpoint: store.volumes().mountpoint(volume) }).collect();
+    let rows: Vec<Row> = wanted
+        .map(|volume| Row {
+            volume,
+            mountpoint: store.volumes().mountpoint(volume),
+        })
+        .collect();
     out::text(format.render(&rows, "*formatter.volumeContext")?)?;
     Ok(0)
 }
