@@ -6,14 +6,12 @@ use std::path::PathBuf;
 use clap::ArgMatches;
 
 use super::Session;
-use super::flags::run::{self, Form, Parsed, Pull};
+use super::flags::run::{self, Form, Parsed};
+use super::image::{self, Wanted};
 use crate::container::{create, limits, remove, rootfs};
 use crate::error::{Context, Error, Kind, Result};
-use crate::grammar::platform::Platform;
-use crate::grammar::reference::Reference;
 use crate::host::storage;
 use crate::store::containers::Record;
-use crate::store::images::Image;
 use crate::ui::out;
 
 /// Reads the flags; tells the user what is wrong with them and returns the exit status instead.
@@ -49,12 +47,13 @@ pub(super) fn make(session: &Session, parsed: Parsed) -> Result<Record> {
     let (id, config) = if request.image == rootfs::host::NAME {
         (rootfs::host::NAME.to_owned(), rootfs::host::image())
     } else {
-        let found = image(
-            session,
-            &request.image,
-            request.platform.as_deref(),
-            parsed.pull,
-        )?;
+        let wanted = Wanted {
+            word: &request.image,
+            platform: request.platform.as_deref(),
+            pull: parsed.pull,
+            quiet: parsed.quiet,
+        };
+        let found = image::find(session, wanted)?;
         (found.id.clone(), found.config)
     };
     let rung = storage::rung(store.paths(), session.storage_driver.as_deref())?;
@@ -97,21 +96,6 @@ fn replace(session: &Session, name: &str) -> Result<()> {
         Err(e) if e.kind() == Kind::NotFound => Ok(()),
         Err(e) => Err(e),
     }
-}
-
-/// Finds the image, and pulls it where `pull` says so.
-fn image(session: &Session, word: &str, platform: Option<&str>, pull: Pull) -> Result<Image> {
-    let store = session.store()?;
-    let platform = platform.map(Platform::parse).transpose()?;
-    // docker's client reads the name itself
-    Reference::parse(word).map_err(|e| Error::new(Kind::Usage, e.to_string()))?;
-    let found = match store.images().find(word) {
-        Ok(image) => Some(image),
-        Err(e) if e.kind() == Kind::NotFound => None,
-        Err(e) => return Err(e),
-    };
-    let _ = (platform, pull);
-    found.ok_or_else(|| crate::store::images::no_such(word))
 }
 
 /// `--cidfile`: the file must not be there, and gets the id of a container that was made.

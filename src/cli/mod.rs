@@ -30,6 +30,7 @@ mod exec;
 mod filter;
 mod format;
 mod history;
+mod image;
 mod images;
 mod info;
 mod inspect;
