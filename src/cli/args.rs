@@ -5,6 +5,8 @@
 use clap::builder::ValueRange;
 use clap::{Arg, ArgAction, ArgMatches};
 
+use crate::grammar::go;
+
 /// A boolean: `--name`, `--name=true`, `-n`.
 pub(crate) fn flag(name: &'static str, short: impl Into<Option<char>>, help: &'static str) -> Arg {
     short_of(Arg::new(name).long(name), short.into())
@@ -43,7 +45,7 @@ pub(crate) fn list(
 
 /// A whole number.
 pub(crate) fn int(name: &'static str, short: impl Into<Option<char>>, help: &'static str) -> Arg {
-    opt(name, short, "int", help).value_parser(integer)
+    opt(name, short, "int", help).value_parser(go::integer)
 }
 
 /// The words after the flags, `count` of them. Flags may stand between them.
@@ -101,19 +103,7 @@ fn short_of(arg: Arg, short: Option<char>) -> Arg {
 
 /// Go's strconv.ParseBool, in its words.
 fn boolean(text: &str) -> Result<bool, String> {
-    match text {
-        "1" | "t" | "T" | "true" | "TRUE" | "True" => Ok(true),
-        "0" | "f" | "F" | "false" | "FALSE" | "False" => Ok(false),
-        _ => Err(format!(
-            "strconv.ParseBool: parsing {text:?}: invalid syntax"
-        )),
-    }
-}
-
-/// Go's strconv.ParseInt, in its words.
-fn integer(text: &str) -> Result<i64, String> {
-    text.parse()
-        .map_err(|_| format!("strconv.ParseInt: parsing {text:?}: invalid syntax"))
+    go::boolean(text).ok_or_else(|| format!("strconv.ParseBool: parsing {text:?}: invalid syntax"))
 }
 
 /// Says in docker's words how many operands a range wants: `requires exactly 1 argument`.

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use crate::container::{limits, request::Request, rootfs, security};
 use crate::error::{Error, Kind, Result};
-use crate::grammar::{env, mount, units};
+use crate::grammar::{env, go, units};
 use crate::host::storage::Rung;
 use crate::image::config::{ContainerConfig, Empty, Healthcheck, ImageConfig};
 use crate::store::containers::{HostConfig, Record};
@@ -265,7 +265,7 @@ fn health(own: Option<&Healthcheck>, image: Option<&Healthcheck>) -> Option<Heal
 fn working_dir(path: &str) -> Result<String> {
     match path {
         "" => Ok(String::new()),
-        _ if path.starts_with('/') => Ok(mount::clean(path)),
+        _ if path.starts_with('/') => Ok(go::clean(path)),
         _ => Err(Error::new(
             Kind::Invalid,
             format!("the working directory '{path}' is invalid, it needs to be an absolute path"),

@@ -3,6 +3,7 @@
 //! [`Facts::gather`] asks the disk and the kernel beforehand; [`plan`] and [`plan_exec`] only think.
 
 use crate::error::{Error, Kind, Result};
+use crate::grammar::go::clean;
 use crate::grammar::units;
 use crate::image::config::{ContainerConfig, Healthcheck};
 use crate::store::containers::{HostConfig, Record, State, Ulimit};
@@ -236,19 +237,6 @@ fn working_dir(path: &str) -> Result<String> {
         return Err(Error::new(Kind::Invalid, text));
     }
     Ok(clean(path))
-}
-
-/// Go's path.Clean for an absolute path.
-fn clean(path: &str) -> String {
-    let mut names: Vec<&str> = Vec::new();
-    for name in path.split('/') {
-        match name {
-            "" | "." => {}
-            ".." => drop(names.pop()),
-            name => names.push(name),
-        }
-    }
-    format!("/{}", names.join("/"))
 }
 
 fn namespaces(host: &HostConfig, facts: &Facts) -> Result<Namespaces> {

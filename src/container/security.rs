@@ -1,6 +1,7 @@
 //! Confinement: capabilities, seccomp, no_new_privs, masked and read-only paths, from docker's flags.
 
 use crate::error::{Error, Kind, Result};
+use crate::grammar::go;
 use crate::store::containers::HostConfig;
 use crate::sys::caps;
 
@@ -89,7 +90,9 @@ impl Options {
         };
         match key {
             "seccomp" => self.seccomp = Profile::read(value)?,
-            "no-new-privileges" => self.no_new_privileges = go_bool(value).ok_or_else(invalid)?,
+            "no-new-privileges" => {
+                self.no_new_privileges = go::boolean(value).ok_or_else(invalid)?
+            }
             "systempaths" if value == "unconfined" => self.open_paths = true,
             "mask" => self.mask.extend(value.split(':').map(str::to_owned)),
             "unmask" => self
@@ -155,15 +158,6 @@ pub(crate) fn self_contained(opt: &str) -> Result<String> {
         .because(e)
     })?;
     Ok(format!("seccomp={json}"))
-}
-
-/// What Go's strconv.ParseBool takes.
-fn go_bool(text: &str) -> Option<bool> {
-    match text {
-        "1" | "t" | "T" | "true" | "TRUE" | "True" => Some(true),
-        "0" | "f" | "F" | "false" | "FALSE" | "False" => Some(false),
-        _ => None,
-    }
 }
 
 /// Returns the bounding set of `--cap-add`, `--cap-drop` and `--privileged`, with docker's rules: with either `ALL` the

@@ -94,13 +94,7 @@ impl Filters {
 
     /// Says whether `labels` has none of the values of `label!` (prune).
     pub fn labels_absent(&self, labels: &BTreeMap<String, String>) -> bool {
-        !self.has("label!") || !self.only("label!").labels("label!", labels)
-    }
-
-    fn only(&self, key: &str) -> Filters {
-        Filters {
-            values: BTreeMap::from([(key.to_owned(), self.get(key).to_vec())]),
-        }
+        !self.has("label!") || !self.labels("label!", labels)
     }
 
     /// Returns the value of a yes-or-no filter (`dangling`); `None` when it was not given.

@@ -4,6 +4,7 @@ pub mod csv;
 pub mod dns;
 pub mod env;
 pub mod filter;
+pub mod go;
 pub mod mount;
 pub mod name;
 pub mod platform;

@@ -4,8 +4,13 @@
 
 use std::collections::BTreeMap;
 
-use super::{csv, units};
+use super::csv;
+use super::go::clean;
 use crate::error::{Error, Kind, Result};
+
+mod long;
+
+use long::Long;
 
 /// What is mounted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -131,10 +136,7 @@ pub fn parse_volume(text: &str) -> Result<Spec> {
 
 /// Parses `--mount type=bind,source=/a,target=/b,...`.
 pub fn parse_mount(text: &str) -> Result<Spec> {
-    let mut long = Long {
-        kind: "volume".to_owned(),
-        ..Long::default()
-    };
+    let mut long = Long::new();
     for field in csv::fields(text)? {
         long.set(&field)?;
     }
@@ -248,156 +250,6 @@ fn is_mode(mode: &str) -> bool {
                 .all(|kind| words.iter().filter(|word| kind.contains(word)).count() <= 1)
 }
 
-/// Collects the fields of one `--mount`.
-#[derive(Default)]
-struct Long {
-    spec: Spec,
-    kind: String,
-    /// Which of `volume`, `bind`, `tmpfs`, `image` had an option of their own.
-    families: [bool; 4],
-    tmpfs_size: i64,
-    tmpfs_mode: u32,
-}
-
-const FAMILIES: [&str; 4] = ["volume", "bind", "tmpfs", "image"];
-
-impl Long {
-    fn set(&mut self, field: &str) -> Result<()> {
-        let (key, value) = match field.split_once('=') {
-            Some((key, value)) => (key.to_lowercase(), value),
-            None => {
-                let key = field.to_lowercase();
-                const SWITCHES: &[&str] = &[
-                    "readonly",
-                    "ro",
-                    "volume-nocopy",
-                    "bind-nonrecursive",
-                    "bind-create-src",
-                ];
-                if !SWITCHES.contains(&key.as_str()) {
-                    return Err(usage(format!(
-                        "invalid field '{field}' must be a key=value pair"
-                    )));
-                }
-                (key, "true")
-            }
-        };
-        let spec = &mut self.spec;
-        match key.as_str() {
-            "type" => self.kind = value.to_lowercase(),
-            "source" | "src" => spec.source = value.to_owned(),
-            "target" | "dst" | "destination" => spec.target = value.to_owned(),
-            "readonly" | "ro" => spec.read_only = boolean(&key, value)?,
-            // macOS only; nothing to do on Linux
-            "consistency" => {}
-            "bind-propagation" => spec.propagation = value.to_lowercase(),
-            "bind-nonrecursive" => {
-                spec.recursive = if boolean(&key, value)? {
-                    "disabled"
-                } else {
-                    ""
-                }
-                .to_owned();
-            }
-            "bind-recursive" => match value {
-                "enabled" => spec.recursive.clear(),
-                "disabled" | "writable" | "readonly" => spec.recursive = value.to_owned(),
-                _ => {
-                    let text = format!("invalid value for {key}: {value}");
-                    return Err(usage(
-                        text + " (must be \"enabled\", \"disabled\", \"writable\", or \"readonly\")",
-                    ));
-                }
-            },
-            "bind-create-src" => spec.create_source = boolean(&key, value)?,
-            "volume-subpath" | "image-subpath" => spec.subpath = value.to_owned(),
-            "volume-nocopy" => spec.no_copy = boolean(&key, value)?,
-            "volume-label" => insert(&mut spec.labels, value),
-            "volume-driver" => spec.driver = value.to_owned(),
-            "volume-opt" => insert(&mut spec.driver_options, value),
-            "tmpfs-size" => {
-                self.tmpfs_size = units::bytes(value).map_err(|_| bad_value(&key, value))?
-            }
-            "tmpfs-mode" => {
-                self.tmpfs_mode =
-                    u32::from_str_radix(value, 8).map_err(|_| bad_value(&key, value))?;
-            }
-            _ => return Err(usage(format!("unexpected key '{key}' in '{field}'"))),
-        }
-        let family = key.split('-').next().unwrap_or_default();
-        let options = FAMILIES
-            .iter()
-            .zip(&mut self.families)
-            .find(|(name, _)| **name == family);
-        // `bind-recursive=enabled` is the default and makes no bind options
-        if let Some((_, given)) = options.filter(|_| key != "bind-recursive" || value != "enabled")
-        {
-            *given = true;
-        }
-        Ok(())
-    }
-
-    fn finish(mut self) -> Result<Spec> {
-        if self.kind.is_empty() {
-            return Err(usage("type is required"));
-        }
-        if self.spec.target.is_empty() {
-            return Err(usage("target is required"));
-        }
-        for (family, given) in FAMILIES.iter().zip(self.families) {
-            if given && self.kind != *family {
-                let kind = &self.kind;
-                return Err(usage(format!(
-                    "cannot mix '{family}-*' options with mount type '{kind}'"
-                )));
-            }
-        }
-        let needs = |recursive: &str, what: &str| {
-            usage(format!(
-                "option 'bind-recursive={recursive}' requires '{what}' to be specified in conjunction"
-            ))
-        };
-        match self.spec.recursive.as_str() {
-            kind @ ("writable" | "readonly") if !self.spec.read_only => {
-                return Err(needs(kind, "readonly"));
-            }
-            "readonly" if self.spec.propagation != "rprivate" => {
-                return Err(needs("readonly", "bind-propagation=rprivate"));
-            }
-            _ => {}
-        }
-        self.spec.kind = match self.kind.as_str() {
-            "bind" => Type::Bind,
-            "volume" => Type::Volume,
-            "tmpfs" => Type::Tmpfs,
-            "image" => Type::Image,
-            kind => {
-                return Err(invalid(format!("invalid mount config for type \"{kind}\""))
-                    .because("mount type unknown"));
-            }
-        };
-        if self.spec.kind == Type::Tmpfs {
-            self.spec.tmpfs_options = self.tmpfs_options();
-        }
-        self.spec.check()?;
-        self.spec.tidy()
-    }
-
-    fn tmpfs_options(&self) -> String {
-        let mut words = Vec::new();
-        if self.spec.read_only {
-            words.push("ro".to_owned());
-        }
-        if self.tmpfs_mode != 0 {
-            words.push(format!("mode={:o}", self.tmpfs_mode));
-        }
-        if self.tmpfs_size != 0 {
-            words.push(format!("size={}", self.tmpfs_size));
-        }
-        words.join(",")
-    }
-}
-
 impl Spec {
     /// Refuses what docker's daemon refuses (moby `validateMountConfigImpl`).
     fn check(&self) -> Result<()> {
@@ -508,40 +360,6 @@ pub fn check_volume_name(name: &str) -> Result<()> {
         )));
     }
     Ok(())
-}
-
-/// Returns an absolute path without `.`, `..`, double and trailing slashes (Go's `path.Clean`). Text only: a link is not
-/// followed, so use it for names, never to decide what may be reached.
-pub(crate) fn clean(path: &str) -> String {
-    let mut parts: Vec<&str> = Vec::new();
-    for part in path.split('/') {
-        match part {
-            "" | "." => {}
-            ".." => {
-                parts.pop();
-            }
-            _ => parts.push(part),
-        }
-    }
-    format!("/{}", parts.join("/"))
-}
-
-fn insert(map: &mut BTreeMap<String, String>, text: &str) {
-    let (key, value) = text.split_once('=').unwrap_or((text, ""));
-    map.insert(key.to_owned(), value.to_owned());
-}
-
-/// Go's `strconv.ParseBool`.
-fn boolean(key: &str, value: &str) -> Result<bool> {
-    match value {
-        "1" | "t" | "T" | "true" | "TRUE" | "True" => Ok(true),
-        "0" | "f" | "F" | "false" | "FALSE" | "False" => Ok(false),
-        _ => Err(bad_value(key, value)),
-    }
-}
-
-fn bad_value(key: &str, value: &str) -> Error {
-    usage(format!("invalid value for {key}: {value}"))
 }
 
 fn not_absolute(path: &str) -> Error {

@@ -1,5 +1,6 @@
 //! Sizes, times, signals and limits, in docker's notation (docker/go-units, moby/sys/signal, Go's time package).
 
+use super::go;
 use crate::error::{Error, Kind, Result};
 
 /// Parses a size with binary units (`64m`, `1.5GiB`, `512`) into bytes: `--memory`, `--shm-size`, `tmpfs-size`.
@@ -271,16 +272,8 @@ pub fn ulimit(text: &str) -> Result<Ulimit> {
     })
 }
 
-/// Parses a whole number with the texts of Go's `strconv.ParseInt`, as pflag shows them.
-pub fn integer(text: &str) -> Result<i64> {
-    text.parse().map_err(|e: std::num::ParseIntError| {
-        use std::num::IntErrorKind::{NegOverflow, PosOverflow};
-        let why = match e.kind() {
-            PosOverflow | NegOverflow => "value out of range",
-            _ => "invalid syntax",
-        };
-        usage(format!("strconv.ParseInt: parsing {text:?}: {why}"))
-    })
+fn integer(text: &str) -> Result<i64> {
+    go::integer(text).map_err(usage)
 }
 
 /// Parses `--cpus` (`1.5`, `1/2`) into units of 1e-9 processors.

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::out;
+use crate::grammar::units::human_size;
 use crate::image::progress::{Progress, Step};
 use crate::sys::fd::standard;
 use crate::sys::tty::window;
@@ -153,26 +154,8 @@ fn words(step: Step, room: usize) -> String {
     format!("{} [{full}>{empty}] {numbers}", step.word())
 }
 
-/// Docker's sizes: four digits, powers of 1000 (go-units `HumanSize`).
 fn size(bytes: u64) -> String {
-    const UNITS: [&str; 6] = ["B", "kB", "MB", "GB", "TB", "PB"];
-    let (mut value, mut unit) = (bytes as f64, 0);
-    while value >= 1000.0 && unit + 1 < UNITS.len() {
-        value /= 1000.0;
-        unit += 1;
-    }
-    let places = match value {
-        v if v >= 100.0 => 1,
-        v if v >= 10.0 => 2,
-        _ => 3,
-    };
-    let text = format!("{value:.places$}");
-    let text = text.trim_end_matches('0').trim_end_matches('.');
-    format!(
-        "{}{}",
-        if text.is_empty() { "0" } else { text },
-        UNITS[unit]
-    )
+    human_size(bytes as f64, 4)
 }
 
 #[cfg(test)]

@@ -78,35 +78,10 @@ pub(crate) fn labels(labels: &BTreeMap<String, String>) -> String {
     pairs.join(",")
 }
 
-/// Go's strconv.Quote: double quotes, backslash escapes for what cannot be printed.
-pub(crate) fn quote(text: &str) -> String {
-    let mut out = String::with_capacity(text.len() + 2);
-    out.push('"');
-    for c in text.chars() {
-        match c {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            '\n' => out.push_str("\\n"),
-            '\r' => out.push_str("\\r"),
-            '\t' => out.push_str("\\t"),
-            '\u{7}' => out.push_str("\\a"),
-            '\u{8}' => out.push_str("\\b"),
-            '\u{b}' => out.push_str("\\v"),
-            '\u{c}' => out.push_str("\\f"),
-            c if (c as u32) < 0x20 || c == '\u{7f}' => {
-                out.push_str(&format!("\\x{:02x}", c as u32))
-            }
-            c if c.is_control() => out.push_str(&format!("\\u{:04x}", c as u32)),
-            c => out.push(c),
-        }
-    }
-    out.push('"');
-    out
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::grammar::go::quote;
 
     #[test]
     fn commands_are_cut_before_they_are_quoted() {
@@ -116,6 +91,5 @@ mod tests {
             "\"sh -c 'echo out; ec…\""
         );
         assert_eq!(cut("sh -c 'a\nb'"), "\"sh -c 'a\\nb'\"");
-        assert_eq!(quote("a\"b\\\u{1b}[0m"), "\"a\\\"b\\\\\\x1b[0m\"");
     }
 }

@@ -10,6 +10,7 @@ use super::config::Config;
 use super::host_config::HostConfig;
 use super::network::NetworkSettings;
 use super::{columns, network, port, time};
+use crate::grammar::go;
 use crate::grammar::reference::Reference;
 use crate::grammar::units::human_size;
 use crate::store::containers::{Health, MountPoint, Record, State, Status};
@@ -341,7 +342,7 @@ impl columns::Row for Row<'_> {
         match name {
             "ID" => self.width.id(&self.record.id),
             "Image" => self.image_text(),
-            "Command" => columns::quote(&self.width.ellipsis(&command_line(self.record), 20)),
+            "Command" => go::quote(&self.width.ellipsis(&command_line(self.record), 20)),
             "CreatedAt" => time::parse(&self.record.created)
                 .map(time::local)
                 .unwrap_or_default(),

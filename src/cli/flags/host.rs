@@ -8,7 +8,7 @@ use super::run::usage;
 use super::table::IGNORED;
 use crate::cli::args::{is_set, value, values};
 use crate::error::{Error, Kind, Result};
-use crate::grammar::{mount, units};
+use crate::grammar::{go, mount, units};
 use crate::store::containers::{DeviceMapping, HostConfig, LogConfig, RestartPolicy, Ulimit};
 
 /// Docker's size of /dev/shm.
@@ -290,7 +290,7 @@ fn device(given: &str) -> Result<DeviceMapping> {
     }
     Ok(DeviceMapping {
         path_on_host: source.to_owned(),
-        path_in_container: mount::clean(target),
+        path_in_container: go::clean(target),
         cgroup_permissions: mode.to_owned(),
     })
 }

@@ -1,7 +1,7 @@
 //! The mounts of a container: volumes get their names, host paths are checked, and what is missing is made.
 
 use crate::error::{Error, Kind, Result};
-use crate::grammar::mount;
+use crate::grammar::{go, mount};
 use crate::image::config::ContainerConfig;
 use crate::store::containers::{HostConfig, MountPoint};
 use crate::store::volumes::{self, Volume};
@@ -50,7 +50,7 @@ pub(super) fn resolve(
     all.retain(|m| !own.iter().any(|o| o.destination == m.destination));
     all.extend(own);
     for path in config.volumes.keys() {
-        let destination = mount::clean(path);
+        let destination = go::clean(path);
         let is_taken = all.iter().any(|m| m.destination == destination)
             || host.tmpfs.contains_key(&destination);
         if !is_taken {

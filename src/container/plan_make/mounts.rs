@@ -4,9 +4,8 @@ use std::path::PathBuf;
 
 use crate::container::plan::{Mount, Source};
 use crate::error::{Error, Kind, Result};
+use crate::grammar::go::clean;
 use crate::store::containers::{MountPoint, Record};
-
-use super::clean;
 
 /// Returns `-v`, `--mount` and `--tmpfs`, parents before children, over those that the root consists of.
 pub(super) fn all(record: &Record, of_root: &[Mount]) -> Result<Vec<Mount>> {

@@ -7,9 +7,10 @@ use serde_json::Value;
 
 use super::funcs::{self, Function, Param};
 use super::node::{Branch, Call, Command, Node, Number, Pipe, Term, Word};
-use super::print::{plain, quote};
+use super::print::plain;
 use super::value::{Shape, Val, type_name};
 use super::{Objects, Rules, Template};
+use crate::grammar::go::quote;
 
 /// Deeper recursion is refused: it would use up the stack.
 const DEEPEST: usize = 400;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::funcs;
 use super::lexer::{Kind, Token, tokens};
 use super::node::{Branch, Call, Command, Node, Number, Pipe, Term, Word};
-use super::print::unquote;
+use crate::grammar::go::unquote;
 
 /// Deeper nesting of blocks and parentheses is refused, so that neither we nor the evaluator run out of stack.
 const DEEPEST: usize = 100;

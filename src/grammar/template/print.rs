@@ -1,9 +1,10 @@
-//! Go's fmt and strconv: printing values, `printf`, quoting.
+//! Go's fmt: printing values, `printf`.
 
 use serde_json::{Number, Value};
 
 use super::Rules;
 use super::value::{Shape, Val, keys, type_name};
+use crate::grammar::go::{quote, quote_in};
 use crate::grammar::units::general;
 
 /// Wider than this is refused, as in Go.
@@ -368,97 +369,4 @@ fn shortest(number: f64) -> String {
     } else {
         exponent(&scientific)
     }
-}
-
-/// `strconv.Quote`.
-pub(super) fn quote(text: &str) -> String {
-    quote_in('"', text)
-}
-
-/// `strconv.Quote` or `strconv.QuoteRune`.
-fn quote_in(mark: char, text: &str) -> String {
-    let mut out = String::from(mark);
-    for c in text.chars() {
-        match c {
-            '\\' => out += "\\\\",
-            _ if c == mark => out.extend(['\\', c]),
-            '\u{7}' => out += "\\a",
-            '\u{8}' => out += "\\b",
-            '\u{c}' => out += "\\f",
-            '\n' => out += "\\n",
-            '\r' => out += "\\r",
-            '\t' => out += "\\t",
-            '\u{b}' => out += "\\v",
-            _ if c.is_ascii_control() => out += &format!("\\x{:02x}", c as u32),
-            _ if c.is_control() => out += &format!("\\u{:04x}", c as u32),
-            _ => out.push(c),
-        }
-    }
-    out.push(mark);
-    out
-}
-
-/// `strconv.Unquote` of a text in double, single or back quotes. `None` when an escape is wrong.
-pub(super) fn unquote(text: &str) -> Option<String> {
-    let quote = text.chars().next()?;
-    let inside = text.get(1..text.len().checked_sub(1)?)?;
-    if quote == '`' {
-        return Some(inside.replace('\r', ""));
-    }
-    let mut bytes = Vec::new();
-    let mut chars = inside.chars();
-    while let Some(c) = chars.next() {
-        if c == '\\' {
-            unescape(&mut chars, quote, &mut bytes)?
-        } else {
-            push(&mut bytes, c)
-        }
-    }
-    Some(String::from_utf8_lossy(&bytes).into_owned())
-}
-
-/// Reads what comes after a backslash.
-fn unescape(chars: &mut std::str::Chars<'_>, quote: char, bytes: &mut Vec<u8>) -> Option<()> {
-    let c = chars.next()?;
-    let mut code = |head: &str, digits: usize, radix: u32| {
-        let digits: String = head.chars().chain(chars.by_ref().take(digits)).collect();
-        u32::from_str_radix(&digits, radix)
-            .ok()
-            .filter(|_| !digits.starts_with('+'))
-    };
-    let code = match c {
-        'a' => 7,
-        'b' => 8,
-        'f' => 12,
-        'n' => 10,
-        'r' => 13,
-        't' => 9,
-        'v' => 11,
-        '\\' => 92,
-        '\'' | '"' if c == quote => c as u32,
-        'u' => code("", 4, 16)?,
-        'U' => code("", 8, 16)?,
-        // these two are bytes, not characters, but in a character constant
-        'x' | '0'..='7' => {
-            let code = if c == 'x' {
-                code("", 2, 16)?
-            } else {
-                code(&c.to_string(), 2, 8)?
-            };
-            let byte = u8::try_from(code).ok()?;
-            if quote == '\'' {
-                push(bytes, char::from(byte))
-            } else {
-                bytes.push(byte)
-            }
-            return Some(());
-        }
-        _ => return None,
-    };
-    push(bytes, char::from_u32(code)?);
-    Some(())
-}
-
-fn push(bytes: &mut Vec<u8>, c: char) {
-    bytes.extend(c.encode_utf8(&mut [0; 4]).bytes());
 }

@@ -676,6 +676,6 @@ proptest! {
     #[test]
     fn any_printf_is_answered(format in "(%|[-+# 0]|[0-9]{1,2}|\\*|\\.|\\[[0-9]\\]|[a-zA-Zé]){0,10}") {
         let data = image();
-        run(&format!("{{{{printf {} 1 \"é\" 2.5 .Config nil}}}}", super::print::quote(&format)), &data, INSPECT);
+        run(&format!("{{{{printf {} 1 \"é\" 2.5 .Config nil}}}}", crate::grammar::go::quote(&format)), &data, INSPECT);
     }
 }
