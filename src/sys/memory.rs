@@ -154,9 +154,10 @@ impl Nap {
 
     /// poll(2), with our program's pages let go meanwhile. They come back by themselves, from the page cache.
     pub(crate) fn poll(&self, fds: &mut [PollFd<'_>], timeout: PollTimeout) -> nix::Result<i32> {
-        let time = timeout.as_millis().map(|ms| libc::timespec {
-            tv_sec: i64::from(ms) / 1000,
-            tv_nsec: i64::from(ms) % 1000 * 1_000_000,
+        let milliseconds = i64::from(i32::from(timeout));
+        let time = (milliseconds >= 0).then(|| libc::timespec {
+            tv_sec: milliseconds / 1000,
+            tv_nsec: milliseconds % 1000 * 1_000_000,
         });
         let time = time.as_ref().map_or(std::ptr::null(), std::ptr::from_ref);
         // SAFETY: the ranges are read-only mappings of our own file, whose pages are clean copies; PollFd is a pollfd; all
