@@ -77,7 +77,8 @@ impl Format {
         setting: &str,
         default: Default,
     ) -> Format {
-        let is_quiet = args::is_set(matches, "quiet");
+        // not every list has the flag
+        let is_quiet = matches!(matches.try_get_one::<bool>("quiet"), Ok(Some(true)));
         let given = args::value(matches, "format").unwrap_or_default();
         if given.is_empty() && is_quiet {
             return Format::Quiet(default.quiet);

@@ -200,13 +200,12 @@ mod tests {
     fn a_waiter_on_an_unlinked_file_ends_up_with_the_named_one() {
         let path = scratch("unlinked").join("l");
         let first = Lock::wait(&path).unwrap();
-        let waiter = {
-            let path = path.clone();
-            std::thread::spawn(move || Lock::wait(&path).unwrap())
-        };
-        std::thread::sleep(std::time::Duration::from_millis(50));
-        first.remove().unwrap();
-        let second = waiter.join().unwrap();
+        let second = std::thread::scope(|scope| {
+            let waiter = scope.spawn(|| Lock::wait(&path).unwrap());
+            std::thread::sleep(std::time::Duration::from_millis(50));
+            first.remove().unwrap();
+            waiter.join().unwrap()
+        });
         assert!(is_named(&second.file, &path));
         assert!(Lock::attempt(&path).unwrap().is_none());
     }
