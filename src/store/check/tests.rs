@@ -135,7 +135,10 @@ const VICTIM: &str = "CORACLE_TEST_VICTIM";
 #[test]
 #[ignore = "it works until it is killed"]
 fn victim() {
-    #[expect(clippy::disallowed_methods, reason = "the test that starts it says where the store is")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the test that starts it says where the store is"
+    )]
     let Ok(dir) = std::env::var(VICTIM) else {
         return;
     };
