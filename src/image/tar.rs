@@ -12,6 +12,8 @@ mod header;
 mod pax;
 mod sparse;
 #[cfg(test)]
+pub(crate) mod build;
+#[cfg(test)]
 mod tests;
 
 use crate::error::{Error, Kind, Result};
