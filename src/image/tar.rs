@@ -14,7 +14,7 @@ mod sparse;
 #[cfg(test)]
 pub(crate) mod build;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use crate::error::{Error, Kind, Result};
 use header::Block;

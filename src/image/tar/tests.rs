@@ -298,7 +298,7 @@ fn damage_and_malice_are_refused_in_one_line() {
 }
 
 /// A file of 2 MiB whose only bytes are `abc` at 1 MiB and `de` at its end, in each of GNU's forms.
-pub(super) fn sparse_forms() -> Vec<(&'static str, Vec<u8>)> {
+pub(crate) fn sparse_forms() -> Vec<(&'static str, Vec<u8>)> {
     const SIZE: u64 = 2 << 20;
     let end = (SIZE - 2).to_string();
     let size = SIZE.to_string();

@@ -540,13 +540,17 @@ impl Writer {
                 AtFlags::empty(),
             )
         };
-        if link() == Err(Errno::EEXIST)
-            && fstatat(&*folder, name.as_c_str(), AtFlags::AT_SYMLINK_NOFOLLOW)?.st_ino
-                == there.st_ino
-        {
-            return Ok(true);
+        match link() {
+            Err(Errno::EEXIST) => {
+                let taken = fstatat(&*folder, name.as_c_str(), AtFlags::AT_SYMLINK_NOFOLLOW)?;
+                if taken.st_ino == there.st_ino {
+                    return Ok(true); // by another spelling, or once more
+                }
+                self.discard(&folder, &name, path)?;
+                link()?;
+            }
+            result => result?,
         }
-        self.place(&folder, &name, path, link)?;
         let real = of.real_path(target);
         if let Some(ids) = self.owners.get(&real).copied() {
             self.owners.insert(folder.real_path(path), ids);
@@ -578,36 +582,24 @@ impl Writer {
     }
 
     fn late_link(&mut self, path: &[u8], target: &[u8]) -> Result<bool> {
-        let is_taken = || -> nix::Result<bool> {
-            let folder = self.folders.get(split(path).0)?;
-            match fstatat(
-                &*folder,
-                last(path)?.as_c_str(),
-                AtFlags::AT_SYMLINK_NOFOLLOW,
-            ) {
-                Err(Errno::ENOENT) => Ok(false),
-                stat => stat.map(|_| true),
-            }
-        };
         // what has the name came after the link, and wins
-        let mut is_taken = is_taken;
-        let done = is_taken().and_then(|taken| {
-            if taken {
-                Ok(true)
-            } else {
-                self.hard_link(path, target)
-            }
-        });
+        let done = match self.is_taken(path) {
+            Ok(false) => self.hard_link(path, target),
+            other => other,
+        };
         done.map_err(|e| cannot(path, e))
     }
 
+    fn is_taken(&mut self, path: &[u8]) -> nix::Result<bool> {
+        let folder = self.folders.get(split(path).0)?;
+        match fstatat(&*folder, last(path)?.as_c_str(), AtFlags::AT_SYMLINK_NOFOLLOW) {
+            Err(Errno::ENOENT) => Ok(false),
+            stat => stat.map(|_| true),
+        }
+    }
+
     fn end_folder(&self, end: &FolderEnd) -> nix::Result<()> {
-        let opened = if end.path.is_empty() {
-            self.folders.open(b"", OFlag::O_DIRECTORY)
-        } else {
-            self.folders.open(&end.path, OFlag::O_DIRECTORY)
-        };
-        let fd = match opened {
+        let fd = match self.folders.open(&end.path, OFlag::O_DIRECTORY) {
             // something else took its place
             Err(Errno::ENOENT | Errno::ENOTDIR | Errno::ELOOP) => return Ok(()),
             fd => fd?,
