@@ -8,11 +8,11 @@
 //! the tree ([`Entry::is_cut`]). Fed with a tar it hands both out apart; fed with `entries` ([`Feed::Cut`]) it asks
 //! for each payload in its place. One rule decides for both ways, so the two cannot disagree.
 
+#[cfg(test)]
+pub(crate) mod build;
 mod header;
 mod pax;
 mod sparse;
-#[cfg(test)]
-pub(crate) mod build;
 #[cfg(test)]
 pub(crate) mod tests;
 

@@ -45,19 +45,39 @@ impl Tar {
     }
 
     pub(crate) fn file(self, path: &str, body: &[u8]) -> Tar {
-        self.add(H { path: path.as_bytes(), body, ..H::default() })
+        self.add(H {
+            path: path.as_bytes(),
+            body,
+            ..H::default()
+        })
     }
 
     pub(crate) fn folder(self, path: &str, mode: u32) -> Tar {
-        self.add(H { kind: b'5', path: path.as_bytes(), mode, ..H::default() })
+        self.add(H {
+            kind: b'5',
+            path: path.as_bytes(),
+            mode,
+            ..H::default()
+        })
     }
 
     pub(crate) fn symlink(self, path: &str, link: &str) -> Tar {
-        self.add(H { kind: b'2', path: path.as_bytes(), link: link.as_bytes(), mode: 0o777, ..H::default() })
+        self.add(H {
+            kind: b'2',
+            path: path.as_bytes(),
+            link: link.as_bytes(),
+            mode: 0o777,
+            ..H::default()
+        })
     }
 
     pub(crate) fn hard(self, path: &str, link: &str) -> Tar {
-        self.add(H { kind: b'1', path: path.as_bytes(), link: link.as_bytes(), ..H::default() })
+        self.add(H {
+            kind: b'1',
+            path: path.as_bytes(),
+            link: link.as_bytes(),
+            ..H::default()
+        })
     }
 
     /// A PAX header (`x`, or `g`) of these records.
@@ -73,13 +93,24 @@ impl Tar {
             body.extend_from_slice(value);
             body.push(b'\n');
         }
-        self.add(H { kind, path: b"PaxHeaders/x", body: &body, ..H::default() })
+        self.add(H {
+            kind,
+            path: b"PaxHeaders/x",
+            body: &body,
+            ..H::default()
+        })
     }
 
     /// A GNU long name (`L`) or link (`K`).
     pub(crate) fn long(self, kind: u8, text: &[u8]) -> Tar {
         let body = [text, b"\0"].concat();
-        self.add(H { kind, path: b"././@LongLink", body: &body, magic: b"ustar  \0", ..H::default() })
+        self.add(H {
+            kind,
+            path: b"././@LongLink",
+            body: &body,
+            magic: b"ustar  \0",
+            ..H::default()
+        })
     }
 
     pub(crate) fn raw(mut self, bytes: &[u8]) -> Tar {
@@ -106,7 +137,10 @@ pub(crate) fn header(h: &H<'_>) -> [u8; 512] {
     number(&mut block[100..108], i64::from(h.mode));
     number(&mut block[108..116], h.ids.0 as i64);
     number(&mut block[116..124], h.ids.1 as i64);
-    number(&mut block[124..136], h.size.unwrap_or(h.body.len() as u64) as i64);
+    number(
+        &mut block[124..136],
+        h.size.unwrap_or(h.body.len() as u64) as i64,
+    );
     number(&mut block[136..148], h.mtime);
     block[156] = h.kind;
     block[257..265].copy_from_slice(h.magic);

@@ -86,8 +86,14 @@ fn a_header_says_all_it_says() {
     let (entry, body) = one(&tar);
     assert_eq!(entry.path, b"usr/bin/x");
     assert_eq!((entry.folder(), entry.name()), (&b"usr/bin"[..], &b"x"[..]));
-    assert_eq!((entry.mode, entry.uid, entry.gid, entry.mtime), (0o4755, 33, 1_000_000, -5));
-    assert_eq!((entry.kind, entry.size, &body[..]), (EntryType::File, 4, &b"text"[..]));
+    assert_eq!(
+        (entry.mode, entry.uid, entry.gid, entry.mtime),
+        (0o4755, 33, 1_000_000, -5)
+    );
+    assert_eq!(
+        (entry.kind, entry.size, &body[..]),
+        (EntryType::File, 4, &b"text"[..])
+    );
 }
 
 #[test]
@@ -109,15 +115,34 @@ fn types_are_gos() {
         (b'8', "a", None),
         (b'\n', "a", None),
     ] {
-        let tar = Tar::default().add(H { kind, path: path.as_bytes(), ..H::default() }).end();
-        assert_eq!(read(&tar).ok().map(|e| e[0].0.kind), want, "{:?}", kind as char);
+        let tar = Tar::default()
+            .add(H {
+                kind,
+                path: path.as_bytes(),
+                ..H::default()
+            })
+            .end();
+        assert_eq!(
+            read(&tar).ok().map(|e| e[0].0.kind),
+            want,
+            "{:?}",
+            kind as char
+        );
     }
 }
 
 #[test]
 fn only_files_have_bodies_whatever_the_size_says() {
     for kind in *b"123456" {
-        let tar = Tar::default().add(H { kind, path: b"a", size: Some(5000), ..H::default() }).file("b", b"x").end();
+        let tar = Tar::default()
+            .add(H {
+                kind,
+                path: b"a",
+                size: Some(5000),
+                ..H::default()
+            })
+            .file("b", b"x")
+            .end();
         let entries = read(&tar).unwrap();
         assert_eq!(entries.len(), 2, "{:?}", kind as char);
         assert_eq!((entries[0].0.size, &entries[1].1[..]), (0, &b"x"[..]));
@@ -129,26 +154,65 @@ fn the_longer_word_about_a_name_wins_and_gnus_over_pax() {
     let long = b"very/".repeat(400);
     for (name, tar, want) in [
         ("gnu", Tar::default().long(b'L', &long), &long[..1999]),
-        ("pax", Tar::default().pax(b'x', &[("path", &long)]), &long[..1999]),
-        ("both", Tar::default().pax(b'x', &[("path", b"pax")]).long(b'L', b"gnu"), b"gnu"),
-        ("both, other order", Tar::default().long(b'L', b"gnu").pax(b'x', &[("path", b"pax")]), b"gnu"),
-        ("two pax", Tar::default().pax(b'x', &[("path", b"one")]).pax(b'x', &[("uid", b"7")]), b"short"),
-        ("empty value", Tar::default().pax(b'x', &[("path", b"one"), ("path", b"")]), b"short"),
-        ("global", Tar::default().pax(b'g', &[("path", b"all"), ("size", b"0")]), b"short"),
+        (
+            "pax",
+            Tar::default().pax(b'x', &[("path", &long)]),
+            &long[..1999],
+        ),
+        (
+            "both",
+            Tar::default()
+                .pax(b'x', &[("path", b"pax")])
+                .long(b'L', b"gnu"),
+            b"gnu",
+        ),
+        (
+            "both, other order",
+            Tar::default()
+                .long(b'L', b"gnu")
+                .pax(b'x', &[("path", b"pax")]),
+            b"gnu",
+        ),
+        (
+            "two pax",
+            Tar::default()
+                .pax(b'x', &[("path", b"one")])
+                .pax(b'x', &[("uid", b"7")]),
+            b"short",
+        ),
+        (
+            "empty value",
+            Tar::default().pax(b'x', &[("path", b"one"), ("path", b"")]),
+            b"short",
+        ),
+        (
+            "global",
+            Tar::default().pax(b'g', &[("path", b"all"), ("size", b"0")]),
+            b"short",
+        ),
     ] {
         let tar = tar.file("short", b"body").file("next", b"").end();
         let entries = read(&tar).unwrap();
         assert_eq!(entries[0].0.path, want, "{name}");
         assert_eq!(entries[0].1, b"body", "{name}");
-        assert_eq!(entries[1].0.path, b"next", "{name}: it counts for one entry");
+        assert_eq!(
+            entries[1].0.path, b"next",
+            "{name}: it counts for one entry"
+        );
     }
-    let tar = Tar::default().long(b'K', b"../to/it").symlink("l", "short").end();
+    let tar = Tar::default()
+        .long(b'K', b"../to/it")
+        .symlink("l", "short")
+        .end();
     assert_eq!(one(&tar).0.link, b"../to/it");
 }
 
 #[test]
 fn a_prefix_belongs_to_ustar_and_star() {
-    let mut block = header(&H { path: b"name", ..H::default() });
+    let mut block = header(&H {
+        path: b"name",
+        ..H::default()
+    });
     block[345..351].copy_from_slice(b"prefix");
     for (magic, trailer, want) in [
         (&b"ustar\x0000"[..], &[0; 4], &b"prefix/name"[..]),
@@ -159,7 +223,11 @@ fn a_prefix_belongs_to_ustar_and_star() {
         block[257..265].copy_from_slice(magic);
         block[508..512].copy_from_slice(trailer);
         sum(&mut block);
-        assert_eq!(one(&Tar::default().raw(&block).end()).0.path, want, "{magic:?}");
+        assert_eq!(
+            one(&Tar::default().raw(&block).end()).0.path,
+            want,
+            "{magic:?}"
+        );
     }
 }
 
@@ -179,10 +247,18 @@ fn pax_says_numbers_times_and_attributes() {
                 ("comment", b""),
             ],
         )
-        .add(H { path: b"f", body: b"text", size: Some(0), ..H::default() })
+        .add(H {
+            path: b"f",
+            body: b"text",
+            size: Some(0),
+            ..H::default()
+        })
         .end();
     let (entry, body) = one(&tar);
-    assert_eq!((entry.uid, entry.gid, entry.mtime, entry.mtime_nsec), (4_000_000_000, 5, -2, 750_000_000));
+    assert_eq!(
+        (entry.uid, entry.gid, entry.mtime, entry.mtime_nsec),
+        (4_000_000_000, 5, -2, 750_000_000)
+    );
     assert_eq!(entry.xattrs, [(b"user.a".to_vec(), b"2".to_vec())]);
     assert_eq!(body, b"text");
 }
@@ -196,7 +272,10 @@ fn times_in_pax_are_exact() {
         ("-0.5", (-1, 500_000_000)),
         ("0", (0, 0)),
     ] {
-        let tar = Tar::default().pax(b'x', &[("mtime", text.as_bytes())]).file("f", b"").end();
+        let tar = Tar::default()
+            .pax(b'x', &[("mtime", text.as_bytes())])
+            .file("f", b"")
+            .end();
         let entry = one(&tar).0;
         assert_eq!((entry.mtime, entry.mtime_nsec), want, "{text}");
     }
@@ -221,7 +300,11 @@ fn paths_are_cleaned_as_docker_does_and_never_lead_out() {
         ("a/../../b", None),
         ("./../a", None),
     ] {
-        assert_eq!(clean(path.as_bytes()).as_deref(), want.map(str::as_bytes), "{path}");
+        assert_eq!(
+            clean(path.as_bytes()).as_deref(),
+            want.map(str::as_bytes),
+            "{path}"
+        );
         let file = Tar::default().folder(path, 0o755).end();
         assert_eq!(read(&file).is_ok(), want.is_some(), "{path}");
         let hard = Tar::default().hard("l", path).end();
@@ -238,15 +321,43 @@ fn what_ends_a_tar_is_gos() {
         ("one zero block", entry.clone().raw(&[0; 512]).0, Some(1)),
         ("last padding cut", entry.0[..512 + 4].to_vec(), Some(1)),
         ("part of the padding cut", entry.0[..700].to_vec(), Some(1)),
-        ("a long tail of zeros", entry.clone().raw(&[0; 10_240]).0, Some(1)),
-        ("garbage behind the end", entry.clone().raw(&[0; 1024]).raw(b"garbage").0, Some(1)),
-        ("an archive behind the end", entry.clone().raw(&[0; 1024]).file("g", b"").end(), Some(1)),
-        ("a PAX header and no more", entry.clone().pax(b'x', &[("path", b"y")]).0, Some(1)),
-        ("a lone zero block", entry.clone().raw(&[0; 512]).file("g", b"").end(), None),
+        (
+            "a long tail of zeros",
+            entry.clone().raw(&[0; 10_240]).0,
+            Some(1),
+        ),
+        (
+            "garbage behind the end",
+            entry.clone().raw(&[0; 1024]).raw(b"garbage").0,
+            Some(1),
+        ),
+        (
+            "an archive behind the end",
+            entry.clone().raw(&[0; 1024]).file("g", b"").end(),
+            Some(1),
+        ),
+        (
+            "a PAX header and no more",
+            entry.clone().pax(b'x', &[("path", b"y")]).0,
+            Some(1),
+        ),
+        (
+            "a lone zero block",
+            entry.clone().raw(&[0; 512]).file("g", b"").end(),
+            None,
+        ),
         ("cut in the body", entry.0[..512 + 3].to_vec(), None),
         ("cut in the header", entry.0[..100].to_vec(), None),
-        ("a part of a block behind", entry.clone().raw(&[7; 100]).0, None),
-        ("a part of a zero block behind", entry.clone().raw(&[0; 600]).0, None),
+        (
+            "a part of a block behind",
+            entry.clone().raw(&[7; 100]).0,
+            None,
+        ),
+        (
+            "a part of a zero block behind",
+            entry.clone().raw(&[0; 600]).0,
+            None,
+        ),
     ] {
         assert_eq!(read(&tar).ok().map(|e| e.len()), want, "{name}");
     }
@@ -260,20 +371,37 @@ fn damage_and_malice_are_refused_in_one_line() {
         tar
     };
     let field = |at: usize, text: &[u8]| {
-        let mut block = header(&H { path: b"f", ..H::default() });
+        let mut block = header(&H {
+            path: b"f",
+            ..H::default()
+        });
         block[at..at + text.len()].copy_from_slice(text);
         sum(&mut block);
         Tar::default().raw(&block).end()
     };
     let pax = |body: &[u8]| {
-        Tar::default().add(H { kind: b'x', path: b"x", body, ..H::default() }).file("f", b"").end()
+        Tar::default()
+            .add(H {
+                kind: b'x',
+                path: b"x",
+                body,
+                ..H::default()
+            })
+            .file("f", b"")
+            .end()
     };
     let too_long = vec![b'a'; (1 << 20) + 1];
     for (tar, want) in [
         (flipped, "checksum"),
         (field(124, b"00000000009\0"), "not octal"),
-        (field(124, b"\x80\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff"), "too large"),
-        (field(124, b"\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff"), "negative size"),
+        (
+            field(124, b"\x80\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff"),
+            "too large",
+        ),
+        (
+            field(124, b"\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff"),
+            "negative size",
+        ),
         (field(108, b"zzzzzzz\0"), "not octal"),
         (pax(b"5 a=b\n"), "malformed PAX"),
         (pax(b"99 a=b\n"), "malformed PAX"),
@@ -285,9 +413,21 @@ fn damage_and_malice_are_refused_in_one_line() {
         (pax(b"10 size=x\n"), "bad number"),
         (pax(b"11 size=-1\n"), "negative number"),
         (pax(b"14 mtime=1.5x\n"), "bad time"),
-        (Tar::default().long(b'L', &too_long).file("f", b"").end(), "more than 1 MiB"),
-        (Tar::default().long(b'L', &b"a/".repeat(9000)).file("f", b"").end(), "a path of 18000 bytes"),
-        (Tar::default().file("../\x1b[31m\n", b"").end(), "leads out of the image: `../\\u{1b}[31m\\n`"),
+        (
+            Tar::default().long(b'L', &too_long).file("f", b"").end(),
+            "more than 1 MiB",
+        ),
+        (
+            Tar::default()
+                .long(b'L', &b"a/".repeat(9000))
+                .file("f", b"")
+                .end(),
+            "a path of 18000 bytes",
+        ),
+        (
+            Tar::default().file("../\x1b[31m\n", b"").end(),
+            "leads out of the image: `../\\u{1b}[31m\\n`",
+        ),
     ] {
         let e = read(&tar).unwrap_err();
         assert_eq!(e.kind(), Kind::Corrupt);
@@ -309,8 +449,17 @@ pub(crate) fn sparse_forms() -> Vec<(&'static str, Vec<u8>)> {
     body.resize(512, 0);
     body.extend_from_slice(b"abcde");
     let old = |extended: bool| {
-        let mut block = header(&H { kind: b'S', path: b"s", size: Some(5), magic: b"ustar  \0", ..H::default() });
-        let pairs = [format!("{:011o}\0{:011o}\0", 1 << 20, 3), format!("{:011o}\0{:011o}\0", SIZE - 2, 2)];
+        let mut block = header(&H {
+            kind: b'S',
+            path: b"s",
+            size: Some(5),
+            magic: b"ustar  \0",
+            ..H::default()
+        });
+        let pairs = [
+            format!("{:011o}\0{:011o}\0", 1 << 20, 3),
+            format!("{:011o}\0{:011o}\0", SIZE - 2, 2),
+        ];
         block[386..410].copy_from_slice(pairs[0].as_bytes());
         let mut extension = [0u8; 512];
         if extended {
@@ -326,7 +475,13 @@ pub(crate) fn sparse_forms() -> Vec<(&'static str, Vec<u8>)> {
         tar.raw(b"abcde").raw(&[0; 507]).file("next", b"n").end()
     };
     let file = |tar: Tar, body: &[u8]| {
-        tar.add(H { path: b"GNUSparseFile.0/s", body, ..H::default() }).file("next", b"n").end()
+        tar.add(H {
+            path: b"GNUSparseFile.0/s",
+            body,
+            ..H::default()
+        })
+        .file("next", b"n")
+        .end()
     };
     let name: (&str, &[u8]) = ("GNU.sparse.name", b"s");
     vec![
@@ -352,7 +507,13 @@ pub(crate) fn sparse_forms() -> Vec<(&'static str, Vec<u8>)> {
         ),
         (
             "0.1",
-            file(Tar::default().pax(b'x', &[name, ("GNU.sparse.size", size), ("GNU.sparse.map", &map)]), b"abcde"),
+            file(
+                Tar::default().pax(
+                    b'x',
+                    &[name, ("GNU.sparse.size", size), ("GNU.sparse.map", &map)],
+                ),
+                b"abcde",
+            ),
         ),
         (
             "1.0",
@@ -380,7 +541,11 @@ fn sparse_files_of_every_form_have_the_same_map() {
         let (entry, body) = &entries[0];
         let sparse = entry.sparse.as_ref().unwrap();
         assert_eq!(sparse.parts, [(1 << 20, 3), ((2 << 20) - 2, 2)], "{name}");
-        assert_eq!((sparse.real_size, &entry.path[..], &body[..]), (2 << 20, &b"s"[..], &b"abcde"[..]), "{name}");
+        assert_eq!(
+            (sparse.real_size, &entry.path[..], &body[..]),
+            (2 << 20, &b"s"[..], &b"abcde"[..]),
+            "{name}"
+        );
         assert!(!entry.is_cut());
         assert_eq!(entries[1].1, b"n", "{name}");
     }
@@ -389,14 +554,46 @@ fn sparse_files_of_every_form_have_the_same_map() {
 #[test]
 fn sparse_maps_that_lie_are_refused() {
     let with = |records: &[(&str, &[u8])], body: &[u8]| {
-        Tar::default().pax(b'x', records).add(H { path: b"s", body, ..H::default() }).end()
+        Tar::default()
+            .pax(b'x', records)
+            .add(H {
+                path: b"s",
+                body,
+                ..H::default()
+            })
+            .end()
     };
-    for map in ["1,2,3", "5,1,2,4", "0,6", "0,5,9223372036854775807,1", "18446744073709551615,5", "a,b", "0,4", "-1,5"] {
-        let tar = with(&[("GNU.sparse.size", b"5"), ("GNU.sparse.map", map.as_bytes())], b"abcde");
+    for map in [
+        "1,2,3",
+        "5,1,2,4",
+        "0,6",
+        "0,5,9223372036854775807,1",
+        "18446744073709551615,5",
+        "a,b",
+        "0,4",
+        "-1,5",
+    ] {
+        let tar = with(
+            &[
+                ("GNU.sparse.size", b"5"),
+                ("GNU.sparse.map", map.as_bytes()),
+            ],
+            b"abcde",
+        );
         assert!(read(&tar).is_err(), "{map}");
     }
-    let version = [("GNU.sparse.major", &b"1"[..]), ("GNU.sparse.minor", b"0"), ("GNU.sparse.realsize", b"9")];
-    for map in ["", "x\n", "1\n0\n", "9999999999999999999999\n", "2\n0\n1\n1\n1\n1\n"] {
+    let version = [
+        ("GNU.sparse.major", &b"1"[..]),
+        ("GNU.sparse.minor", b"0"),
+        ("GNU.sparse.realsize", b"9"),
+    ];
+    for map in [
+        "",
+        "x\n",
+        "1\n0\n",
+        "9999999999999999999999\n",
+        "2\n0\n1\n1\n1\n1\n",
+    ] {
         let mut body = map.as_bytes().to_vec();
         body.resize(512, 0);
         assert!(read(&with(&version, &body)).is_err(), "{map:?}");
@@ -443,7 +640,9 @@ fn entries_hold_all_but_the_payloads() {
     for chunk in [1, 512, 4096] {
         let mut again = Again(Vec::new());
         let mut parser = Parser::new(Feed::Cut);
-        seen.raw.chunks(chunk).for_each(|c| parser.feed(c, &mut again).unwrap());
+        seen.raw
+            .chunks(chunk)
+            .for_each(|c| parser.feed(c, &mut again).unwrap());
         parser.finish().unwrap();
         assert!(again.0 == tar, "chunks of {chunk}");
     }

@@ -19,7 +19,10 @@ struct Layer {
 
 impl Layer {
     fn empty() -> Layer {
-        let name = format!("coracle-unpack-{}", crate::store::random_hex::<8>().unwrap());
+        let name = format!(
+            "coracle-unpack-{}",
+            crate::store::random_hex::<8>().unwrap()
+        );
         let dir = std::env::temp_dir().join(name);
         std::fs::create_dir_all(dir.join("layer")).unwrap();
         std::fs::write(dir.join("outside"), "untouched").unwrap();
@@ -55,10 +58,19 @@ impl Layer {
     }
 
     fn check_outside(&self) {
-        let names: Vec<_> = std::fs::read_dir(&self.dir).unwrap().map(|e| e.unwrap().file_name()).collect();
+        let names: Vec<_> = std::fs::read_dir(&self.dir)
+            .unwrap()
+            .map(|e| e.unwrap().file_name())
+            .collect();
         assert_eq!(names.len(), 2, "{names:?}");
-        assert_eq!(std::fs::read_to_string(self.dir.join("outside")).unwrap(), "untouched");
-        assert_eq!(std::fs::metadata(self.dir.join("outside")).unwrap().nlink(), 1);
+        assert_eq!(
+            std::fs::read_to_string(self.dir.join("outside")).unwrap(),
+            "untouched"
+        );
+        assert_eq!(
+            std::fs::metadata(self.dir.join("outside")).unwrap().nlink(),
+            1
+        );
     }
 
     fn path(&self) -> PathBuf {
@@ -87,7 +99,9 @@ impl Layer {
 
     fn attribute(&self, path: &str, name: &std::ffi::CStr) -> Option<String> {
         let file = std::fs::File::open(self.at(path)).unwrap();
-        xattr::get(&file, name).unwrap().map(|v| String::from_utf8(v).unwrap())
+        xattr::get(&file, name)
+            .unwrap()
+            .map(|v| String::from_utf8(v).unwrap())
     }
 
     fn is_whiteout(&self, path: &str) -> bool {
@@ -106,15 +120,25 @@ impl Layer {
         while let Some(folder) = waiting.pop() {
             for entry in std::fs::read_dir(&folder).unwrap() {
                 let path = entry.unwrap().path();
-                let name = path.strip_prefix(self.at("")).unwrap().to_string_lossy().into_owned();
+                let name = path
+                    .strip_prefix(self.at(""))
+                    .unwrap()
+                    .to_string_lossy()
+                    .into_owned();
                 let stat = std::fs::symlink_metadata(&path).unwrap();
                 if stat.is_dir() {
                     waiting.push(path);
                     all.push(format!("{name}/"));
                 } else if stat.is_symlink() {
-                    all.push(format!("{name} -> {}", std::fs::read_link(&path).unwrap().display()));
+                    all.push(format!(
+                        "{name} -> {}",
+                        std::fs::read_link(&path).unwrap().display()
+                    ));
                 } else if stat.is_file() {
-                    all.push(format!("{name}={}", String::from_utf8_lossy(&std::fs::read(&path).unwrap())));
+                    all.push(format!(
+                        "{name}={}",
+                        String::from_utf8_lossy(&std::fs::read(&path).unwrap())
+                    ));
                 } else {
                     all.push(format!("{name}!"));
                 }
@@ -137,10 +161,15 @@ fn tar() -> Tar {
 }
 
 fn refusal(tar: &[u8]) -> String {
-    let e = Layer::try_of(tar, &Limits::default()).err().expect("it was unpacked");
+    let e = Layer::try_of(tar, &Limits::default())
+        .err()
+        .expect("it was unpacked");
     assert_eq!(e.kind(), Kind::Corrupt, "{e}");
     let text = e.to_string();
-    assert!(!text.contains(char::is_control) && text.len() < 500, "{text:?}");
+    assert!(
+        !text.contains(char::is_control) && text.len() < 500,
+        "{text:?}"
+    );
     text
 }
 
@@ -148,19 +177,68 @@ fn refusal(tar: &[u8]) -> String {
 fn an_ordinary_layer_is_as_its_tar_says() {
     let layer = Layer::of(
         &tar()
-            .add(H { kind: b'5', path: b"./", mode: 0o755, mtime: 7, ..H::default() })
-            .add(H { kind: b'5', path: b"./d/", mode: 0o1777, mtime: 1_000_000_000, ..H::default() })
-            .add(H { path: b"./d/f", mode: 0o664, mtime: 1_234_567_890, body: &[b'x'; 3000], ..H::default() })
-            .add(H { path: b"./d/empty", mode: 0o600, ..H::default() })
+            .add(H {
+                kind: b'5',
+                path: b"./",
+                mode: 0o755,
+                mtime: 7,
+                ..H::default()
+            })
+            .add(H {
+                kind: b'5',
+                path: b"./d/",
+                mode: 0o1777,
+                mtime: 1_000_000_000,
+                ..H::default()
+            })
+            .add(H {
+                path: b"./d/f",
+                mode: 0o664,
+                mtime: 1_234_567_890,
+                body: &[b'x'; 3000],
+                ..H::default()
+            })
+            .add(H {
+                path: b"./d/empty",
+                mode: 0o600,
+                ..H::default()
+            })
             .symlink("./d/l", "f")
             .hard("./d/h", "./d/f")
-            .add(H { kind: b'6', path: b"./d/p", mode: 0o622, ..H::default() })
+            .add(H {
+                kind: b'6',
+                path: b"./d/p",
+                mode: 0o622,
+                ..H::default()
+            })
             .end(),
     );
-    assert_eq!((layer.mode("d"), layer.mode("d/f"), layer.mode("d/empty"), layer.mode("d/p")), (0o1777, 0o664, 0o600, 0o622));
-    assert_eq!((layer.stat("d/f").mtime(), layer.stat("d").mtime(), layer.stat("").mtime()), (1_234_567_890, 1_000_000_000, 7));
+    assert_eq!(
+        (
+            layer.mode("d"),
+            layer.mode("d/f"),
+            layer.mode("d/empty"),
+            layer.mode("d/p")
+        ),
+        (0o1777, 0o664, 0o600, 0o622)
+    );
+    assert_eq!(
+        (
+            layer.stat("d/f").mtime(),
+            layer.stat("d").mtime(),
+            layer.stat("").mtime()
+        ),
+        (1_234_567_890, 1_000_000_000, 7)
+    );
     assert_eq!(layer.stat("d/l").mtime(), 1_700_000_000);
-    assert_eq!((layer.read("d/f").len(), layer.read("d/l").len(), layer.stat("d/h").nlink()), (3000, 3000, 2));
+    assert_eq!(
+        (
+            layer.read("d/f").len(),
+            layer.read("d/l").len(),
+            layer.stat("d/h").nlink()
+        ),
+        (3000, 3000, 2)
+    );
     assert!(layer.stat("d/p").file_type().is_fifo());
     assert!(!layer.path().join("owners").exists() && !layer.path().join("replaced").exists());
 }
@@ -175,25 +253,71 @@ fn our_own_files_are_private_and_the_process_keeps_its_umask() {
     };
     let before = probe(&Layer::empty());
     let layer = Layer::of(
-        &tar().add(H { kind: b'2', path: b"l", link: b"x", ids: (1, 1), ..H::default() }).file("f", b"1").file("f", b"2").end(),
+        &tar()
+            .add(H {
+                kind: b'2',
+                path: b"l",
+                link: b"x",
+                ids: (1, 1),
+                ..H::default()
+            })
+            .file("f", b"1")
+            .file("f", b"2")
+            .end(),
     );
     assert_eq!(probe(&layer), before);
-    for (name, mode) in [("entries", 0o600), ("owners", 0o600), ("replaced", 0o700), ("tree", 0o755)] {
-        assert_eq!(std::fs::metadata(layer.path().join(name)).unwrap().mode() & 0o7777, mode, "{name}");
+    for (name, mode) in [
+        ("entries", 0o600),
+        ("owners", 0o600),
+        ("replaced", 0o700),
+        ("tree", 0o755),
+    ] {
+        assert_eq!(
+            std::fs::metadata(layer.path().join(name)).unwrap().mode() & 0o7777,
+            mode,
+            "{name}"
+        );
     }
 }
 
 /// Traps 3 and 4: attributes need write permission, writing clears set-id bits.
 #[test]
 fn modes_owners_and_set_id_bits_survive() {
-    let file = |path: &'static [u8], mode, ids| H { path, mode, ids, body: b"x", ..H::default() };
+    let file = |path: &'static [u8], mode, ids| H {
+        path,
+        mode,
+        ids,
+        body: b"x",
+        ..H::default()
+    };
     let layer = Layer::of(
         &tar()
-            .add(H { kind: b'5', path: b"d0", mode: 0, ..H::default() })
-            .add(H { kind: b'5', path: b"d555", mode: 0o555, ids: (5, 6), ..H::default() })
+            .add(H {
+                kind: b'5',
+                path: b"d0",
+                mode: 0,
+                ..H::default()
+            })
+            .add(H {
+                kind: b'5',
+                path: b"d555",
+                mode: 0o555,
+                ids: (5, 6),
+                ..H::default()
+            })
             .add(file(b"d555/in", 0o644, (0, 0)))
-            .add(H { kind: b'5', path: b"g", mode: 0o2755, ..H::default() })
-            .add(H { kind: b'5', path: b"g/inner", mode: 0o755, ..H::default() })
+            .add(H {
+                kind: b'5',
+                path: b"g",
+                mode: 0o2755,
+                ..H::default()
+            })
+            .add(H {
+                kind: b'5',
+                path: b"g/inner",
+                mode: 0o755,
+                ..H::default()
+            })
             .add(file(b"ro", 0o444, (33, 33)))
             .add(file(b"shadow", 0, (0, 42)))
             .add(file(b"w", 0o200, (0, 0)))
@@ -220,7 +344,11 @@ fn modes_owners_and_set_id_bits_survive() {
         ("plain", 0o644, None),
         ("far", 0o644, Some("4000000000:3000000000")),
     ] {
-        assert_eq!((layer.mode(path), layer.ids(path).as_deref()), (mode, ids), "{path}");
+        assert_eq!(
+            (layer.mode(path), layer.ids(path).as_deref()),
+            (mode, ids),
+            "{path}"
+        );
     }
 }
 
@@ -228,21 +356,68 @@ fn modes_owners_and_set_id_bits_survive() {
 fn devices_are_empty_files_with_a_record_and_links_have_theirs_beside() {
     let layer = Layer::of(
         &tar()
-            .add(H { kind: b'3', path: b"null", mode: 0o666, device: (1, 3), ..H::default() })
-            .add(H { kind: b'4', path: b"sda", mode: 0o060, ids: (0, 6), device: (8, 0), ..H::default() })
-            .add(H { kind: b'3', path: b"zero", mode: 0o666, device: (0, 0), ..H::default() })
-            .add(H { kind: b'2', path: b"l", link: b"x", ids: (1, 2), ..H::default() })
-            .add(H { kind: b'6', path: b"p", ids: (3, 4), ..H::default() })
-            .add(H { kind: b'2', path: b"gone", link: b"x", ids: (9, 9), ..H::default() })
+            .add(H {
+                kind: b'3',
+                path: b"null",
+                mode: 0o666,
+                device: (1, 3),
+                ..H::default()
+            })
+            .add(H {
+                kind: b'4',
+                path: b"sda",
+                mode: 0o060,
+                ids: (0, 6),
+                device: (8, 0),
+                ..H::default()
+            })
+            .add(H {
+                kind: b'3',
+                path: b"zero",
+                mode: 0o666,
+                device: (0, 0),
+                ..H::default()
+            })
+            .add(H {
+                kind: b'2',
+                path: b"l",
+                link: b"x",
+                ids: (1, 2),
+                ..H::default()
+            })
+            .add(H {
+                kind: b'6',
+                path: b"p",
+                ids: (3, 4),
+                ..H::default()
+            })
+            .add(H {
+                kind: b'2',
+                path: b"gone",
+                link: b"x",
+                ids: (9, 9),
+                ..H::default()
+            })
             .file("gone", b"")
             .end(),
     );
     assert_eq!(layer.ids("null").as_deref(), Some("0:0:c:1:3"));
-    assert_eq!((layer.ids("sda").as_deref(), layer.mode("sda")), (Some("0:6:b:8:0:60"), 0o660));
-    assert!(layer.stat("zero").is_file(), "a device 0:0 of a tar would be a whiteout");
+    assert_eq!(
+        (layer.ids("sda").as_deref(), layer.mode("sda")),
+        (Some("0:6:b:8:0:60"), 0o660)
+    );
+    assert!(
+        layer.stat("zero").is_file(),
+        "a device 0:0 of a tar would be a whiteout"
+    );
     let owners = std::fs::read(layer.path().join("owners")).unwrap();
-    let owners: Vec<_> = ids::parse_owners(&owners).map(|(path, ids)| (path, ids.to_string())).collect();
-    assert_eq!(owners, [(&b"l"[..], "1:2".to_owned()), (&b"p"[..], "3:4".to_owned())]);
+    let owners: Vec<_> = ids::parse_owners(&owners)
+        .map(|(path, ids)| (path, ids.to_string()))
+        .collect();
+    assert_eq!(
+        owners,
+        [(&b"l"[..], "1:2".to_owned()), (&b"p"[..], "3:4".to_owned())]
+    );
 }
 
 #[test]
@@ -263,7 +438,12 @@ fn attributes_of_the_user_are_kept_and_commands_are_not() {
             )
             .folder("d", 0o755)
             .pax(b'x', &[("SCHILY.xattr.user.mine", b"too")])
-            .add(H { path: b"f", mode: 0o444, body: b"x", ..H::default() })
+            .add(H {
+                path: b"f",
+                mode: 0o444,
+                body: b"x",
+                ..H::default()
+            })
             .end(),
     );
     let names = xattr::list(std::fs::File::open(layer.at("d")).unwrap()).unwrap();
@@ -296,15 +476,31 @@ fn whiteouts_of_every_form() {
     for path in ["d/gone", "d/as-folder"] {
         assert!(layer.is_whiteout(path), "{path}");
     }
-    assert_eq!((layer.read("d/again").as_str(), layer.read("kept").as_str()), ("here", "kept"));
-    for (path, want) in [("d", false), ("d/folder", true), ("o", true), ("late", true)] {
+    assert_eq!(
+        (layer.read("d/again").as_str(), layer.read("kept").as_str()),
+        ("here", "kept")
+    );
+    for (path, want) in [
+        ("d", false),
+        ("d/folder", true),
+        ("o", true),
+        ("late", true),
+    ] {
         assert_eq!(layer.is_opaque(path), want, "{path}");
     }
-    assert_eq!(std::fs::read_dir(layer.at("")).unwrap().count(), 4, "{:?}", layer.list());
+    assert_eq!(
+        std::fs::read_dir(layer.at("")).unwrap().count(),
+        4,
+        "{:?}",
+        layer.list()
+    );
     let root = Layer::of(&tar().file(".wh..wh..opq", b"").end());
     assert!(root.is_opaque(""));
     for name in [".wh.", "d/.wh..", "d/.wh..."] {
-        assert!(refusal(&tar().file(name, b"").end()).contains("invalid argument"), "{name}");
+        assert!(
+            refusal(&tar().file(name, b"").end()).contains("invalid argument"),
+            "{name}"
+        );
     }
 }
 
@@ -312,13 +508,52 @@ fn whiteouts_of_every_form() {
 #[test]
 fn links_on_the_way_stay_inside() {
     for (name, tar, want) in [
-        ("usr merge", tar().folder("usr/lib", 0o755).symlink("lib", "usr/lib").file("lib/x", b"1"), "usr/lib/x"),
-        ("absolute, there", tar().folder("etc", 0o755).symlink("esc", "/etc").file("esc/x", b"1"), "etc/x"),
-        ("absolute, missing", tar().symlink("esc", "/etc").file("esc/x", b"1"), "etc/x"),
-        ("upwards", tar().symlink("a/esc", "../../../../tmp").file("a/esc/x", b"1"), "tmp/x"),
-        ("through a link", tar().symlink("a", "/b").symlink("b", "../c").file("a/x", b"1"), "c/x"),
-        ("implied below", tar().symlink("a", "b/c").file("a/d/x", b"1"), "b/c/d/x"),
-        ("/proc", tar().symlink("a", "/proc/self/root").file("a/x", b"1"), "proc/self/root/x"),
+        (
+            "usr merge",
+            tar()
+                .folder("usr/lib", 0o755)
+                .symlink("lib", "usr/lib")
+                .file("lib/x", b"1"),
+            "usr/lib/x",
+        ),
+        (
+            "absolute, there",
+            tar()
+                .folder("etc", 0o755)
+                .symlink("esc", "/etc")
+                .file("esc/x", b"1"),
+            "etc/x",
+        ),
+        (
+            "absolute, missing",
+            tar().symlink("esc", "/etc").file("esc/x", b"1"),
+            "etc/x",
+        ),
+        (
+            "upwards",
+            tar()
+                .symlink("a/esc", "../../../../tmp")
+                .file("a/esc/x", b"1"),
+            "tmp/x",
+        ),
+        (
+            "through a link",
+            tar()
+                .symlink("a", "/b")
+                .symlink("b", "../c")
+                .file("a/x", b"1"),
+            "c/x",
+        ),
+        (
+            "implied below",
+            tar().symlink("a", "b/c").file("a/d/x", b"1"),
+            "b/c/d/x",
+        ),
+        (
+            "/proc",
+            tar().symlink("a", "/proc/self/root").file("a/x", b"1"),
+            "proc/self/root/x",
+        ),
     ] {
         let layer = Layer::of(&tar.end());
         assert_eq!(layer.read(want), "1", "{name}");
@@ -331,13 +566,42 @@ fn the_last_name_is_never_followed() {
     for (name, tar) in [
         ("file", tar().symlink("f", outside).file("f", b"1")),
         ("empty file", tar().symlink("f", outside).file("f", b"")),
-        ("folder", tar().symlink("f", "..").add(H { kind: b'5', path: b"f", mode: 0o777, ids: (1, 1), ..H::default() })),
-        ("device", tar().symlink("f", outside).add(H { kind: b'3', path: b"f", ..H::default() })),
+        (
+            "folder",
+            tar().symlink("f", "..").add(H {
+                kind: b'5',
+                path: b"f",
+                mode: 0o777,
+                ids: (1, 1),
+                ..H::default()
+            }),
+        ),
+        (
+            "device",
+            tar().symlink("f", outside).add(H {
+                kind: b'3',
+                path: b"f",
+                ..H::default()
+            }),
+        ),
         ("link", tar().symlink("f", outside).symlink("f", "x")),
-        ("fifo", tar().symlink("f", outside).add(H { kind: b'6', path: b"f", ..H::default() })),
-        ("hard link", tar().file("g", b"g").symlink("f", outside).hard("f", "g")),
+        (
+            "fifo",
+            tar().symlink("f", outside).add(H {
+                kind: b'6',
+                path: b"f",
+                ..H::default()
+            }),
+        ),
+        (
+            "hard link",
+            tar().file("g", b"g").symlink("f", outside).hard("f", "g"),
+        ),
         ("whiteout", tar().symlink("f", outside).file(".wh.f", b"")),
-        ("opaque", tar().symlink("f", "../..").file("f/.wh..wh..opq", b"")),
+        (
+            "opaque",
+            tar().symlink("f", "../..").file("f/.wh..wh..opq", b""),
+        ),
         ("times", tar().folder("f", 0o755).symlink("f", "..")),
     ] {
         let layer = Layer::of(&tar.end());
@@ -349,15 +613,32 @@ fn the_last_name_is_never_followed() {
 /// Trap 8: a hard link to a link is a second name of the link.
 #[test]
 fn hard_links_link_the_thing_itself() {
-    let layer = Layer::of(&tar().symlink("s", "/etc/passwd").hard("h", "s").file("f", b"1").hard("./g", "/f").hard("f", "f").end());
+    let layer = Layer::of(
+        &tar()
+            .symlink("s", "/etc/passwd")
+            .hard("h", "s")
+            .file("f", b"1")
+            .hard("./g", "/f")
+            .hard("f", "f")
+            .end(),
+    );
     assert_eq!(layer.stat("s").ino(), layer.stat("h").ino());
     assert!(layer.stat("h").is_symlink());
     assert_eq!(layer.stat("f").ino(), layer.stat("g").ino());
     for (tar, want) in [
-        (tar().hard("h", "/etc/passwd"), "`etc/passwd`, which is not in the layer"),
+        (
+            tar().hard("h", "/etc/passwd"),
+            "`etc/passwd`, which is not in the layer",
+        ),
         (tar().hard("h", "../outside"), "leads out of the image"),
-        (tar().symlink("up", "..").hard("h", "up/outside"), "not in the layer"),
-        (tar().symlink("root", "/").hard("h", "root/etc/passwd"), "not in the layer"),
+        (
+            tar().symlink("up", "..").hard("h", "up/outside"),
+            "not in the layer",
+        ),
+        (
+            tar().symlink("root", "/").hard("h", "root/etc/passwd"),
+            "not in the layer",
+        ),
         (tar().folder("d", 0o755).hard("h", "d"), "cannot unpack `h`"),
         (tar().file("d/f", b"").hard("d", "d/f"), "cannot unpack `d`"),
         (tar().hard("h", ""), "cannot unpack `h`"),
@@ -382,54 +663,145 @@ fn hard_links_may_come_before_their_targets() {
             .end(),
     );
     assert_eq!(layer.stat("d/f").nlink(), 6);
-    assert_eq!((layer.read("1"), layer.read("won")), ("content".to_owned(), "another".to_owned()));
+    assert_eq!(
+        (layer.read("1"), layer.read("won")),
+        ("content".to_owned(), "another".to_owned())
+    );
 }
 
 /// Traps 2 and 9: what takes a name removes what had it, and the very same tar comes out all the same.
 #[test]
 fn a_name_that_comes_twice_means_the_last() {
     for (name, tar, want) in [
-        ("file", tar().file("f", b"1").file("f", b"22").file("f", b"3"), &["f=3"][..]),
-        ("file by nothing", tar().file("f", b"1").file("f", b""), &["f="]),
-        ("a hard-linked name", tar().file("f", b"first").hard("h", "f").file("f", b"second"), &["f=second", "h=first"]),
-        ("the other name", tar().file("f", b"first").hard("h", "f").file("h", b"second"), &["f=first", "h=second"]),
-        ("both", tar().file("f", b"1").hard("h", "f").file("h", b"2").file("f", b"3"), &["f=3", "h=2"]),
-        ("the same link twice", tar().file("f", b"1").hard("h", "f").hard("h", "f"), &["f=1", "h=1"]),
-        ("folder by file", tar().file("d/e/f", b"1").file("d/g", b"2").file("d", b"3"), &["d=3"]),
-        ("file by folder", tar().file("d", b"1").file("d/f", b"2"), &[]),
-        ("file by a named folder", tar().file("d", b"1").folder("d", 0o700).file("d/f", b"2"), &["d/", "d/f=2"]),
+        (
+            "file",
+            tar().file("f", b"1").file("f", b"22").file("f", b"3"),
+            &["f=3"][..],
+        ),
+        (
+            "file by nothing",
+            tar().file("f", b"1").file("f", b""),
+            &["f="],
+        ),
+        (
+            "a hard-linked name",
+            tar()
+                .file("f", b"first")
+                .hard("h", "f")
+                .file("f", b"second"),
+            &["f=second", "h=first"],
+        ),
+        (
+            "the other name",
+            tar()
+                .file("f", b"first")
+                .hard("h", "f")
+                .file("h", b"second"),
+            &["f=first", "h=second"],
+        ),
+        (
+            "both",
+            tar()
+                .file("f", b"1")
+                .hard("h", "f")
+                .file("h", b"2")
+                .file("f", b"3"),
+            &["f=3", "h=2"],
+        ),
+        (
+            "the same link twice",
+            tar().file("f", b"1").hard("h", "f").hard("h", "f"),
+            &["f=1", "h=1"],
+        ),
+        (
+            "folder by file",
+            tar().file("d/e/f", b"1").file("d/g", b"2").file("d", b"3"),
+            &["d=3"],
+        ),
+        (
+            "file by folder",
+            tar().file("d", b"1").file("d/f", b"2"),
+            &[],
+        ),
+        (
+            "file by a named folder",
+            tar().file("d", b"1").folder("d", 0o700).file("d/f", b"2"),
+            &["d/", "d/f=2"],
+        ),
         (
             "folder by link",
-            tar().file("d/f", b"1").folder("e", 0o755).symlink("d", "e").file("d/f", b"2"),
+            tar()
+                .file("d/f", b"1")
+                .folder("e", 0o755)
+                .symlink("d", "e")
+                .file("d/f", b"2"),
             &["d -> e", "e/", "e/f=2"],
         ),
         (
             "link by folder",
-            tar().file("e/f", b"1").symlink("d", "e").folder("d", 0o755).file("d/f", b"2"),
+            tar()
+                .file("e/f", b"1")
+                .symlink("d", "e")
+                .folder("d", 0o755)
+                .file("d/f", b"2"),
             &["d/", "d/f=2", "e/", "e/f=1"],
         ),
         (
             "file through a link that goes",
-            tar().folder("e", 0o755).symlink("d", "e").file("d/f", b"1").folder("d", 0o755).file("d/f", b"2"),
+            tar()
+                .folder("e", 0o755)
+                .symlink("d", "e")
+                .file("d/f", b"1")
+                .folder("d", 0o755)
+                .file("d/f", b"2"),
             &["d/", "d/f=2", "e/", "e/f=1"],
         ),
         (
             "file through a link in a folder that goes",
-            tar().folder("e", 0o755).symlink("a/d", "../e").file("a/d/f", b"1").file("a", b"2"),
+            tar()
+                .folder("e", 0o755)
+                .symlink("a/d", "../e")
+                .file("a/d/f", b"1")
+                .file("a", b"2"),
             &["a=2", "e/", "e/f=1"],
         ),
         (
             "file through a link whose target goes",
-            tar().folder("e", 0o755).symlink("d", "e").file("d/f", b"1").file("e", b"2").symlink("d", "x"),
+            tar()
+                .folder("e", 0o755)
+                .symlink("d", "e")
+                .file("d/f", b"1")
+                .file("e", b"2")
+                .symlink("d", "x"),
             &["d -> x", "e=2"],
         ),
         (
             "one file by two spellings",
-            tar().folder("e", 0o755).symlink("d", "e").file("d/f", b"1").file("e/f", b"2").file("d/f", b"3"),
+            tar()
+                .folder("e", 0o755)
+                .symlink("d", "e")
+                .file("d/f", b"1")
+                .file("e/f", b"2")
+                .file("d/f", b"3"),
             &["d -> e", "e/", "e/f=3"],
         ),
-        ("device by file", tar().add(H { kind: b'3', path: b"f", ids: (1, 1), ..H::default() }).file("f", b"1"), &["f=1"]),
-        ("whiteout by file", tar().file(".wh.f", b"").file("f", b"1"), &["f=1"]),
+        (
+            "device by file",
+            tar()
+                .add(H {
+                    kind: b'3',
+                    path: b"f",
+                    ids: (1, 1),
+                    ..H::default()
+                })
+                .file("f", b"1"),
+            &["f=1"],
+        ),
+        (
+            "whiteout by file",
+            tar().file(".wh.f", b"").file("f", b"1"),
+            &["f=1"],
+        ),
     ] {
         if want.is_empty() {
             assert!(refusal(&tar.end()).contains("not a directory"), "{name}");
@@ -448,7 +820,14 @@ fn a_name_that_comes_twice_means_the_last() {
 /// Trap 5.
 #[test]
 fn a_folder_has_the_time_and_mode_of_its_last_entry() {
-    let folder = |mode, mtime, ids| H { kind: b'5', path: b"d", mode, mtime, ids, ..H::default() };
+    let folder = |mode, mtime, ids| H {
+        kind: b'5',
+        path: b"d",
+        mode,
+        mtime,
+        ids,
+        ..H::default()
+    };
     let layer = Layer::of(
         &tar()
             .add(folder(0o555, 1, (7, 7)))
@@ -458,8 +837,14 @@ fn a_folder_has_the_time_and_mode_of_its_last_entry() {
             .file("implied/deep/f", b"3")
             .end(),
     );
-    assert_eq!((layer.stat("d").mtime(), layer.mode("d"), layer.ids("d")), (99, 0o2711, None));
-    assert_eq!((layer.mode("implied"), layer.mode("implied/deep")), (0o755, 0o755));
+    assert_eq!(
+        (layer.stat("d").mtime(), layer.mode("d"), layer.ids("d")),
+        (99, 0o2711, None)
+    );
+    assert_eq!(
+        (layer.mode("implied"), layer.mode("implied/deep")),
+        (0o755, 0o755)
+    );
 }
 
 #[test]
@@ -471,15 +856,30 @@ fn names_may_be_long_and_any_bytes() {
         &tar()
             .long(b'L', deep.as_bytes())
             .file("", b"deep")
-            .pax(b'x', &[("path", format!("{component}/{component}").as_bytes())])
+            .pax(
+                b'x',
+                &[("path", format!("{component}/{component}").as_bytes())],
+            )
             .file("", b"wide")
-            .add(H { path: b"\xff\xfe\n\x1b[31m", body: b"bytes", ..H::default() })
-            .add(H { kind: b'2', path: b"l", link: b"\xff", ..H::default() })
+            .add(H {
+                path: b"\xff\xfe\n\x1b[31m",
+                body: b"bytes",
+                ..H::default()
+            })
+            .add(H {
+                kind: b'2',
+                path: b"l",
+                link: b"\xff",
+                ..H::default()
+            })
             .end(),
     );
     assert_eq!(layer.read(&format!("{component}/{component}")), "wide");
     let name = std::os::unix::ffi::OsStrExt::from_bytes(b"\xff\xfe\n\x1b[31m");
-    assert_eq!(std::fs::read(layer.at("").join::<&std::ffi::OsStr>(name)).unwrap(), b"bytes");
+    assert_eq!(
+        std::fs::read(layer.at("").join::<&std::ffi::OsStr>(name)).unwrap(),
+        b"bytes"
+    );
     for tar in [
         tar().long(b'L', &[b'x'; 4000]).file("", b""),
         tar().long(b'L', &[b'x'; 256]).folder("", 0o755),
@@ -488,7 +888,9 @@ fn names_may_be_long_and_any_bytes() {
         let text = refusal(&tar.end());
         assert!(text.contains("longer than the file system takes"), "{text}");
     }
-    assert!(refusal(&tar().long(b'K', &[b'x'; 5000]).symlink("l", "").end()).contains("longer than"));
+    assert!(
+        refusal(&tar().long(b'K', &[b'x'; 5000]).symlink("l", "").end()).contains("longer than")
+    );
 }
 
 #[test]
@@ -500,7 +902,14 @@ fn what_has_no_name_or_no_place_is_refused() {
         (tar().symlink("f", "f").file("f/g", b""), "symbolic link"),
         (tar().symlink("l", ""), "cannot unpack `l`"),
         (tar().file("../x", b""), "leads out of the image"),
-        (tar().add(H { kind: b'V', path: b"volume", ..H::default() }), "unknown type `v`"),
+        (
+            tar().add(H {
+                kind: b'V',
+                path: b"volume",
+                ..H::default()
+            }),
+            "unknown type `v`",
+        ),
     ] {
         let text = refusal(&tar.end());
         assert!(text.to_lowercase().contains(want), "{text} has no `{want}`");
@@ -513,22 +922,48 @@ fn sparse_files_are_expanded_with_their_holes() {
         let layer = Layer::of(&tar);
         let content = std::fs::read(layer.at("s")).unwrap();
         assert_eq!(content.len(), 2 << 20, "{name}");
-        assert_eq!((&content[1 << 20..][..3], &content[(2 << 20) - 2..]), (&b"abc"[..], &b"de"[..]), "{name}");
+        assert_eq!(
+            (&content[1 << 20..][..3], &content[(2 << 20) - 2..]),
+            (&b"abc"[..], &b"de"[..]),
+            "{name}"
+        );
         assert_eq!(content.iter().filter(|b| **b != 0).count(), 5);
-        assert!(layer.stat("s").blocks() < 64, "{name}: the holes are filled");
+        assert!(
+            layer.stat("s").blocks() < 64,
+            "{name}: the holes are filled"
+        );
     }
 }
 
 /// Trap 11.
 #[test]
 fn bombs_stop_at_the_limits() {
-    let limits = Limits { bytes: 1 << 20, files: 100 };
+    let limits = Limits {
+        bytes: 1 << 20,
+        files: 100,
+    };
     let many = (0..200).fold(tar(), |tar, n| tar.file(&format!("f{n}"), b""));
-    let deep = tar().file(&["d"; 40].join("/"), b"").file(&["e"; 40].join("/"), b"").file(&["f"; 40].join("/"), b"");
-    let sparse = tar().pax(b'x', &[("GNU.sparse.size", b"1048577"), ("GNU.sparse.map", b"0,0")]).file("s", b"");
+    let deep = tar()
+        .file(&["d"; 40].join("/"), b"")
+        .file(&["e"; 40].join("/"), b"")
+        .file(&["f"; 40].join("/"), b"");
+    let sparse = tar()
+        .pax(
+            b'x',
+            &[("GNU.sparse.size", b"1048577"), ("GNU.sparse.map", b"0,0")],
+        )
+        .file("s", b"");
     for (name, tar, want) in [
-        ("zeros", tar().file("z", &[0; 2 << 20]), "more than 1048576 bytes"),
-        ("a tail of zeros", tar().raw(&[0; 2 << 20]), "more than 1048576 bytes"),
+        (
+            "zeros",
+            tar().file("z", &[0; 2 << 20]),
+            "more than 1048576 bytes",
+        ),
+        (
+            "a tail of zeros",
+            tar().raw(&[0; 2 << 20]),
+            "more than 1048576 bytes",
+        ),
         ("holes", sparse, "more than 1048576 bytes"),
         ("files", many, "more than 100 files"),
         ("implied folders", deep, "more than 100 files"),
@@ -566,15 +1001,24 @@ fn cut_or_damaged_bytes_are_told_by_the_first_who_notices() {
 fn a_layer_that_lost_bytes_is_noticed() {
     let packed = tar().file("d/f", b"content").file("g", b"more").end();
     for (name, damage) in [
-        ("truncated", &(|l: &Layer| std::fs::write(l.at("d/f"), "").unwrap()) as &dyn Fn(&Layer)),
-        ("longer", &|l| std::fs::write(l.at("d/f"), "content and").unwrap()),
+        (
+            "truncated",
+            &(|l: &Layer| std::fs::write(l.at("d/f"), "").unwrap()) as &dyn Fn(&Layer),
+        ),
+        ("longer", &|l| {
+            std::fs::write(l.at("d/f"), "content and").unwrap()
+        }),
         ("missing", &|l| std::fs::remove_file(l.at("g")).unwrap()),
-        ("a folder missing", &|l| std::fs::remove_dir_all(l.at("d")).unwrap()),
+        ("a folder missing", &|l| {
+            std::fs::remove_dir_all(l.at("d")).unwrap()
+        }),
         ("a link instead", &|l| {
             std::fs::rename(l.at("g"), l.at("h")).unwrap();
             std::os::unix::fs::symlink("h", l.at("g")).unwrap();
         }),
-        ("entries empty", &|l| std::fs::write(l.path().join("entries"), "").unwrap()),
+        ("entries empty", &|l| {
+            std::fs::write(l.path().join("entries"), "").unwrap()
+        }),
         ("entries cut", &|l| {
             let entries = std::fs::read(l.path().join("entries")).unwrap();
             std::fs::write(l.path().join("entries"), &entries[..entries.len() / 2]).unwrap();
@@ -594,19 +1038,54 @@ fn a_layer_that_lost_bytes_is_noticed() {
 #[test]
 fn a_deep_folder_is_replaced_without_recursion() {
     let deep = ["d"; 3000].join("/");
-    let layer = Layer::of(&tar().long(b'L', deep.as_bytes()).file("", b"deep").file("d", b"flat").end());
+    let layer = Layer::of(
+        &tar()
+            .long(b'L', deep.as_bytes())
+            .file("", b"deep")
+            .file("d", b"flat")
+            .end(),
+    );
     assert_eq!(layer.list(), ["d=flat"]);
-    assert_eq!(std::fs::read(layer.path().join("replaced/0")).unwrap(), b"deep");
-    assert_eq!(std::fs::read_dir(layer.path().join("replaced")).unwrap().count(), 1);
+    assert_eq!(
+        std::fs::read(layer.path().join("replaced/0")).unwrap(),
+        b"deep"
+    );
+    assert_eq!(
+        std::fs::read_dir(layer.path().join("replaced"))
+            .unwrap()
+            .count(),
+        1
+    );
 }
 
 /// One entry of a tar made at random, out of few names so that they meet.
 fn entry() -> impl Strategy<Value = (u8, String, String, u32, Vec<u8>)> {
-    let name = prop::sample::select(vec!["a", "b", "c", "..", ".", "", ".wh.a", ".wh..wh..opq", ".wh.b", "outside"]);
+    let name = prop::sample::select(vec![
+        "a",
+        "b",
+        "c",
+        "..",
+        ".",
+        "",
+        ".wh.a",
+        ".wh..wh..opq",
+        ".wh.b",
+        "outside",
+    ]);
     let path = || prop::collection::vec(name.clone(), 1..4).prop_map(|names| names.join("/"));
-    let link = prop_oneof![path(), path().prop_map(|p| format!("/{p}")), path().prop_map(|p| format!("../../{p}"))];
+    let link = prop_oneof![
+        path(),
+        path().prop_map(|p| format!("/{p}")),
+        path().prop_map(|p| format!("../../{p}"))
+    ];
     let kind = prop::sample::select(b"0000122234556".to_vec());
-    (kind, path(), link, 0..0o10000u32, prop::collection::vec(any::<u8>(), 0..40))
+    (
+        kind,
+        path(),
+        link,
+        0..0o10000u32,
+        prop::collection::vec(any::<u8>(), 0..40),
+    )
 }
 
 proptest! {

@@ -592,7 +592,11 @@ impl Writer {
 
     fn is_taken(&mut self, path: &[u8]) -> nix::Result<bool> {
         let folder = self.folders.get(split(path).0)?;
-        match fstatat(&*folder, last(path)?.as_c_str(), AtFlags::AT_SYMLINK_NOFOLLOW) {
+        match fstatat(
+            &*folder,
+            last(path)?.as_c_str(),
+            AtFlags::AT_SYMLINK_NOFOLLOW,
+        ) {
             Err(Errno::ENOENT) => Ok(false),
             stat => stat.map(|_| true),
         }
