@@ -104,7 +104,7 @@ pub fn range(text: &str) -> Result<(u16, u16)> {
 }
 
 /// Splits `80/udp` in port and protocol; `tcp` when there is none. What comes after a second slash does not count.
-pub fn split_protocol(text: &str) -> (&str, &str) {
+fn split_protocol(text: &str) -> (&str, &str) {
     let mut parts = text.split('/');
     let port = parts.next().unwrap_or_default();
     let protocol = parts.next().filter(|protocol| !protocol.is_empty());

@@ -169,14 +169,6 @@ impl fmt::Display for Reference {
     }
 }
 
-impl std::str::FromStr for Reference {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Reference> {
-        Reference::parse(text)
-    }
-}
-
 /// Checks a digest: a known algorithm (`sha256`, `sha384`, `sha512`) and as many lower case hex digits as it makes.
 pub fn check_digest(text: &str) -> Result<()> {
     let Some((algorithm, hex)) = text

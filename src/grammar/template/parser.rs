@@ -48,7 +48,7 @@ struct Parser<'a> {
 
 /// What ended a list of nodes.
 #[derive(Debug, PartialEq, Eq)]
-enum End {
+enum Stop {
     End,
     Else,
     /// `{{else if` or `{{else with`, which goes on as if that word had come in an action of its own.
@@ -151,7 +151,7 @@ impl Parser<'_> {
             }
             match self.text_or_action()? {
                 Ok(node) => nodes.push(node),
-                Err(End::End) => return self.problem("unexpected {{end}}"),
+                Err(Stop::End) => return self.problem("unexpected {{end}}"),
                 Err(_) => return self.problem("unexpected {{else}}"),
             }
         }
@@ -170,7 +170,7 @@ impl Parser<'_> {
         let ranges = std::mem::take(&mut self.ranges);
         let (body, end) = self.list()?;
         (self.variables, self.ranges) = (variables, ranges);
-        if end != End::End {
+        if end != Stop::End {
             return self.problem(format!("unexpected {{{{else}}}} in {context}"));
         }
         let is_empty = |nodes: &[Node]| {
@@ -203,7 +203,7 @@ impl Parser<'_> {
     }
 
     /// Reads nodes up to `{{end}}` or `{{else`.
-    fn list(&mut self) -> Result<(Vec<Node>, End)> {
+    fn list(&mut self) -> Result<(Vec<Node>, Stop)> {
         let mut nodes = Vec::new();
         while self.peek().kind != Kind::Eof {
             match self.text_or_action()? {
@@ -214,7 +214,7 @@ impl Parser<'_> {
         self.problem("unexpected EOF")
     }
 
-    fn text_or_action(&mut self) -> Result<std::result::Result<Node, End>> {
+    fn text_or_action(&mut self) -> Result<std::result::Result<Node, Stop>> {
         let token = self.next_word();
         match token.kind {
             Kind::Text => Ok(Ok(Node::Text(token.text))),
@@ -228,7 +228,7 @@ impl Parser<'_> {
         }
     }
 
-    fn action(&mut self) -> Result<std::result::Result<Node, End>> {
+    fn action(&mut self) -> Result<std::result::Result<Node, Stop>> {
         let token = self.peek_word().clone();
         if token.kind != Kind::Keyword {
             return Ok(Ok(Node::Action(self.pipeline("command", Kind::Right)?)));
@@ -254,15 +254,15 @@ impl Parser<'_> {
             }
             "end" => {
                 self.expect_right("end")?;
-                return Ok(Err(End::End));
+                return Ok(Err(Stop::End));
             }
             "else" => {
                 let next = self.peek_word();
                 if next.is("if") || next.is("with") {
-                    return Ok(Err(End::ElseBranch));
+                    return Ok(Err(Stop::ElseBranch));
                 }
                 self.expect_right("else")?;
-                return Ok(Err(End::Else));
+                return Ok(Err(Stop::Else));
             }
             _ => {
                 self.at = start;
@@ -279,7 +279,7 @@ impl Parser<'_> {
         let (body, end) = self.list()?;
         self.ranges -= is_range;
         let mut otherwise = Vec::new();
-        if end == End::ElseBranch && self.peek().is(context) {
+        if end == Stop::ElseBranch && self.peek().is(context) {
             self.next();
             let branch = self.deeper(|parser| parser.branch(context))?;
             otherwise.push(if context == "if" {
@@ -287,9 +287,9 @@ impl Parser<'_> {
             } else {
                 Node::With(branch)
             });
-        } else if end != End::End {
+        } else if end != Stop::End {
             let (nodes, end) = self.list()?;
-            if end != End::End {
+            if end != Stop::End {
                 return self.problem("expected end; found {{else}}");
             }
             otherwise = nodes;
