@@ -277,7 +277,7 @@ impl Bench {
     }
 
     fn detached(&self) {
-        let text = format!("run -d --name b --network none {} sleep 1000", self.image);
+        let text = format!("run -d --name bench-b --network none {} sleep 1000", self.image);
         let arguments: Vec<&str> = text.split(' ').collect();
         if self.wants("run -d") {
             self.compare(
@@ -285,7 +285,7 @@ impl Bench {
                 &mut [
                     ("coracle", &mut || {
                         let took = time(&mut self.ours(&arguments));
-                        self.ok(&["rm", "-f", "b"]);
+                        self.ok(&["rm", "-f", "bench-b"]);
                         Some(took)
                     }),
                     ("podman", &mut || {
@@ -293,7 +293,7 @@ impl Bench {
                             "podman",
                             "true",
                             &format!("podman {text}"),
-                            "podman rm -f -t 0 b",
+                            "podman rm -f -t 0 bench-b",
                         )
                     }),
                     ("docker", &mut || {
@@ -301,7 +301,7 @@ impl Bench {
                             "docker",
                             "true",
                             &format!("docker {text}"),
-                            "docker rm -f b",
+                            "docker rm -f bench-b",
                         )
                     }),
                 ],
@@ -313,7 +313,7 @@ impl Bench {
         if !self.wants("exec") {
             return;
         }
-        let text = format!("run -d --name e --network none {} sleep 1000", self.image);
+        let text = format!("run -d --name bench-e --network none {} sleep 1000", self.image);
         self.ok(&text.split(' ').collect::<Vec<_>>());
         self.peer("podman", "true", &format!("podman {text}"), "true");
         self.peer("docker", "true", &format!("docker {text}"), "true");
@@ -321,34 +321,34 @@ impl Bench {
             "exec C true",
             &mut [
                 ("coracle", &mut || {
-                    Some(time(&mut self.ours(&["exec", "e", "true"])))
+                    Some(time(&mut self.ours(&["exec", "bench-e", "true"])))
                 }),
                 ("podman", &mut || {
-                    self.peer("podman", "true", "podman exec e true", "true")
+                    self.peer("podman", "true", "podman exec bench-e true", "true")
                 }),
                 ("docker", &mut || {
-                    self.peer("docker", "true", "docker exec e true", "true")
+                    self.peer("docker", "true", "docker exec bench-e true", "true")
                 }),
             ],
         );
-        self.ok(&["rm", "-f", "e"]);
-        self.peer("podman", "true", "podman rm -f -t 0 e", "true");
-        self.peer("docker", "true", "docker rm -f e", "true");
+        self.ok(&["rm", "-f", "bench-e"]);
+        self.peer("podman", "true", "podman rm -f -t 0 bench-e", "true");
+        self.peer("docker", "true", "docker rm -f bench-e", "true");
     }
 
     fn end(&self) {
-        let text = format!("run -d --name s --network none {} sleep 1000", self.image);
+        let text = format!("run -d --name bench-s --network none {} sleep 1000", self.image);
         let arguments: Vec<&str> = text.split(' ').collect();
-        for (verb, after) in [("stop -t 0", "rm s"), ("rm -f", "true")] {
+        for (verb, after) in [("stop -t 0", "rm bench-s"), ("rm -f", "true")] {
             if !self.wants(verb) {
                 continue;
             }
-            let ours: Vec<&str> = verb.split(' ').chain(["s"]).collect();
+            let ours: Vec<&str> = verb.split(' ').chain(["bench-s"]).collect();
             // podman waits ten seconds for a program that ignores SIGTERM, as sleep does as process 1
             let podman = if verb == "rm -f" {
-                "podman rm -f -t 0 s".to_owned()
+                "podman rm -f -t 0 bench-s".to_owned()
             } else {
-                format!("podman {verb} s")
+                format!("podman {verb} bench-s")
             };
             let peer = |name: &str, timed: &str| {
                 let after = if after == "true" {
@@ -365,13 +365,13 @@ impl Bench {
                         self.ok(&arguments);
                         let took = time(&mut self.ours(&ours));
                         if after != "true" {
-                            self.ok(&["rm", "s"]);
+                            self.ok(&["rm", "bench-s"]);
                         }
                         Some(took)
                     }),
                     ("podman", &mut || peer("podman", &podman)),
                     ("docker", &mut || {
-                        peer("docker", &format!("docker {verb} s"))
+                        peer("docker", &format!("docker {verb} bench-s"))
                     }),
                 ],
             );
@@ -390,7 +390,7 @@ impl Bench {
                 "run",
                 "-d",
                 "--name",
-                &format!("l{n}"),
+                &format!("bench-l{n}"),
                 "--network",
                 "none",
                 &self.image,
@@ -398,7 +398,7 @@ impl Bench {
                 "1000",
             ]);
         }
-        for verb in [["ps"].as_slice(), &["images"], &["inspect", "l7"]] {
+        for verb in [["ps"].as_slice(), &["images"], &["inspect", "bench-l7"]] {
             self.compare(
                 &format!("{} (50 containers, 20 images)", verb[0]),
                 &mut [
@@ -440,7 +440,7 @@ impl Bench {
         }
         let mut starts = Vec::new();
         for n in 0..1000 {
-            let name = format!("m{n}");
+            let name = format!("bench-m{n}");
             starts.push(time(&mut self.ours(&[
                 "run",
                 "-d",

@@ -108,14 +108,14 @@ fn a_forced_driver_is_told() {
 fn a_start_that_is_forbidden_cites_the_same_fact() {
     busybox!(sandbox, image);
     sandbox
-        .coracle(["create", "--name", "c", &image, "true"])
+        .coracle(["create", "--name", "c1", &image, "true"])
         .ok();
     let script = "echo 0 >/proc/sys/user/max_user_namespaces && exec \"$0\" \"$@\"";
     let output = sandbox
         .command("unshare")
         .args(["--user", "--map-root-user", "sh", "-c", script])
         .arg(support::program())
-        .args(["start", "c"])
+        .args(["start", "c1"])
         .output()
         .unwrap();
     let text = String::from_utf8_lossy(&output.stderr);

@@ -7,7 +7,7 @@ fn exec_runs_in_the_container_and_tells_its_status() {
     busybox!(sandbox, image);
     sandbox
         .coracle([
-            "run", "-d", "--name", "c", "-e", "A=image", "-w", "/tmp", "-h", "box", &image,
+            "run", "-d", "--name", "c1", "-e", "A=image", "-w", "/tmp", "-h", "box", &image,
             "sleep", "1000",
         ])
         .ok();
@@ -57,7 +57,7 @@ fn exec_runs_in_the_container_and_tells_its_status() {
         ),
     ];
     for (flags, command, code, want) in cases {
-        let args = [&["exec"], *flags, &["c"], *command].concat();
+        let args = [&["exec"], *flags, &["c1"], *command].concat();
         let output = sandbox.coracle(&args).output();
         assert_eq!(
             (output.code, output.stdout.as_str()),
@@ -72,34 +72,34 @@ fn exec_runs_in_the_container_and_tells_its_status() {
 fn exec_gives_stdin_with_i() {
     busybox!(sandbox, image);
     sandbox
-        .coracle(["run", "-d", "--name", "c", &image, "sleep", "1000"])
+        .coracle(["run", "-d", "--name", "c1", &image, "sleep", "1000"])
         .ok();
     let text = "line\n".repeat(50_000);
     assert_eq!(
         sandbox
-            .coracle(["exec", "-i", "c", "cat"])
+            .coracle(["exec", "-i", "c1", "cat"])
             .stdin(text.clone())
             .ok(),
         text
     );
-    assert_eq!(sandbox.coracle(["exec", "c", "cat"]).stdin(text).ok(), "");
+    assert_eq!(sandbox.coracle(["exec", "c1", "cat"]).stdin(text).ok(), "");
 }
 
 #[test]
 fn a_detached_exec_goes_on() {
     busybox!(sandbox, image);
     sandbox
-        .coracle(["run", "-d", "--name", "c", &image, "sleep", "1000"])
+        .coracle(["run", "-d", "--name", "c1", &image, "sleep", "1000"])
         .ok();
     assert_eq!(
         sandbox
-            .coracle(["exec", "-d", "c", "sh", "-c", "sleep 0.2; touch /done"])
+            .coracle(["exec", "-d", "c1", "sh", "-c", "sleep 0.2; touch /done"])
             .ok(),
         ""
     );
     eventually("the detached process made its file", || {
         sandbox
-            .coracle(["exec", "c", "test", "-e", "/done"])
+            .coracle(["exec", "c1", "test", "-e", "/done"])
             .output()
             .code
             == 0
@@ -110,9 +110,9 @@ fn a_detached_exec_goes_on() {
 fn a_detached_exec_whose_program_is_missing_says_so() {
     busybox!(sandbox, image);
     sandbox
-        .coracle(["run", "-d", "--name", "c", &image, "sleep", "1000"])
+        .coracle(["run", "-d", "--name", "c1", &image, "sleep", "1000"])
         .ok();
-    let output = sandbox.coracle(["exec", "-d", "c", "nosuch"]).output();
+    let output = sandbox.coracle(["exec", "-d", "c1", "nosuch"]).output();
     assert_eq!(output.code, 1);
     assert!(
         output.stderr.contains("executable file not found in $PATH"),
@@ -125,19 +125,19 @@ fn a_detached_exec_whose_program_is_missing_says_so() {
 fn the_end_of_a_container_ends_its_execs() {
     busybox!(sandbox, image);
     sandbox
-        .coracle(["run", "-d", "--name", "c", &image, "sleep", "1000"])
+        .coracle(["run", "-d", "--name", "c1", &image, "sleep", "1000"])
         .ok();
-    let child = sandbox.coracle(["exec", "c", "sleep", "1000"]).spawn();
+    let child = sandbox.coracle(["exec", "c1", "sleep", "1000"]).spawn();
     eventually("the exec runs", || {
         sandbox
-            .coracle(["top", "c"])
+            .coracle(["top", "c1"])
             .output()
             .stdout
             .matches("sleep 1000")
             .count()
             == 2
     });
-    sandbox.coracle(["kill", "c"]).ok();
+    sandbox.coracle(["kill", "c1"]).ok();
     let output = crate::support::finish(
         child,
         Vec::new(),

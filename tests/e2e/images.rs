@@ -31,7 +31,7 @@ fn an_image_is_listed_tagged_and_removed() {
         sandbox.coracle(["rmi", "mine:2"]).ok(),
         "Untagged: mine:2\n"
     );
-    sandbox.coracle(["create", "--name", "c", &image]).ok();
+    sandbox.coracle(["create", "--name", "c1", &image]).ok();
     let text = sandbox.docker(["rmi", &image]).fails(1);
     assert!(
         text.starts_with(
@@ -44,7 +44,7 @@ fn an_image_is_listed_tagged_and_removed() {
             && text.contains("is using its referenced image"),
         "{text}"
     );
-    sandbox.coracle(["rm", "c"]).ok();
+    sandbox.coracle(["rm", "c1"]).ok();
     let removed = sandbox.coracle(["rmi", &image]).ok();
     assert!(
         removed.starts_with(&format!("Untagged: {image}\n"))

@@ -24,7 +24,7 @@ fn from_create_to_rm() {
         .coracle([
             "create",
             "--name",
-            "c",
+            "c1",
             &image,
             "sh",
             "-c",
@@ -32,18 +32,18 @@ fn from_create_to_rm() {
         ])
         .ok();
     assert_eq!(id.len(), 65);
-    assert_eq!(state(&sandbox, "c"), "created 0");
-    let run = sandbox.coracle(["start", "-a", "c"]).output();
+    assert_eq!(state(&sandbox, "c1"), "created 0");
+    let run = sandbox.coracle(["start", "-a", "c1"]).output();
     assert_eq!(
         (run.code, run.stdout.as_str(), run.stderr.as_str()),
         (5, "out\n", "err\n")
     );
-    assert_eq!(state(&sandbox, "c"), "exited 5");
-    assert_eq!(sandbox.coracle(["wait", "c"]).ok(), "5\n");
-    assert_eq!(sandbox.coracle(["start", "c"]).ok(), "c\n");
-    assert_eq!(sandbox.coracle(["wait", "c"]).ok(), "5\n");
-    assert_eq!(sandbox.coracle(["logs", "c"]).ok(), "out\nout\n");
-    assert_eq!(sandbox.coracle(["rm", "c"]).ok(), "c\n");
+    assert_eq!(state(&sandbox, "c1"), "exited 5");
+    assert_eq!(sandbox.coracle(["wait", "c1"]).ok(), "5\n");
+    assert_eq!(sandbox.coracle(["start", "c1"]).ok(), "c\n");
+    assert_eq!(sandbox.coracle(["wait", "c1"]).ok(), "5\n");
+    assert_eq!(sandbox.coracle(["logs", "c1"]).ok(), "out\nout\n");
+    assert_eq!(sandbox.coracle(["rm", "c1"]).ok(), "c\n");
     assert_eq!(sandbox.coracle(["ps", "-aq"]).ok(), "");
 }
 
@@ -105,24 +105,24 @@ fn kill_sends_any_signal() {
     busybox!(sandbox, image);
     let script = "trap 'echo got' USR1; touch /ready; while :; do sleep 0.1; done";
     sandbox
-        .coracle(["run", "-d", "--name", "c", &image, "sh", "-c", script])
+        .coracle(["run", "-d", "--name", "c1", &image, "sh", "-c", script])
         .ok();
     eventually("the trap is set", || {
         sandbox
-            .coracle(["exec", "c", "test", "-e", "/ready"])
+            .coracle(["exec", "c1", "test", "-e", "/ready"])
             .output()
             .code
             == 0
     });
     for signal in ["USR1", "SIGUSR1", "10"] {
-        assert_eq!(sandbox.coracle(["kill", "-s", signal, "c"]).ok(), "c\n");
+        assert_eq!(sandbox.coracle(["kill", "-s", signal, "c1"]).ok(), "c\n");
         std::thread::sleep(Duration::from_millis(300));
     }
     eventually("the program got them", || {
-        sandbox.coracle(["logs", "c"]).ok().lines().count() == 3
+        sandbox.coracle(["logs", "c1"]).ok().lines().count() == 3
     });
-    sandbox.coracle(["kill", "c"]).ok();
-    eventually("it is dead", || state(&sandbox, "c") == "exited 137");
+    sandbox.coracle(["kill", "c1"]).ok();
+    eventually("it is dead", || state(&sandbox, "c1") == "exited 137");
 }
 
 #[test]
@@ -133,7 +133,7 @@ fn restart_gives_a_new_process_with_the_old_files() {
             "run",
             "-d",
             "--name",
-            "c",
+            "c1",
             &image,
             "sh",
             "-c",
@@ -142,14 +142,14 @@ fn restart_gives_a_new_process_with_the_old_files() {
         .ok();
     let pid = || {
         sandbox
-            .coracle(["inspect", "-f", "{{.State.Pid}}", "c"])
+            .coracle(["inspect", "-f", "{{.State.Pid}}", "c1"])
             .ok()
     };
     let before = pid();
-    assert_eq!(sandbox.coracle(["restart", "-t", "0", "c"]).ok(), "c\n");
+    assert_eq!(sandbox.coracle(["restart", "-t", "0", "c1"]).ok(), "c\n");
     assert_ne!(before, pid());
     eventually("it wrote again", || {
-        sandbox.coracle(["exec", "c", "cat", "/count"]).ok() == "x\nx\n"
+        sandbox.coracle(["exec", "c1", "cat", "/count"]).ok() == "x\nx\n"
     });
 }
 
@@ -161,7 +161,7 @@ fn a_restart_policy_starts_again_until_it_gives_up() {
             "run",
             "-d",
             "--name",
-            "c",
+            "c1",
             "--restart",
             "on-failure:2",
             &image,
@@ -170,11 +170,11 @@ fn a_restart_policy_starts_again_until_it_gives_up() {
             "echo x; exit 1",
         ])
         .ok();
-    eventually("it gave up", || state(&sandbox, "c") == "exited 1");
-    assert_eq!(sandbox.coracle(["logs", "c"]).ok(), "x\nx\nx\n");
+    eventually("it gave up", || state(&sandbox, "c1") == "exited 1");
+    assert_eq!(sandbox.coracle(["logs", "c1"]).ok(), "x\nx\nx\n");
     assert_eq!(
         sandbox
-            .coracle(["inspect", "-f", "{{.RestartCount}}", "c"])
+            .coracle(["inspect", "-f", "{{.RestartCount}}", "c1"])
             .ok(),
         "2\n"
     );
@@ -193,13 +193,13 @@ fn a_restart_policy_starts_again_until_it_gives_up() {
         ])
         .ok();
     eventually("it started again", || {
-        sandbox.coracle(["logs", "d"]).ok().lines().count() >= 2
+        sandbox.coracle(["logs", "d1"]).ok().lines().count() >= 2
     });
-    sandbox.coracle(["stop", "-t", "0", "d"]).ok();
-    let count = sandbox.coracle(["logs", "d"]).ok();
+    sandbox.coracle(["stop", "-t", "0", "d1"]).ok();
+    let count = sandbox.coracle(["logs", "d1"]).ok();
     std::thread::sleep(Duration::from_millis(700));
     assert_eq!(
-        sandbox.coracle(["logs", "d"]).ok(),
+        sandbox.coracle(["logs", "d1"]).ok(),
         count,
         "it runs again after a stop"
     );
@@ -214,7 +214,7 @@ fn pause_holds_still_and_unpause_goes_on() {
             "run",
             "-d",
             "--name",
-            "c",
+            "c1",
             "-v",
             "v:/v",
             &image,
@@ -232,21 +232,21 @@ fn pause_holds_still_and_unpause_goes_on() {
     eventually("it counts", || {
         count().trim().parse::<u32>().is_ok_and(|n| n > 3)
     });
-    assert_eq!(sandbox.coracle(["pause", "c"]).ok(), "c\n");
-    assert!(state(&sandbox, "c").starts_with("paused"));
+    assert_eq!(sandbox.coracle(["pause", "c1"]).ok(), "c\n");
+    assert!(state(&sandbox, "c1").starts_with("paused"));
     assert!(sandbox.coracle(["ps"]).ok().contains("(Paused)"));
-    let text = sandbox.docker(["exec", "c", "true"]).fails(1);
+    let text = sandbox.docker(["exec", "c1", "true"]).fails(1);
     assert_eq!(
         text,
-        "Error response from daemon: Container c is paused, unpause the container before exec\n"
+        "Error response from daemon: Container c1 is paused, unpause the container before exec\n"
     );
     std::thread::sleep(Duration::from_millis(100));
     let held = count();
     std::thread::sleep(Duration::from_millis(300));
     assert_eq!(count(), held);
-    assert_eq!(sandbox.coracle(["unpause", "c"]).ok(), "c\n");
+    assert_eq!(sandbox.coracle(["unpause", "c1"]).ok(), "c\n");
     eventually("it counts again", || count() != held);
-    let text = sandbox.docker(["unpause", "c"]).fails(1);
+    let text = sandbox.docker(["unpause", "c1"]).fails(1);
     assert!(text.contains("is not paused"), "{text}");
 }
 
@@ -276,15 +276,15 @@ fn rm_takes_what_runs_with_f_alone_and_an_anonymous_volume_with_v() {
     busybox!(sandbox, image);
     sandbox
         .coracle([
-            "run", "-d", "--name", "c", "-v", "/data", &image, "sleep", "1000",
+            "run", "-d", "--name", "c1", "-v", "/data", &image, "sleep", "1000",
         ])
         .ok();
-    sandbox.coracle(["rm", "c"]).fails(1);
+    sandbox.coracle(["rm", "c1"]).fails(1);
     assert_eq!(
         sandbox.coracle(["volume", "ls", "-q"]).ok().lines().count(),
         1
     );
-    assert_eq!(sandbox.coracle(["rm", "-f", "-v", "c"]).ok(), "c\n");
+    assert_eq!(sandbox.coracle(["rm", "-f", "-v", "c1"]).ok(), "c\n");
     assert_eq!(sandbox.coracle(["volume", "ls", "-q"]).ok(), "");
     assert_eq!(sandbox.wait_until_quiet(), Vec::<String>::new());
 }
@@ -302,7 +302,7 @@ fn a_health_check_is_told() {
     ];
     let script = "sleep 1; touch /ok; sleep 2; rm /ok; sleep 1000";
     let args = [
-        ["run", "-d", "--name", "c"].as_slice(),
+        ["run", "-d", "--name", "c1"].as_slice(),
         &flags,
         &[&image, "sh", "-c", script],
     ]
@@ -310,7 +310,7 @@ fn a_health_check_is_told() {
     sandbox.coracle(args).ok();
     let health = || {
         sandbox
-            .coracle(["inspect", "-f", "{{.State.Health.Status}}", "c"])
+            .coracle(["inspect", "-f", "{{.State.Health.Status}}", "c1"])
             .ok()
     };
     for word in ["healthy\n", "unhealthy\n"] {
@@ -323,7 +323,7 @@ fn a_health_check_is_told() {
 fn a_dead_monitor_means_exited() {
     busybox!(sandbox, image);
     sandbox
-        .coracle(["run", "-d", "--name", "c", &image, "sleep", "1000"])
+        .coracle(["run", "-d", "--name", "c1", &image, "sleep", "1000"])
         .ok();
     let pids: Vec<String> = sandbox
         .processes()
@@ -337,9 +337,9 @@ fn a_dead_monitor_means_exited() {
         .status()
         .unwrap();
     eventually("it counts as exited", || {
-        state(&sandbox, "c").starts_with("exited")
+        state(&sandbox, "c1").starts_with("exited")
     });
     assert_eq!(sandbox.wait_until_quiet(), Vec::<String>::new());
-    assert_eq!(sandbox.coracle(["start", "c"]).ok(), "c\n");
-    assert!(state(&sandbox, "c").starts_with("running"));
+    assert_eq!(sandbox.coracle(["start", "c1"]).ok(), "c\n");
+    assert!(state(&sandbox, "c1").starts_with("running"));
 }

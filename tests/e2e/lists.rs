@@ -100,10 +100,10 @@ fn inspect_prints_dockers_json() {
     busybox!(sandbox, image);
     let id = sandbox
         .coracle([
-            "run", "-d", "--name", "c", "-e", "A=b", &image, "sleep", "1000",
+            "run", "-d", "--name", "c1", "-e", "A=b", &image, "sleep", "1000",
         ])
         .ok();
-    let list: Value = serde_json::from_str(&sandbox.coracle(["inspect", "c"]).ok()).unwrap();
+    let list: Value = serde_json::from_str(&sandbox.coracle(["inspect", "c1"]).ok()).unwrap();
     let one = &list[0];
     assert_eq!(one["Id"], id.trim());
     assert_eq!(one["Name"], "/c");
@@ -124,14 +124,14 @@ fn inspect_prints_dockers_json() {
     let pid = one["State"]["Pid"].to_string();
     assert_eq!(
         sandbox
-            .coracle(["inspect", "--format", "{{.State.Pid}}", "c"])
+            .coracle(["inspect", "--format", "{{.State.Pid}}", "c1"])
             .ok()
             .trim(),
         pid
     );
     assert_eq!(
         sandbox
-            .coracle(["container", "inspect", "-f", "{{json .State.Running}}", "c"])
+            .coracle(["container", "inspect", "-f", "{{json .State.Running}}", "c1"])
             .ok(),
         "true\n"
     );
@@ -151,14 +151,14 @@ fn top_shows_the_processes() {
             "run",
             "-d",
             "--name",
-            "c",
+            "c1",
             &image,
             "sh",
             "-c",
             "sleep 1000; true",
         ])
         .ok();
-    let shown = sandbox.coracle(["top", "c"]).ok();
+    let shown = sandbox.coracle(["top", "c1"]).ok();
     let mut lines = shown.lines();
     assert_eq!(
         lines.next().unwrap().split_whitespace().next(),

@@ -11,21 +11,21 @@ fn both_streams_come_back_and_tail_counts_lines() {
         .coracle([
             "run",
             "--name",
-            "c",
+            "c1",
             &image,
             "sh",
             "-c",
             "echo one; echo two >&2; echo three; printf four",
         ])
         .ok();
-    let all = sandbox.coracle(["logs", "c"]).output().expect_code(0);
+    let all = sandbox.coracle(["logs", "c1"]).output().expect_code(0);
     assert_eq!(
         (all.stdout.as_str(), all.stderr.as_str()),
         ("one\nthree\nfour", "two\n")
     );
-    assert_eq!(sandbox.coracle(["logs", "--tail", "1", "c"]).ok(), "four");
-    assert_eq!(sandbox.coracle(["logs", "-n", "0", "c"]).ok(), "");
-    let stamped = sandbox.coracle(["logs", "-t", "c"]).ok();
+    assert_eq!(sandbox.coracle(["logs", "--tail", "1", "c1"]).ok(), "four");
+    assert_eq!(sandbox.coracle(["logs", "-n", "0", "c1"]).ok(), "");
+    let stamped = sandbox.coracle(["logs", "-t", "c1"]).ok();
     for line in stamped.lines() {
         let (time, _) = line.split_once(' ').unwrap();
         assert!(
@@ -34,10 +34,10 @@ fn both_streams_come_back_and_tail_counts_lines() {
         );
     }
     assert_eq!(
-        sandbox.coracle(["logs", "--since", "1h", "c"]).ok(),
+        sandbox.coracle(["logs", "--since", "1h", "c1"]).ok(),
         "one\nthree\nfour"
     );
-    assert_eq!(sandbox.coracle(["logs", "--until", "1h", "c"]).ok(), "");
+    assert_eq!(sandbox.coracle(["logs", "--until", "1h", "c1"]).ok(), "");
 }
 
 #[test]
@@ -48,14 +48,14 @@ fn following_shows_what_comes_and_ends_with_the_container() {
             "run",
             "-d",
             "--name",
-            "c",
+            "c1",
             &image,
             "sh",
             "-c",
             "echo a; sleep 1; echo b; exit 3",
         ])
         .ok();
-    let child = sandbox.coracle(["logs", "-f", "c"]).spawn();
+    let child = sandbox.coracle(["logs", "-f", "c1"]).spawn();
     let output = finish(
         child,
         Vec::new(),
@@ -74,15 +74,15 @@ fn a_terminals_log_is_its_raw_text() {
             "-t",
             "-d",
             "--name",
-            "c",
+            "c1",
             &image,
             "sh",
             "-c",
             "echo x; echo y >&2",
         ])
         .ok();
-    assert_eq!(sandbox.coracle(["wait", "c"]).ok(), "0\n");
-    assert_eq!(sandbox.coracle(["logs", "c"]).ok(), "x\r\ny\r\n");
+    assert_eq!(sandbox.coracle(["wait", "c1"]).ok(), "0\n");
+    assert_eq!(sandbox.coracle(["logs", "c1"]).ok(), "x\r\ny\r\n");
 }
 
 #[test]
@@ -90,13 +90,13 @@ fn a_log_rotates_at_its_size() {
     busybox!(sandbox, image);
     let flags = ["--log-opt", "max-size=20k", "--log-opt", "max-file=2"];
     let args = [
-        ["run", "-d", "--name", "c"].as_slice(),
+        ["run", "-d", "--name", "c1"].as_slice(),
         &flags,
         &[&image, "seq", "1", "3000"],
     ]
     .concat();
     let id = sandbox.coracle(args).ok();
-    sandbox.coracle(["wait", "c"]).ok();
+    sandbox.coracle(["wait", "c1"]).ok();
     let folder = sandbox.data().join("containers").join(id.trim());
     let size: u64 = std::fs::read_dir(folder)
         .unwrap()
@@ -105,7 +105,7 @@ fn a_log_rotates_at_its_size() {
         .map(|e| e.metadata().unwrap().len())
         .sum();
     assert!(size <= 44_000, "{size} bytes of log");
-    let shown = sandbox.coracle(["logs", "c"]).ok();
+    let shown = sandbox.coracle(["logs", "c1"]).ok();
     assert!(shown.ends_with("2999\n3000\n"), "{shown}");
     assert!(!shown.starts_with("1\n"), "nothing was rotated away");
 }
@@ -119,13 +119,13 @@ fn no_log_driver_no_log() {
             "--log-driver",
             "none",
             "--name",
-            "c",
+            "c1",
             &image,
             "echo",
             "x",
         ])
         .ok();
-    let text = sandbox.docker(["logs", "c"]).fails(1);
+    let text = sandbox.docker(["logs", "c1"]).fails(1);
     assert!(
         text.contains("configured logging driver does not support reading"),
         "{text}"
@@ -139,7 +139,7 @@ fn a_container_goes_on_when_its_run_was_killed() {
         .coracle([
             "run",
             "--name",
-            "c",
+            "c1",
             &image,
             "sh",
             "-c",
@@ -150,6 +150,6 @@ fn a_container_goes_on_when_its_run_was_killed() {
     child.kill().unwrap();
     child.wait().unwrap();
     eventually("the log goes on", || {
-        sandbox.coracle(["logs", "c"]).ok() == "late\n"
+        sandbox.coracle(["logs", "c1"]).ok() == "late\n"
     });
 }

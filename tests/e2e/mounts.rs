@@ -86,7 +86,7 @@ fn a_mount_onto_a_symbolic_link_stays_inside() {
         .coracle([
             "run",
             "--name",
-            "c",
+            "c1",
             &image,
             "ln",
             "-s",

@@ -272,7 +272,7 @@ fn one_containers_changes_are_not_anothers() {
     let script = "echo x >/etc/new; rm /etc/passwd; rm -r /home; mkdir /home; ls -a /home | wc -l";
     assert_eq!(
         sandbox
-            .coracle(["run", "--name", "a", &image, "sh", "-c", script])
+            .coracle(["run", "--name", "a1", &image, "sh", "-c", script])
             .ok(),
         "2\n"
     );
@@ -284,8 +284,8 @@ fn one_containers_changes_are_not_anothers() {
         "clean\n"
     );
     // and they last
-    assert_eq!(sandbox.coracle(["start", "-a", "a"]).output().code, 0);
-    sandbox.coracle(["rm", "a"]).ok();
+    assert_eq!(sandbox.coracle(["start", "-a", "a1"]).output().code, 0);
+    sandbox.coracle(["rm", "a1"]).ok();
 }
 
 #[test]
@@ -293,7 +293,7 @@ fn every_file_of_the_store_is_the_users() {
     busybox!(sandbox, image);
     let script = "touch /a; mkdir -p /d/e; chmod 000 /d/e /a; chown 1:1 /a 2>/dev/null; true";
     sandbox
-        .coracle(["run", "--name", "a", &image, "sh", "-c", script])
+        .coracle(["run", "--name", "a1", &image, "sh", "-c", script])
         .ok();
     let uid = nix::unistd::getuid().as_raw();
     let mut folders = vec![sandbox.data()];

@@ -50,7 +50,7 @@ fn a_shell_reads_what_is_typed() {
 fn detach_keys_leave_the_container_running_and_attach_comes_back() {
     busybox!(sandbox, image);
     let mut terminal = Terminal::start(
-        sandbox.coracle(["run", "-it", "--name", "c", &image, "sh"]),
+        sandbox.coracle(["run", "-it", "--name", "c1", &image, "sh"]),
         24,
         80,
     );
@@ -61,7 +61,7 @@ fn detach_keys_leave_the_container_running_and_attach_comes_back() {
     assert_eq!(code, 0, "{screen}");
     assert!(sandbox.coracle(["ps"]).ok().contains("Up "));
 
-    let mut terminal = Terminal::start(sandbox.coracle(["attach", "c"]), 24, 80);
+    let mut terminal = Terminal::start(sandbox.coracle(["attach", "c1"]), 24, 80);
     terminal.send("echo $x\n");
     terminal.expect("kept\r\n");
     terminal.send("exit 3\n");
@@ -72,9 +72,9 @@ fn detach_keys_leave_the_container_running_and_attach_comes_back() {
 fn exec_has_a_terminal_too() {
     busybox!(sandbox, image);
     sandbox
-        .coracle(["run", "-d", "--name", "c", &image, "sleep", "1000"])
+        .coracle(["run", "-d", "--name", "c1", &image, "sleep", "1000"])
         .ok();
-    let command = sandbox.coracle(["exec", "-it", "c", "sh", "-c", "tty; stty size; exit 9"]);
+    let command = sandbox.coracle(["exec", "-it", "c1", "sh", "-c", "tty; stty size; exit 9"]);
     let (code, screen) = Terminal::start(command, 33, 77).finish();
     assert_eq!(code, 9, "{screen}");
     assert!(
@@ -102,11 +102,11 @@ fn signals_to_run_go_to_the_program() {
     busybox!(sandbox, image);
     let script = "trap 'echo term; exit 5' TERM; echo ready; while :; do sleep 0.05; done";
     let child = sandbox
-        .coracle(["run", "--rm", "--name", "c", &image, "sh", "-c", script])
+        .coracle(["run", "--rm", "--name", "c1", &image, "sh", "-c", script])
         .spawn();
     eventually("it is ready", || {
         sandbox
-            .coracle(["logs", "c"])
+            .coracle(["logs", "c1"])
             .output()
             .stdout
             .contains("ready")

@@ -120,9 +120,9 @@ fn first_use_copies_what_the_image_has_there() {
         ""
     );
     let mounts = "{{range .Mounts}}{{.Type}} {{.Destination}}{{end}}";
-    sandbox.coracle(["create", "--name", "c", &image]).ok();
+    sandbox.coracle(["create", "--name", "c1", &image]).ok();
     assert_eq!(
-        sandbox.coracle(["inspect", "-f", mounts, "c"]).ok(),
+        sandbox.coracle(["inspect", "-f", mounts, "c1"]).ok(),
         "volume /declared\n"
     );
 }
