@@ -8,7 +8,7 @@ use super::streams::{self, Attached};
 use super::{Session, Verb};
 use crate::container::plan_make::ExecRequest;
 use crate::container::start;
-use crate::error::Result;
+use crate::error::{Kind, Result};
 use crate::store;
 use crate::ui::out;
 
@@ -83,12 +83,20 @@ fn run(matches: &ArgMatches, session: &mut Session) -> Result<u8> {
     start::check_exec(&container.record, &container.state)?;
     streams::check_terminal(request.stdin, request.tty)?;
     let wanted = [request.stdin, !detach, !detach];
-    let mut process = start::exec(store, &container, &request, wanted)?;
-    if let Err(e) = process.wait_started() {
-        // the runtime's own words: docker's daemon adds none
-        out::talk(&e);
-        return Ok(e.kind().exit_code());
-    }
+    let started = start::exec(store, &container, &request, wanted)
+        .and_then(|mut process| process.wait_started().map(|_| process));
+    let process = match started {
+        Ok(process) => process,
+        Err(e) if detach => return Err(e),
+        Err(e) => {
+            // the runtime's own words: docker's daemon adds none, and an unknown user is one of its reasons
+            out::talk(&e);
+            return Ok(match e.kind() {
+                Kind::Invalid => 126,
+                kind => kind.exit_code(),
+            });
+        }
+    };
     if detach {
         return Ok(0);
     }

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 
 use clap::{ArgMatches, Command};
 
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Result};
 use crate::ui::out;
 
 pub(crate) use session::Session;
@@ -298,13 +298,6 @@ fn fail(error: &Error, verb: &Verb, session: &Session) -> u8 {
                 "{program}: {text}.\nSee '{program} run --help'."
             ));
             error.kind().exit_code()
-        }
-        ["exec"] => {
-            session.complain(error);
-            match error.kind() {
-                kind @ (Kind::CannotInvoke | Kind::CommandNotFound) => kind.exit_code(),
-                _ => 1,
-            }
         }
         _ => {
             session.complain(error);

@@ -52,15 +52,19 @@ impl LogFile {
     /// Takes a piece of output. A full disk loses log lines, never the container.
     pub(super) fn write(&mut self, stream: Stream, bytes: &[u8]) {
         let time = now();
-        let begun = &mut self.begun[stream as usize];
         let mut rest = bytes;
         while let Some(end) = rest.iter().position(|b| *b == b'\n') {
             let (line, after) = rest.split_at(end + 1);
+            let begun = &mut self.begun[stream as usize];
             begun.extend_from_slice(line);
             entries(&mut self.out, begun, stream, &time);
             begun.clear();
             rest = after;
+            if self.is_full() {
+                self.flush();
+            }
         }
+        let begun = &mut self.begun[stream as usize];
         begun.extend_from_slice(rest);
         while begun.len() >= LINE_MAX {
             entry(&mut self.out, &begun[..LINE_MAX], stream, &time);
@@ -81,15 +85,17 @@ impl LogFile {
         self.flush();
     }
 
+    /// As docker: the entry that reaches the size is the file's last.
+    fn is_full(&self) -> bool {
+        self.log.max_size > 0 && self.size + self.out.len() as u64 >= self.log.max_size
+    }
+
     fn flush(&mut self) {
         if self.out.is_empty() {
             return;
         }
         self.open();
-        if self.log.max_size > 0
-            && self.size > 0
-            && self.size + self.out.len() as u64 > self.log.max_size
-        {
+        if self.log.max_size > 0 && self.size >= self.log.max_size {
             self.rotate();
         }
         if self
@@ -236,6 +242,12 @@ mod tests {
         file.write(Stream::Stderr, &[b'x'; 40_000]);
         file.write(Stream::Stderr, &[b'y'; 40_000]);
         assert!(folder.join("log.1").exists() && !folder.join("log.2").exists());
+        // many lines in one piece are not one file
+        file.write(Stream::Stdout, &b"line\n".repeat(5_000));
+        for name in ["log", "log.1"] {
+            let size = fs_err::metadata(folder.join(name)).expect("a file").len();
+            assert!(size < 90_000, "{name}: {size}");
+        }
         fs_err::remove_dir_all(&folder).expect("cleanup");
     }
 }

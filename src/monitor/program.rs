@@ -167,7 +167,11 @@ fn start_error(plan: &Plan, op: &Op, errno: nix::errno::Errno) -> Error {
             format!("{runc}: exec: \"{program}\": {sentence}: unknown"),
         ),
         Op::WorkDir(path) => Error::new(
-            if matches!(errno, Errno::EACCES | Errno::ENOTDIR) { Kind::CannotInvoke } else { Kind::System },
+            if matches!(plan.kind, PlanKind::Join(_)) || matches!(errno, Errno::EACCES | Errno::ENOTDIR) {
+                Kind::CannotInvoke
+            } else {
+                Kind::System
+            },
             format!("{runc}: chdir to cwd ({path:?}) set in config.json failed: {sentence}: unknown"),
         ),
         Op::Write { path, .. } if path.to_bytes().ends_with(b"id_map") => Error::new(

@@ -40,10 +40,10 @@ fn from_create_to_rm() {
     );
     assert_eq!(state(&sandbox, "c1"), "exited 5");
     assert_eq!(sandbox.coracle(["wait", "c1"]).ok(), "5\n");
-    assert_eq!(sandbox.coracle(["start", "c1"]).ok(), "c\n");
+    assert_eq!(sandbox.coracle(["start", "c1"]).ok(), "c1\n");
     assert_eq!(sandbox.coracle(["wait", "c1"]).ok(), "5\n");
     assert_eq!(sandbox.coracle(["logs", "c1"]).ok(), "out\nout\n");
-    assert_eq!(sandbox.coracle(["rm", "c1"]).ok(), "c\n");
+    assert_eq!(sandbox.coracle(["rm", "c1"]).ok(), "c1\n");
     assert_eq!(sandbox.coracle(["ps", "-aq"]).ok(), "");
 }
 
@@ -115,7 +115,7 @@ fn kill_sends_any_signal() {
             == 0
     });
     for signal in ["USR1", "SIGUSR1", "10"] {
-        assert_eq!(sandbox.coracle(["kill", "-s", signal, "c1"]).ok(), "c\n");
+        assert_eq!(sandbox.coracle(["kill", "-s", signal, "c1"]).ok(), "c1\n");
         std::thread::sleep(Duration::from_millis(300));
     }
     eventually("the program got them", || {
@@ -146,7 +146,7 @@ fn restart_gives_a_new_process_with_the_old_files() {
             .ok()
     };
     let before = pid();
-    assert_eq!(sandbox.coracle(["restart", "-t", "0", "c1"]).ok(), "c\n");
+    assert_eq!(sandbox.coracle(["restart", "-t", "0", "c1"]).ok(), "c1\n");
     assert_ne!(before, pid());
     eventually("it wrote again", || {
         sandbox.coracle(["exec", "c1", "cat", "/count"]).ok() == "x\nx\n"
@@ -183,7 +183,7 @@ fn a_restart_policy_starts_again_until_it_gives_up() {
             "run",
             "-d",
             "--name",
-            "d",
+            "d1",
             "--restart",
             "always",
             &image,
@@ -216,7 +216,7 @@ fn pause_holds_still_and_unpause_goes_on() {
             "--name",
             "c1",
             "-v",
-            "v:/v",
+            "vol:/v",
             &image,
             "sh",
             "-c",
@@ -225,14 +225,14 @@ fn pause_holds_still_and_unpause_goes_on() {
         .ok();
     let count = || {
         let path = sandbox
-            .coracle(["volume", "inspect", "-f", "{{.Mountpoint}}", "v"])
+            .coracle(["volume", "inspect", "-f", "{{.Mountpoint}}", "vol"])
             .ok();
         std::fs::read_to_string(format!("{}/n", path.trim())).unwrap_or_default()
     };
     eventually("it counts", || {
         count().trim().parse::<u32>().is_ok_and(|n| n > 3)
     });
-    assert_eq!(sandbox.coracle(["pause", "c1"]).ok(), "c\n");
+    assert_eq!(sandbox.coracle(["pause", "c1"]).ok(), "c1\n");
     assert!(state(&sandbox, "c1").starts_with("paused"));
     assert!(sandbox.coracle(["ps"]).ok().contains("(Paused)"));
     let text = sandbox.docker(["exec", "c1", "true"]).fails(1);
@@ -244,7 +244,7 @@ fn pause_holds_still_and_unpause_goes_on() {
     let held = count();
     std::thread::sleep(Duration::from_millis(300));
     assert_eq!(count(), held);
-    assert_eq!(sandbox.coracle(["unpause", "c1"]).ok(), "c\n");
+    assert_eq!(sandbox.coracle(["unpause", "c1"]).ok(), "c1\n");
     eventually("it counts again", || count() != held);
     let text = sandbox.docker(["unpause", "c1"]).fails(1);
     assert!(text.contains("is not paused"), "{text}");
@@ -284,7 +284,7 @@ fn rm_takes_what_runs_with_f_alone_and_an_anonymous_volume_with_v() {
         sandbox.coracle(["volume", "ls", "-q"]).ok().lines().count(),
         1
     );
-    assert_eq!(sandbox.coracle(["rm", "-f", "-v", "c1"]).ok(), "c\n");
+    assert_eq!(sandbox.coracle(["rm", "-f", "-v", "c1"]).ok(), "c1\n");
     assert_eq!(sandbox.coracle(["volume", "ls", "-q"]).ok(), "");
     assert_eq!(sandbox.wait_until_quiet(), Vec::<String>::new());
 }
@@ -340,6 +340,6 @@ fn a_dead_monitor_means_exited() {
         state(&sandbox, "c1").starts_with("exited")
     });
     assert_eq!(sandbox.wait_until_quiet(), Vec::<String>::new());
-    assert_eq!(sandbox.coracle(["start", "c1"]).ok(), "c\n");
+    assert_eq!(sandbox.coracle(["start", "c1"]).ok(), "c1\n");
     assert!(state(&sandbox, "c1").starts_with("running"));
 }

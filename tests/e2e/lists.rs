@@ -106,7 +106,7 @@ fn inspect_prints_dockers_json() {
     let list: Value = serde_json::from_str(&sandbox.coracle(["inspect", "c1"]).ok()).unwrap();
     let one = &list[0];
     assert_eq!(one["Id"], id.trim());
-    assert_eq!(one["Name"], "/c");
+    assert_eq!(one["Name"], "/c1");
     assert_eq!(one["Path"], "sleep");
     assert_eq!(one["Args"], serde_json::json!(["1000"]));
     assert_eq!(one["Config"]["Image"], image);
