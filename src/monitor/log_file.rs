@@ -240,7 +240,9 @@ mod tests {
         let logs: Vec<&str> = lines.iter().filter_map(|l| l["log"].as_str()).collect();
         assert_eq!(logs, ["one\n", "two\n", "three"]);
         file.write(Stream::Stderr, &[b'x'; 40_000]);
-        file.write(Stream::Stderr, &[b'y'; 40_000]);
+        for text in [b'y', b'z'] {
+            file.write(Stream::Stderr, &[text; 40_000]);
+        }
         assert!(folder.join("log.1").exists() && !folder.join("log.2").exists());
         // many lines in one piece are not one file
         file.write(Stream::Stdout, &b"line\n".repeat(5_000));
