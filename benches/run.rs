@@ -277,7 +277,10 @@ impl Bench {
     }
 
     fn detached(&self) {
-        let text = format!("run -d --name bench-b --network none {} sleep 1000", self.image);
+        let text = format!(
+            "run -d --name bench-b --network none {} sleep 1000",
+            self.image
+        );
         let arguments: Vec<&str> = text.split(' ').collect();
         if self.wants("run -d") {
             self.compare(
@@ -313,7 +316,10 @@ impl Bench {
         if !self.wants("exec") {
             return;
         }
-        let text = format!("run -d --name bench-e --network none {} sleep 1000", self.image);
+        let text = format!(
+            "run -d --name bench-e --network none {} sleep 1000",
+            self.image
+        );
         self.ok(&text.split(' ').collect::<Vec<_>>());
         self.peer("podman", "true", &format!("podman {text}"), "true");
         self.peer("docker", "true", &format!("docker {text}"), "true");
@@ -337,7 +343,10 @@ impl Bench {
     }
 
     fn end(&self) {
-        let text = format!("run -d --name bench-s --network none {} sleep 1000", self.image);
+        let text = format!(
+            "run -d --name bench-s --network none {} sleep 1000",
+            self.image
+        );
         let arguments: Vec<&str> = text.split(' ').collect();
         for (verb, after) in [("stop -t 0", "rm bench-s"), ("rm -f", "true")] {
             if !self.wants(verb) {

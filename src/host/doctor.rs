@@ -305,8 +305,7 @@ fn runtime(facts: &Facts) -> Check {
 
 fn cgroup(cgroup: &Cgroup) -> Check {
     const NAME: &str = "control groups";
-    let does =
-        "CPU and process limits are held in other ways; a memory limit is not, and a warning says so";
+    let does = "CPU and process limits are held in other ways; a memory limit is not, and a warning says so";
     match (cgroup.version, &cgroup.delegated) {
         (2, None) => {
             let list = cgroup.controllers.join(" ");

@@ -40,7 +40,11 @@ fn exec_runs_in_the_container_and_tells_its_status() {
         (
             &["--privileged"],
             // docker applies the container's filter all the same, with more capabilities
-            &["sh", "-c", "grep Seccomp: /proc/self/status | cut -f2; grep -c CapBnd:.*000001ff /proc/self/status"],
+            &[
+                "sh",
+                "-c",
+                "grep Seccomp: /proc/self/status | cut -f2; grep -c CapBnd:.*000001ff /proc/self/status",
+            ],
             0,
             "2\n1\n",
         ),

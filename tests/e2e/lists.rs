@@ -131,7 +131,13 @@ fn inspect_prints_dockers_json() {
     );
     assert_eq!(
         sandbox
-            .coracle(["container", "inspect", "-f", "{{json .State.Running}}", "c1"])
+            .coracle([
+                "container",
+                "inspect",
+                "-f",
+                "{{json .State.Running}}",
+                "c1"
+            ])
             .ok(),
         "true\n"
     );

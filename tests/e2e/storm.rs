@@ -116,7 +116,9 @@ fn kill_a_monitor(sandbox: &Sandbox, which: usize) {
 #[test]
 fn a_stale_runtime_folder_is_no_obstacle() {
     busybox!(sandbox, image);
-    sandbox.coracle(["run", "--name", "c1", &image, "true"]).ok();
+    sandbox
+        .coracle(["run", "--name", "c1", &image, "true"])
+        .ok();
     std::fs::remove_dir_all(sandbox.runtime()).unwrap();
     assert!(sandbox.coracle(["ps", "-a"]).ok().contains("Exited (0)"));
     assert_eq!(sandbox.coracle(["start", "-a", "c1"]).output().code, 0);
