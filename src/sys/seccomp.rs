@@ -271,7 +271,12 @@ impl Program {
     }
 
     fn ret(&mut self, action: Action) -> Label {
-        let known = self.returns.iter().rev().find(|(a, _)| *a == action).map(|(_, at)| *at);
+        let known = self
+            .returns
+            .iter()
+            .rev()
+            .find(|(a, _)| *a == action)
+            .map(|(_, at)| *at);
         // A copy is as cheap as a jump to the old one, and nearer to the tests still to come.
         if let Some(at) = known.filter(|at| self.reversed.len() - at < 200) {
             return at;
@@ -299,7 +304,11 @@ impl Program {
     /// says, and kernels before 5.4 did it as x86_64's.
     fn like(&mut self, x32: &Answers, of_x86_64: Label) -> Label {
         let own = Answers {
-            rules: x32.rules.iter().map(|(nr, rules)| (nr & !X32_BIT, rules.clone())).collect(),
+            rules: x32
+                .rules
+                .iter()
+                .map(|(nr, rules)| (nr & !X32_BIT, rules.clone()))
+                .collect(),
             last: x32.last & !X32_BIT,
             ..x32.clone()
         };
@@ -361,10 +370,23 @@ impl Program {
         }
     }
 
-    fn masked(&mut self, low: u32, [mask, value]: [u64; 2], wide: bool, yes: Label, no: Label) -> Label {
+    fn masked(
+        &mut self,
+        low: u32,
+        [mask, value]: [u64; 2],
+        wide: bool,
+        yes: Label,
+        no: Label,
+    ) -> Label {
         let mut entry = self.word(low, mask as u32, value as u32, yes, no);
         if wide && (mask >> 32, value >> 32) != (0, 0) {
-            entry = self.word(low + 4, (mask >> 32) as u32, (value >> 32) as u32, entry, no);
+            entry = self.word(
+                low + 4,
+                (mask >> 32) as u32,
+                (value >> 32) as u32,
+                entry,
+                no,
+            );
         }
         entry
     }
@@ -378,7 +400,15 @@ impl Program {
     }
 
     /// Whether the argument is more than `value` (JGT), or not less (JGE).
-    fn more(&mut self, low: u32, code: u16, value: u64, wide: bool, yes: Label, no: Label) -> Label {
+    fn more(
+        &mut self,
+        low: u32,
+        code: u16,
+        value: u64,
+        wide: bool,
+        yes: Label,
+        no: Label,
+    ) -> Label {
         let last = self.test(code, value as u32, yes, no);
         let low_word = self.load(low, last);
         if !wide {
@@ -402,7 +432,9 @@ fn is_alike(x32: &Answers, x86_64: &Answers) -> bool {
     let below = x32.rules.range(..X32_BIT | X32_OWN);
     x32.otherwise == x86_64.otherwise
         && x32.newer == x86_64.newer
-        && below.into_iter().all(|(nr, rules)| x86_64.rules.get(&(nr & !X32_BIT)) == Some(rules))
+        && below
+            .into_iter()
+            .all(|(nr, rules)| x86_64.rules.get(&(nr & !X32_BIT)) == Some(rules))
 }
 
 /// The ranges from the number `from` on.
@@ -427,7 +459,10 @@ fn ranges(set: &Answers, from: u32) -> Vec<Range> {
     if next <= set.last {
         put(next, Leaf::Always(set.otherwise));
     }
-    put(next.max(set.last.saturating_add(1)), Leaf::Always(set.newer));
+    put(
+        next.max(set.last.saturating_add(1)),
+        Leaf::Always(set.newer),
+    );
     out
 }
 
@@ -447,13 +482,23 @@ fn blocks(ranges: &[Range], set: &Answers) -> Vec<Block> {
                 continue;
             }
             if is_short && block.others.len() + len as usize <= MOST_OTHERS {
-                block.others.extend((first..first + len).map(|nr| (nr, leaf)));
+                block
+                    .others
+                    .extend((first..first + len).map(|nr| (nr, leaf)));
                 continue;
             }
         }
-        let others = if is_short { (first..first + len).map(|nr| (nr, leaf)).collect() } else { Vec::new() };
+        let others = if is_short {
+            (first..first + len).map(|nr| (nr, leaf)).collect()
+        } else {
+            Vec::new()
+        };
         common = (!is_short).then_some(leaf);
-        out.push(Block { first, common: common.unwrap_or(Leaf::Always(set.otherwise)), others });
+        out.push(Block {
+            first,
+            common: common.unwrap_or(Leaf::Always(set.otherwise)),
+            others,
+        });
     }
     out
 }
@@ -461,7 +506,12 @@ fn blocks(ranges: &[Range], set: &Answers) -> Vec<Block> {
 /// Where to part the blocks so that both sides have about as many numbers.
 fn middle(blocks: &[Block], last: u32) -> usize {
     let first = blocks[0].first;
-    let half = first + (last.saturating_add(1).min(blocks[blocks.len() - 1].first + 1) - first) / 2;
+    let half = first
+        + (last
+            .saturating_add(1)
+            .min(blocks[blocks.len() - 1].first + 1)
+            - first)
+            / 2;
     let at = blocks.partition_point(|b| b.first <= half);
     at.clamp(1, blocks.len() - 1)
 }

@@ -42,7 +42,11 @@ impl<'a> Oracle<'a> {
     fn new(profile: &'a Value, facts: Facts, arch: Arch) -> Oracle<'a> {
         let all = profile["syscalls"].as_array().unwrap();
         let last_of = |arch: Arch| {
-            all.iter().flat_map(|e| list(&e["names"])).filter_map(|n| arch.number(&n)).max().unwrap()
+            all.iter()
+                .flat_map(|e| list(&e["names"]))
+                .filter_map(|n| arch.number(&n))
+                .max()
+                .unwrap()
         };
         let (last, last_x86_64) = (last_of(arch), last_of(Arch::X86_64));
         let has_cap = |c: &String| facts.capabilities >> caps::number(c).unwrap() & 1 == 1;
@@ -69,12 +73,19 @@ impl<'a> Oracle<'a> {
 
     fn verdicts(&self, nr: u32) -> Vec<u32> {
         let of = |arch: Arch, nr: u32| -> Vec<&str> {
-            TABLE.iter().map(|r| r.0).filter(|n| arch.number(n) == Some(nr)).collect()
+            TABLE
+                .iter()
+                .map(|r| r.0)
+                .filter(|n| arch.number(n) == Some(nr))
+                .collect()
         };
         let mut names = of(self.arch, nr);
         if self.arch == Arch::X32 && names.is_empty() {
             // Judged as x86_64's call of the number, which the kernel does not do under x32.
-            names = of(Arch::X86_64, nr & !0x4000_0000).into_iter().filter(|_| nr & 0xfff < 512).collect();
+            names = of(Arch::X86_64, nr & !0x4000_0000)
+                .into_iter()
+                .filter(|_| nr & 0xfff < 512)
+                .collect();
         }
         let has_name = |e: &&&Value| {
             list(&e["names"])
@@ -84,7 +95,11 @@ impl<'a> Oracle<'a> {
         let mine: Vec<&Value> = self.entries.iter().filter(has_name).copied().collect();
         // x32's calls below its own are judged by x86_64's tree, up to its end.
         let is_like = self.arch == Arch::X32 && nr & 0xfff < 512;
-        let last = if is_like { self.last_x86_64 | 0x4000_0000 } else { self.last };
+        let last = if is_like {
+            self.last_x86_64 | 0x4000_0000
+        } else {
+            self.last
+        };
         let one = |args| match mine.iter().find(|e| self.holds(e, args)) {
             _ if nr > last => ENOSYS,
             None => EPERM,
