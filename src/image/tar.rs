@@ -207,11 +207,6 @@ impl Parser {
         }
     }
 
-    /// Returns the number of entries so far.
-    pub(crate) fn count(&self) -> u64 {
-        self.count
-    }
-
     /// Takes some of the bytes (not none) and returns how many.
     fn step(&mut self, bytes: &[u8], sink: &mut impl Sink) -> Result<usize> {
         match &mut self.state {

@@ -10,8 +10,12 @@
 //! What is made, beside the tree: `entries`, from which [`super::regenerate`] writes the very same tar again. The form
 //! of both: store/layers.rs, store/ids.rs. Killed at any line: a part of a staging folder, whose maker is dead.
 
+mod body;
+mod entries;
 mod folders;
 mod keep;
+mod links;
+mod marks;
 mod writer;
 
 pub(super) use folders::Folders;

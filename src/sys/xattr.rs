@@ -2,7 +2,9 @@
 
 #![allow(unsafe_code)]
 
-use std::ffi::{CStr, CString};
+use std::ffi::CStr;
+#[cfg(test)]
+use std::ffi::CString;
 use std::os::fd::{AsFd, AsRawFd};
 
 use nix::errno::Errno;
@@ -61,6 +63,7 @@ pub(crate) fn remove(fd: impl AsFd, name: &CStr) -> Result<(), Errno> {
 }
 
 /// Returns the names of all attributes; none when the file system has no attributes.
+#[cfg(test)]
 pub(crate) fn list(fd: impl AsFd) -> Result<Vec<CString>, Errno> {
     let mut names = vec![0u8; 1024];
     loop {

@@ -48,7 +48,6 @@ fn parse(tar: &[u8], chunk: usize) -> Result<Seen> {
         parser.feed(chunk, &mut seen)?;
     }
     parser.finish()?;
-    assert_eq!(parser.count(), seen.entries.len() as u64);
     Ok(seen)
 }
 

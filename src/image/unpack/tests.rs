@@ -1,6 +1,6 @@
 //! Odd, hostile and ordinary tars: what lies in the tree, and that the very same tar comes out again.
 
-use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::PathBuf;
 
 use proptest::prelude::*;

@@ -6,10 +6,8 @@
 
 use std::collections::BTreeMap;
 use std::ffi::{CStr, CString};
-use std::fs::File;
 use std::io::Write;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::rc::Rc;
 
@@ -21,20 +19,19 @@ use nix::sys::stat::{
     utimensat,
 };
 use nix::sys::time::TimeSpec;
-use nix::sys::uio::pwrite;
-use nix::unistd::{ftruncate, linkat, symlinkat};
+use nix::unistd::{ftruncate, symlinkat};
 
+use super::body::{Spread, write_all};
+use super::entries::{Entries, private_file};
 use super::folders::{Folder, Folders, reopen};
 use super::keep::Keep;
 use super::{Limits, too_large};
 use crate::error::{Context, Error, Kind, Result};
-use crate::image::tar::{Entry, EntryType, Sink, Sparse, show, split};
+use crate::image::tar::{Entry, EntryType, Sink, show};
 use crate::store::ids::{self, Ids, What};
 use crate::sys::{sentence, xattr};
 
-const OPAQUE: &CStr = c"user.overlay.opaque";
-const WHITEOUT: &CStr = c"user.overlay.whiteout";
-const CREATE: OFlag = OFlag::O_WRONLY
+pub(super) const CREATE: OFlag = OFlag::O_WRONLY
     .union(OFlag::O_CREAT)
     .union(OFlag::O_EXCL)
     .union(OFlag::O_NOFOLLOW)
@@ -55,13 +52,13 @@ pub(super) struct Writer {
     done: Done,
     /// Bytes that sparse files claim to have.
     sparse_bytes: u64,
-    folders: Folders,
+    pub(super) folders: Folders,
     keep: Keep,
     entries: Entries,
     /// The folder of the layer.
     layer: std::path::PathBuf,
     /// Records that are no attributes, by real path.
-    owners: BTreeMap<Vec<u8>, Ids>,
+    pub(super) owners: BTreeMap<Vec<u8>, Ids>,
     /// The file system has user attributes, as far as known.
     has_attributes: bool,
     /// The umask is not in the way: a mode given at creation is the mode.
@@ -70,7 +67,7 @@ pub(super) struct Writer {
     /// Mode and time of folders, set when nothing more is written into them.
     ends: Vec<FolderEnd>,
     /// Hard links before their targets: path, target.
-    pending: Vec<(Vec<u8>, Vec<u8>)>,
+    pub(super) pending: Vec<(Vec<u8>, Vec<u8>)>,
 }
 
 /// The file that is being written.
@@ -220,7 +217,7 @@ impl Writer {
         }
     }
 
-    fn discard(&mut self, folder: &Folder, name: &CStr, path: &[u8]) -> nix::Result<()> {
+    pub(super) fn discard(&mut self, folder: &Folder, name: &CStr, path: &[u8]) -> nix::Result<()> {
         if !self.owners.is_empty() {
             let real = folder.real_path(path);
             let below = [&real[..], b"/"].concat();
@@ -414,194 +411,6 @@ impl Writer {
         Ok(())
     }
 
-    /// A whiteout or an opaque mark; what aufs left behind says nothing.
-    fn mark(&mut self, entry: &Entry) -> nix::Result<()> {
-        let name = entry.name();
-        if name == b".wh..wh..opq" {
-            let folder = self.folders.get(entry.folder())?;
-            let fd = reopen(folder.as_fd())?;
-            return self.set_opaque(fd.as_fd());
-        }
-        let Some(hidden) = name
-            .strip_prefix(b".wh.")
-            .filter(|_| !entry.path.starts_with(b".wh..wh."))
-        else {
-            return Ok(());
-        };
-        if hidden.starts_with(b".wh.") {
-            return Ok(());
-        }
-        if matches!(hidden, b"" | b"." | b"..") {
-            return Err(Errno::EINVAL);
-        }
-        let folder = self.folders.get(entry.folder())?;
-        let hidden = CString::new(hidden).map_err(|_| Errno::EINVAL)?;
-        match mknodat(
-            &*folder,
-            hidden.as_c_str(),
-            SFlag::S_IFCHR,
-            Mode::empty(),
-            0,
-        ) {
-            Err(Errno::EEXIST) => self.hide_below(&folder, &hidden),
-            Err(Errno::EPERM | Errno::EOPNOTSUPP | Errno::ENOSYS) => {
-                self.hide_by_attribute(&folder, &hidden)
-            }
-            result => result,
-        }
-    }
-
-    /// A whiteout of what this very layer has: it means the lower one, which only a folder does not hide already.
-    fn hide_below(&mut self, folder: &Folder, name: &CStr) -> nix::Result<()> {
-        let stat = fstatat(folder, name, AtFlags::AT_SYMLINK_NOFOLLOW)?;
-        if stat.st_mode & libc::S_IFMT != libc::S_IFDIR {
-            return Ok(());
-        }
-        let fd = openat(
-            folder,
-            name,
-            OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC,
-            Mode::empty(),
-        )?;
-        self.set_opaque(fd.as_fd())
-    }
-
-    /// The form of a whiteout where no device can be made (overlayfs.rst, Linux 6.7); `.wh.NAME` where no attribute can.
-    fn hide_by_attribute(&mut self, folder: &Folder, name: &CStr) -> nix::Result<()> {
-        let fd = match openat(folder, name, CREATE, Mode::S_IRUSR | Mode::S_IWUSR) {
-            Err(Errno::EEXIST) => return self.hide_below(folder, name),
-            fd => fd?,
-        };
-        let parent = reopen(folder.as_fd())?;
-        let marked = xattr::set(&fd, WHITEOUT, b"y").and_then(|()| {
-            match xattr::get(&parent, OPAQUE)?.as_deref() {
-                Some(b"y") => Ok(()),
-                _ => xattr::set(&parent, OPAQUE, b"x"),
-            }
-        });
-        if marked.is_ok() {
-            return Ok(());
-        }
-        let text = CString::new([b".wh.", name.to_bytes()].concat()).map_err(|_| Errno::EINVAL)?;
-        nix::fcntl::renameat(folder, name, folder, text.as_c_str())
-    }
-
-    fn is_whiteout(&self, folder: &Folder, name: &CStr) -> nix::Result<bool> {
-        let stat = fstatat(folder, name, AtFlags::AT_SYMLINK_NOFOLLOW)?;
-        if crate::sys::overlay::is_whiteout(&stat) {
-            return Ok(true);
-        }
-        if stat.st_mode & libc::S_IFMT != libc::S_IFREG || stat.st_size != 0 {
-            return Ok(false);
-        }
-        let fd = openat(
-            folder,
-            name,
-            OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK,
-            Mode::empty(),
-        )?;
-        Ok(xattr::get(&fd, WHITEOUT)?.is_some())
-    }
-
-    fn set_opaque(&self, folder: BorrowedFd<'_>) -> nix::Result<()> {
-        match xattr::set(folder, OPAQUE, b"y") {
-            Err(Errno::EOPNOTSUPP) => {
-                match openat(folder, c".wh..wh..opq", CREATE, Mode::S_IRUSR) {
-                    Err(Errno::EEXIST) => Ok(()),
-                    fd => fd.map(drop),
-                }
-            }
-            result => result,
-        }
-    }
-
-    /// Makes a hard link; false when the target is not there (yet).
-    fn hard_link(&mut self, path: &[u8], target: &[u8]) -> nix::Result<bool> {
-        if path == target {
-            return Ok(true);
-        }
-        let (name, target_name) = (last(path)?, last(target)?);
-        let folder = self.folders.get(split(path).0)?;
-        let of = match self.folders.find(split(target).0) {
-            Err(Errno::ENOENT) => return Ok(false),
-            of => of?,
-        };
-        let there = match fstatat(&*of, target_name.as_c_str(), AtFlags::AT_SYMLINK_NOFOLLOW) {
-            Err(Errno::ENOENT) => return Ok(false),
-            stat => stat?,
-        };
-        // a link to a link is a second name of the link itself: nothing is followed
-        let link = || {
-            linkat(
-                &*of,
-                target_name.as_c_str(),
-                &*folder,
-                name.as_c_str(),
-                AtFlags::empty(),
-            )
-        };
-        match link() {
-            Err(Errno::EEXIST) => {
-                let taken = fstatat(&*folder, name.as_c_str(), AtFlags::AT_SYMLINK_NOFOLLOW)?;
-                if taken.st_ino == there.st_ino {
-                    return Ok(true); // by another spelling, or once more
-                }
-                self.discard(&folder, &name, path)?;
-                link()?;
-            }
-            result => result?,
-        }
-        let real = of.real_path(target);
-        if let Some(ids) = self.owners.get(&real).copied() {
-            self.owners.insert(folder.real_path(path), ids);
-        }
-        Ok(true)
-    }
-
-    /// Makes the links that came before their targets, in their order and then backwards, for chains.
-    fn pending_links(&mut self) -> Result<()> {
-        let mut left = Vec::new();
-        for (path, target) in std::mem::take(&mut self.pending) {
-            if !self.late_link(&path, &target)? {
-                left.push((path, target));
-            }
-        }
-        for (path, target) in left.into_iter().rev() {
-            if !self.late_link(&path, &target)? {
-                return Err(
-                    Error::new(Kind::Corrupt, format!("cannot unpack {}", show(&path))).because(
-                        format!(
-                            "it is a hard link to {}, which is not in the layer",
-                            show(&target)
-                        ),
-                    ),
-                );
-            }
-        }
-        Ok(())
-    }
-
-    fn late_link(&mut self, path: &[u8], target: &[u8]) -> Result<bool> {
-        // what has the name came after the link, and wins
-        let done = match self.is_taken(path) {
-            Ok(false) => self.hard_link(path, target),
-            other => other,
-        };
-        done.map_err(|e| cannot(path, e))
-    }
-
-    fn is_taken(&mut self, path: &[u8]) -> nix::Result<bool> {
-        let folder = self.folders.get(split(path).0)?;
-        match fstatat(
-            &*folder,
-            last(path)?.as_c_str(),
-            AtFlags::AT_SYMLINK_NOFOLLOW,
-        ) {
-            Err(Errno::ENOENT) => Ok(false),
-            stat => stat.map(|_| true),
-        }
-    }
-
     fn end_folder(&self, end: &FolderEnd) -> nix::Result<()> {
         let fd = match self.folders.open(&end.path, OFlag::O_DIRECTORY) {
             // something else took its place
@@ -665,108 +474,6 @@ impl Sink for Writer {
     }
 }
 
-/// Spreads the body of a sparse file over its parts.
-struct Spread {
-    parts: std::vec::IntoIter<(u64, u64)>,
-    /// Where the next byte goes, and how many go there.
-    at: u64,
-    left: u64,
-    real_size: i64,
-}
-
-impl Spread {
-    fn new(sparse: &Sparse) -> Spread {
-        let real_size = i64::try_from(sparse.real_size).unwrap_or(i64::MAX);
-        Spread {
-            parts: sparse.parts.clone().into_iter(),
-            at: 0,
-            left: 0,
-            real_size,
-        }
-    }
-
-    fn write(&mut self, fd: BorrowedFd<'_>, mut bytes: &[u8]) -> nix::Result<()> {
-        while !bytes.is_empty() {
-            while self.left == 0 {
-                // the parser has checked that the parts hold all bytes
-                (self.at, self.left) = self.parts.next().ok_or(Errno::EINVAL)?;
-            }
-            let part = &bytes[..bytes
-                .len()
-                .min(usize::try_from(self.left).unwrap_or(usize::MAX))];
-            let n = match pwrite(fd, part, self.at as i64) {
-                Err(Errno::EINTR) => continue,
-                n => n?,
-            };
-            self.at += n as u64;
-            self.left -= n as u64;
-            bytes = &bytes[n..];
-        }
-        Ok(())
-    }
-}
-
-/// The file `entries`, which is compressed as it is written.
-struct Entries {
-    path: std::path::PathBuf,
-    encoder: zstd::stream::write::Encoder<'static, File>,
-    /// Headers are short, and each call of the encoder costs something.
-    buffer: Vec<u8>,
-}
-
-impl Entries {
-    const LEVEL: i32 = 3;
-    const BUFFER: usize = 128 << 10;
-
-    fn new(path: &Path) -> Result<Entries> {
-        let cannot = || format!("cannot write `{}`", path.display());
-        let file = private_file(path).context(Kind::System, cannot)?;
-        let mut encoder = zstd::stream::write::Encoder::new(file, Entries::LEVEL)
-            .context(Kind::System, cannot)?;
-        encoder
-            .include_checksum(true)
-            .context(Kind::System, cannot)?;
-        Ok(Entries {
-            path: path.to_owned(),
-            encoder,
-            buffer: Vec::with_capacity(Entries::BUFFER),
-        })
-    }
-
-    fn write(&mut self, bytes: &[u8]) -> Result<()> {
-        if self.buffer.len() + bytes.len() > Entries::BUFFER {
-            self.encoder
-                .write_all(&self.buffer)
-                .map_err(|e| self.cannot(e))?;
-            self.buffer.clear();
-        }
-        if bytes.len() > Entries::BUFFER {
-            return self.encoder.write_all(bytes).map_err(|e| self.cannot(e));
-        }
-        self.buffer.extend_from_slice(bytes);
-        Ok(())
-    }
-
-    fn finish(mut self) -> Result<()> {
-        self.encoder
-            .write_all(&self.buffer)
-            .map_err(|e| self.cannot(e))?;
-        let path = self.path;
-        self.encoder
-            .finish()
-            .map(drop)
-            .map_err(|e| cannot_write(&path, e))
-    }
-
-    fn cannot(&self, e: std::io::Error) -> Error {
-        cannot_write(&self.path, e)
-    }
-}
-
-fn cannot_write(path: &Path, e: std::io::Error) -> Error {
-    Error::new(Kind::System, format!("cannot write `{}`", path.display())).because(e)
-}
-
 /// Makes the tree's root, 0755 whatever the folders above it would have it inherit.
 fn make_root(layer: BorrowedFd<'_>) -> nix::Result<OwnedFd> {
     let mode = Mode::from_bits_truncate(0o755);
@@ -786,15 +493,6 @@ fn make_root(layer: BorrowedFd<'_>) -> nix::Result<OwnedFd> {
         OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC,
         Mode::empty(),
     )
-}
-
-/// Makes a file of our own: 0600, since the umask is 0 here.
-fn private_file(path: &Path) -> std::io::Result<File> {
-    File::options()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path)
 }
 
 fn folder_ids(entry: &Entry) -> Ids {
@@ -819,14 +517,6 @@ fn time(entry: &Entry) -> TimeSpec {
     TimeSpec::new(entry.mtime, i64::from(entry.mtime_nsec))
 }
 
-fn last(path: &[u8]) -> nix::Result<CString> {
-    let name = split(path).1;
-    if name.is_empty() {
-        return Err(Errno::EINVAL);
-    }
-    CString::new(name).map_err(|_| Errno::EINVAL)
-}
-
 /// The user attributes of an entry, but those that would be commands to us or to an overlay. The rest is in `entries`.
 fn user_xattrs(entry: &Entry) -> impl Iterator<Item = (&[u8], &[u8])> {
     const COMMANDS: [&[u8]; 3] = [b"user.overlay.", b"user.coracle.", b"user.fuseoverlayfs."];
@@ -848,19 +538,8 @@ fn set_xattrs(fd: BorrowedFd<'_>, entry: &Entry) {
     }
 }
 
-fn write_all(fd: BorrowedFd<'_>, mut bytes: &[u8]) -> nix::Result<()> {
-    while !bytes.is_empty() {
-        match nix::unistd::write(fd, bytes) {
-            Ok(n) => bytes = &bytes[n..],
-            Err(Errno::EINTR) => {}
-            Err(e) => return Err(e),
-        }
-    }
-    Ok(())
-}
-
 /// The error of one entry: what its bytes are to blame for is `Kind::Corrupt`.
-fn cannot(path: &[u8], e: Errno) -> Error {
+pub(super) fn cannot(path: &[u8], e: Errno) -> Error {
     let text = format!("cannot unpack {}", show(path));
     let why = format!("{} ({e:?})", sentence(e));
     match e {
