@@ -60,7 +60,7 @@ fn run(matches: &ArgMatches, session: &mut Session) -> Result<u8> {
     };
     let wanted = [how.stdin, true, true];
     match attach::connect(store.paths(), container.id(), wanted)? {
-        Some(process) => streams::relay(process, how, session),
+        Some(process) => Ok(streams::relay(process, how, session)?.aloud()),
         None => refuse(STOPPED),
     }
 }

@@ -107,5 +107,5 @@ fn run(matches: &ArgMatches, session: &mut Session) -> Result<u8> {
         // docker's exec passes no signal on
         sig_proxy: false,
     };
-    streams::relay(process, how, session)
+    Ok(streams::relay(process, how, session)?.aloud())
 }

@@ -48,7 +48,7 @@ fn run(matches: &ArgMatches, session: &mut Session) -> Result<u8> {
     match started {
         Err(e) => Ok(not_started(session, &record, &e)),
         Ok(_) if attach == [false; 3] => Ok(0),
-        Ok(process) => streams::relay(process, how, session),
+        Ok(process) => Ok(streams::relay(process, how, session)?.quietly()),
     }
 }
 

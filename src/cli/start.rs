@@ -100,5 +100,5 @@ fn attached(session: &Session, name: &str, stdin: bool, keys: Option<&str>) -> R
             process
         }
     };
-    streams::relay(process, how, session)
+    Ok(streams::relay(process, how, session)?.quietly())
 }

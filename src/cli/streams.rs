@@ -33,25 +33,56 @@ pub(super) fn check_terminal(stdin: bool, tty: bool) -> Result<()> {
     Ok(())
 }
 
-/// Copies between our streams and a process's until it ends or the user detaches; returns the exit status.
-pub(super) fn relay(process: attach::Session, how: Attached<'_>, session: &Session) -> Result<u8> {
+/// How an attached verb ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ended {
+    /// With this exit status.
+    Status(u8),
+    /// The user typed the detach keys.
+    Detached,
+}
+
+impl Ended {
+    /// The exit status of `run` and `start`, which say nothing when they are left.
+    pub(super) fn quietly(self) -> u8 {
+        match self {
+            Ended::Status(status) => status,
+            Ended::Detached => 0,
+        }
+    }
+
+    /// The exit status of `attach` and `exec`, for which docker takes the keys for a failure.
+    pub(super) fn aloud(self) -> u8 {
+        match self {
+            Ended::Status(status) => status,
+            Ended::Detached => {
+                out::talk("read escape sequence");
+                1
+            }
+        }
+    }
+}
+
+/// Copies between our streams and a process's until it ends or the user detaches.
+pub(super) fn relay(
+    process: attach::Session,
+    how: Attached<'_>,
+    session: &Session,
+) -> Result<Ended> {
     let options = RelayOptions {
         detach_keys: detach_keys(how, session)?,
         sig_proxy: how.sig_proxy && !how.tty,
         tty: how.tty,
     };
     Ok(match process.relay(&options)? {
-        End::Exited(code) => exit_status(code),
-        End::Detached => {
-            out::talk("read escape sequence");
-            0
-        }
+        End::Exited(code) => Ended::Status(exit_status(code)),
+        End::Detached => Ended::Detached,
         End::Lost => {
             session.complain(
                 &Error::new(Kind::System, "the container is gone")
                     .because("its monitor was killed"),
             );
-            KILLED
+            Ended::Status(KILLED)
         }
     })
 }

@@ -228,7 +228,7 @@ fn merge(request: &Request, image: &ContainerConfig) -> Result<ContainerConfig> 
         tty: request.tty,
         open_stdin: request.open_stdin,
         stdin_once: request.open_stdin && request.attach[0],
-        env: env::merge(&request.env, &image.env),
+        env: environment(&request.env, &image.env),
         cmd,
         entrypoint,
         healthcheck: health(request.healthcheck.as_ref(), image.healthcheck.as_ref()),
@@ -241,6 +241,20 @@ fn merge(request: &Request, image: &ContainerConfig) -> Result<ContainerConfig> 
         stop_timeout: request.stop_timeout,
         shell: image.shell.clone(),
     })
+}
+
+/// A variable without a value stays in the record, as with docker: it takes the start's own default away (`-e HOSTNAME`).
+fn environment(own: &[String], image: &[String]) -> Vec<String> {
+    let merged = env::merge(own, image);
+    let is_set = |name: &String| merged.iter().any(|v| v.split('=').next() == Some(name));
+    let mut all: Vec<String> = Vec::new();
+    for name in own.iter().filter(|v| !v.contains('=')) {
+        if !is_set(name) && !all.contains(name) {
+            all.push(name.clone());
+        }
+    }
+    all.extend(merged);
+    all
 }
 
 fn health(own: Option<&Healthcheck>, image: Option<&Healthcheck>) -> Option<Healthcheck> {
