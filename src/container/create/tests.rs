@@ -1,8 +1,8 @@
 //! What docker 26 recorded: `docker create ARGS IMAGE`, `docker inspect`, for an image with everything set.
 
 use super::*;
-use crate::store::scratch::Scratch;
 use crate::store::containers::MountPoint;
+use crate::store::scratch::Scratch;
 
 fn image() -> ImageConfig {
     serde_json::from_str(
