@@ -1,9 +1,7 @@
 //! /etc/hosts, /etc/hostname and /etc/resolv.conf of a container, as docker writes them (libnetwork 26).
 //!
-//! They lie in `<data>/containers/<id>/etc/` and are bound into the root. They are written at each start, since the host's
-//! name servers may have changed since the last one.
-
-use std::path::Path;
+//! They are made at each start, since the host's name servers may have changed since the last one, and live in the
+//! container's memory.
 
 use crate::error::{Error, Kind, Result};
 use crate::store::containers::Record;
@@ -87,24 +85,11 @@ impl HostFiles {
 }
 
 impl EtcFiles {
-    /// Writes them below the container's folder.
-    pub(crate) fn write(&self, dir: &Path) -> Result<()> {
-        let etc = dir.join("etc");
-        for (name, text) in [
-            ("hosts", &self.hosts),
-            ("hostname", &self.hostname),
-            ("resolv.conf", &self.resolv_conf),
-        ] {
-            let path = etc.join(name);
-            match fs_err::write(&path, text) {
-                Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
-                    fs_err::create_dir_all(&etc)?;
-                    fs_err::write(&path, text)?;
-                }
-                done => done?,
-            }
-        }
-        Ok(())
+    /// Returns them as names below /etc and texts.
+    pub(crate) fn files(self) -> Vec<(String, String)> {
+        [("hosts", self.hosts), ("hostname", self.hostname), ("resolv.conf", self.resolv_conf)]
+            .map(|(name, text)| (name.to_owned(), text))
+            .into()
     }
 }
 

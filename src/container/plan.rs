@@ -62,8 +62,11 @@ pub struct Start {
     pub root: Root,
     /// `--read-only`.
     pub read_only: bool,
-    /// Mount point on which the root is assembled (an existing folder; the container's own `dir`/`root`).
+    /// Mount point on which the root is assembled: an existing folder.
     pub root_point: PathBuf,
+    /// Files made for this start and mounted below /etc: (name, content). They live in the container's memory and not in its
+    /// folder: four files fewer to make and to remove for every `run --rm`.
+    pub etc: Vec<(String, String)>,
     /// Namespaces.
     pub namespaces: Namespaces,
     /// Host name inside.

@@ -11,7 +11,7 @@ use crate::store::containers::{HostConfig, Record, State, Ulimit};
 use super::control;
 use super::limits::group_of;
 use super::plan::{self, Join, Log, Namespace, Namespaces, Plan, Process, Start};
-use super::security;
+use super::{rootfs, security};
 use super::user::Identity;
 
 mod facts;
@@ -56,7 +56,8 @@ pub(crate) fn plan(record: &Record, facts: &Facts) -> Result<Plan> {
         runtime: facts.paths.runtime.join("containers").join(&record.id),
         root: facts.root.clone(),
         read_only: record.host.readonly_rootfs,
-        root_point: dir.join("root"),
+        root_point: rootfs::point(&facts.root, &dir),
+        etc: Vec::new(),
         namespaces: namespaces(&record.host, facts)?,
         hostname: hostname(record, facts),
         domainname: record.config.domainname.clone(),

@@ -64,6 +64,15 @@ pub(crate) fn root(
     }
 }
 
+/// Returns where the root is mounted, in the container's own mount namespace. The overlay goes over its own upper folder, so
+/// that no other is needed.
+pub(crate) fn point(root: &Root, dir: &Path) -> PathBuf {
+    match root {
+        Root::Overlay { upper, .. } => upper.clone(),
+        Root::Fuse { .. } | Root::Plain { .. } => dir.join("root"),
+    }
+}
+
 /// Returns the mounts that the root itself consists of, beside [`Root`].
 pub(crate) fn mounts(record: &Record, paths: &Paths) -> Result<Vec<Mount>> {
     if record.driver == host::NAME {
@@ -91,8 +100,11 @@ pub(crate) fn prepare(
     layer: &dyn Fn(&str) -> PathBuf,
 ) -> Result<()> {
     let dir = paths.data.join("containers").join(&record.id);
-    fs_err::create_dir_all(dir.join("root"))?;
-    match root(record, paths, layer)? {
+    let root = root(record, paths, layer)?;
+    if !matches!(root, Root::Overlay { .. }) {
+        make(&dir.join("root"))?;
+    }
+    match root {
         _ if record.driver == host::NAME => host::prepare(record, paths),
         Root::Overlay {
             lower, upper, work, ..

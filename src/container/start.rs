@@ -61,17 +61,17 @@ pub(crate) fn check_exec(record: &Record, state: &State) -> Result<()> {
     }
 }
 
-/// Returns the plan of a container's first process; its /etc files and the host folders of `-v` are there afterwards.
+/// Returns the plan of a container's first process; the host folders of `-v` are there afterwards.
 /// `window`: rows and columns of the caller's terminal, (0, 0) when there is none.
 pub(crate) fn first(store: &Store, record: &Record, window: (u16, u16)) -> Result<Plan> {
     let mut facts = gather(store, record)?;
     facts.window = window;
-    let plan = plan_make::plan(record, &facts)?;
+    let mut plan = plan_make::plan(record, &facts)?;
     mounts::make_sources(store, &record.mounts)?;
-    if let plan::Kind::Start(start) = &plan.kind {
+    if let plan::Kind::Start(start) = &mut plan.kind {
         let reach = reach(&record.host.network_mode);
         let made = etc_files::make(record, &start.hostname, &reach, &HostFiles::read())?;
-        made.write(&start.dir)?;
+        start.etc = made.files();
     }
     Ok(plan)
 }

@@ -422,17 +422,18 @@ impl Builder {
             self.user_mount(mount, next()?, &mut later)?;
         }
         let is_taken = |at: &str| start.mounts.iter().any(|m| m.destination == at);
-        for name in ["hosts", "hostname", "resolv.conf"] {
+        for (name, content) in &start.etc {
             if is_taken(&format!("/etc/{name}")) {
                 continue;
             }
             let slot = next()?;
-            let source = path(&start.dir.join("etc").join(name))?;
-            self.ops.push(Op::OpenTree {
-                path: source,
-                recursive: false,
-                slot,
-            });
+            // made in the container's own /dev, and no longer to be found there once it is mounted
+            let made = text(&format!("dev/.{name}"))?;
+            self.ops.extend([
+                Op::Text { path: made.clone(), mode: 0o644, text: text(content)? },
+                Op::OpenTree { path: made.clone(), recursive: false, slot },
+                Op::Unlink(made),
+            ]);
             later.push(Op::Attach {
                 slot,
                 target: text(&format!("/etc/{name}"))?,

@@ -6,7 +6,6 @@
 //!     state                        State, JSON; written only by the container's monitor
 //!     log                          json-file log, made by the monitor
 //!     upper/ work/                 writable layer of the overlay (or under the node-local folder named in Record::writable)
-//!     etc/{hosts,hostname,resolv.conf}
 //! <data>/containers/names/<name>   symbolic link whose text is the id; made with O_EXCL semantics, so names are unique without a lock
 //! <runtime>/containers/<id>/lock   held by the living monitor (sys::lock)
 //! <runtime>/containers/<id>/ctl    its SOCK_SEQPACKET control socket

@@ -76,6 +76,10 @@ pub(crate) enum Op {
     Dir { path: CString, mode: u32 },
     /// An empty file; an existing one is right.
     File { path: CString, mode: u32 },
+    /// A new file with this content.
+    Text { path: CString, mode: u32, text: CString },
+    /// unlink(2).
+    Unlink(CString),
     /// symlink(2); an existing name is right.
     Symlink { text: CString, path: CString },
     /// Copies the content of `from` (inside the root at the current directory) into the empty folder `to`.
@@ -318,6 +322,13 @@ fn step(op: &Op, slots: &mut [RawFd; SLOTS], report: BorrowedFd<'_>, index: u32)
             // SAFETY: see above
             there(unsafe { libc::mknod(path.as_ptr(), libc::S_IFREG | *mode, 0) }.into())
         }
+        Op::Text { path, mode, text } => {
+            // SAFETY: see above
+            check(unsafe { libc::mknod(path.as_ptr(), libc::S_IFREG | *mode, 0) }.into())?;
+            write_file(libc::AT_FDCWD, path, text)
+        }
+        // SAFETY: see above
+        Op::Unlink(path) => check(unsafe { libc::unlink(path.as_ptr()) }.into()).map(drop),
         Op::Symlink { text, path } => {
             // SAFETY: see above
             there(unsafe { libc::symlink(text.as_ptr(), path.as_ptr()) }.into())
