@@ -43,7 +43,8 @@ const STRICT: u64 = NOSUID | NODEV | NOEXEC;
 
 const MASTER: Slot = 0;
 const SLAVE: Slot = 1;
-const FIRST_TREE: Slot = 2;
+const DEV: Slot = 2;
+const FIRST_TREE: Slot = 3;
 
 /// The script of a container's first process, born in its new namespaces.
 pub(super) fn start(plan: &Plan, start: &Start, fds: Fds) -> Result<Script> {
@@ -422,17 +423,17 @@ impl Builder {
             self.user_mount(mount, next()?, &mut later)?;
         }
         let is_taken = |at: &str| start.mounts.iter().any(|m| m.destination == at);
+        // made in the container's own /dev, and taken from there once they are mounted
+        self.ops.push(Op::OpenDir { path: c"dev".to_owned(), slot: DEV });
         for (name, content) in &start.etc {
             if is_taken(&format!("/etc/{name}")) {
                 continue;
             }
-            let slot = next()?;
-            // made in the container's own /dev, and no longer to be found there once it is mounted
-            let made = text(&format!("dev/.{name}"))?;
+            let (slot, made) = (next()?, format!(".{name}"));
+            let path = text(&format!("dev/{made}"))?;
             self.ops.extend([
-                Op::Text { path: made.clone(), mode: 0o644, text: text(content)? },
-                Op::OpenTree { path: made.clone(), recursive: false, slot },
-                Op::Unlink(made),
+                Op::Text { path: path.clone(), mode: 0o644, text: text(content)? },
+                Op::OpenTree { path, recursive: false, slot },
             ]);
             later.push(Op::Attach {
                 slot,
@@ -441,7 +442,9 @@ impl Builder {
                 recursive: false,
                 propagation: 0,
             });
+            later.push(Op::Unlink { slot: DEV, name: text(&made)? });
         }
+        later.push(Op::Close(DEV));
         for (host, inside) in &start.devices {
             let slot = next()?;
             self.ops.push(Op::OpenTree {

@@ -78,8 +78,10 @@ pub(crate) enum Op {
     File { path: CString, mode: u32 },
     /// A new file with this content.
     Text { path: CString, mode: u32, text: CString },
-    /// unlink(2).
-    Unlink(CString),
+    /// Keeps a folder open, whatever is mounted over it later.
+    OpenDir { path: CString, slot: Slot },
+    /// unlinkat(2) below the slot's folder.
+    Unlink { slot: Slot, name: CString },
     /// symlink(2); an existing name is right.
     Symlink { text: CString, path: CString },
     /// Copies the content of `from` (inside the root at the current directory) into the empty folder `to`.
@@ -327,8 +329,15 @@ fn step(op: &Op, slots: &mut [RawFd; SLOTS], report: BorrowedFd<'_>, index: u32)
             check(unsafe { libc::mknod(path.as_ptr(), libc::S_IFREG | *mode, 0) }.into())?;
             write_file(libc::AT_FDCWD, path, text)
         }
-        // SAFETY: see above
-        Op::Unlink(path) => check(unsafe { libc::unlink(path.as_ptr()) }.into()).map(drop),
+        Op::OpenDir { path, slot } => {
+            let folder = super::fd::open(path, libc::O_PATH | libc::O_DIRECTORY).map_err(|e| e.errno())?;
+            keep(slots, *slot, folder);
+            Ok(())
+        }
+        Op::Unlink { slot, name } => {
+            // SAFETY: see above
+            check(unsafe { libc::unlinkat(fd(*slot).as_raw_fd(), name.as_ptr(), 0) }.into()).map(drop)
+        }
         Op::Symlink { text, path } => {
             // SAFETY: see above
             there(unsafe { libc::symlink(text.as_ptr(), path.as_ptr()) }.into())

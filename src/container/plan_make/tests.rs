@@ -126,7 +126,7 @@ fn a_plain_record_gets_dockers_defaults() {
 env PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOSTNAME=0123456789ab HOME=/root
 caps a80425fb seccomp filter nnp false privileged false
 ns net Host pid New ipc New uts New cgroup New
-root /data/containers/0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef/upper ro false name "0123456789ab" shm 67108864
+root /up ro false name "0123456789ab" shm 67108864
 masked 11 readonly 5
 stop 15 after 10 restart no
 log Some((0, 1))"#;
@@ -213,7 +213,7 @@ tty true stdin true once true
 limits [(7, 1024, 4096), (4, 0, 18446744073709551615)] oom Some(300)
 caps a82425fb seccomp none nnp true privileged false
 ns net New pid Of(77, 1234) ipc Host uts Host cgroup Host
-root /data/containers/0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef/upper ro true name "h" shm 1048576
+root /up ro true name "h" shm 1048576
 masked 0 readonly 0
 mount /tmp ro false Tmpfs { data: "size=1m", copy_up: false }
 mount /tmp/v ro false Bind { path: "/data/volumes/v1/data", copy_up: true }
