@@ -87,9 +87,13 @@ impl HostFiles {
 impl EtcFiles {
     /// Returns them as names below /etc and texts.
     pub(crate) fn files(self) -> Vec<(String, String)> {
-        [("hosts", self.hosts), ("hostname", self.hostname), ("resolv.conf", self.resolv_conf)]
-            .map(|(name, text)| (name.to_owned(), text))
-            .into()
+        [
+            ("hosts", self.hosts),
+            ("hostname", self.hostname),
+            ("resolv.conf", self.resolv_conf),
+        ]
+        .map(|(name, text)| (name.to_owned(), text))
+        .into()
     }
 }
 

@@ -11,8 +11,8 @@ use crate::store::containers::{HostConfig, Record, State, Ulimit};
 use super::control;
 use super::limits::group_of;
 use super::plan::{self, Join, Log, Namespace, Namespaces, Plan, Process, Start};
-use super::{rootfs, security};
 use super::user::Identity;
+use super::{rootfs, security};
 
 mod facts;
 mod mounts;

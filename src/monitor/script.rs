@@ -424,7 +424,10 @@ impl Builder {
         }
         let is_taken = |at: &str| start.mounts.iter().any(|m| m.destination == at);
         // made in the container's own /dev, and taken from there once they are mounted
-        self.ops.push(Op::OpenDir { path: c"dev".to_owned(), slot: DEV });
+        self.ops.push(Op::OpenDir {
+            path: c"dev".to_owned(),
+            slot: DEV,
+        });
         for (name, content) in &start.etc {
             if is_taken(&format!("/etc/{name}")) {
                 continue;
@@ -432,8 +435,16 @@ impl Builder {
             let (slot, made) = (next()?, format!(".{name}"));
             let path = text(&format!("dev/{made}"))?;
             self.ops.extend([
-                Op::Text { path: path.clone(), mode: 0o644, text: text(content)? },
-                Op::OpenTree { path, recursive: false, slot },
+                Op::Text {
+                    path: path.clone(),
+                    mode: 0o644,
+                    text: text(content)?,
+                },
+                Op::OpenTree {
+                    path,
+                    recursive: false,
+                    slot,
+                },
             ]);
             later.push(Op::Attach {
                 slot,
@@ -442,7 +453,10 @@ impl Builder {
                 recursive: false,
                 propagation: 0,
             });
-            later.push(Op::Unlink { slot: DEV, name: text(&made)? });
+            later.push(Op::Unlink {
+                slot: DEV,
+                name: text(&made)?,
+            });
         }
         later.push(Op::Close(DEV));
         for (host, inside) in &start.devices {

@@ -77,7 +77,11 @@ pub(crate) enum Op {
     /// An empty file; an existing one is right.
     File { path: CString, mode: u32 },
     /// A new file with this content.
-    Text { path: CString, mode: u32, text: CString },
+    Text {
+        path: CString,
+        mode: u32,
+        text: CString,
+    },
     /// Keeps a folder open, whatever is mounted over it later.
     OpenDir { path: CString, slot: Slot },
     /// unlinkat(2) below the slot's folder.
@@ -330,13 +334,15 @@ fn step(op: &Op, slots: &mut [RawFd; SLOTS], report: BorrowedFd<'_>, index: u32)
             write_file(libc::AT_FDCWD, path, text)
         }
         Op::OpenDir { path, slot } => {
-            let folder = super::fd::open(path, libc::O_PATH | libc::O_DIRECTORY).map_err(|e| e.errno())?;
+            let folder =
+                super::fd::open(path, libc::O_PATH | libc::O_DIRECTORY).map_err(|e| e.errno())?;
             keep(slots, *slot, folder);
             Ok(())
         }
         Op::Unlink { slot, name } => {
             // SAFETY: see above
-            check(unsafe { libc::unlinkat(fd(*slot).as_raw_fd(), name.as_ptr(), 0) }.into()).map(drop)
+            check(unsafe { libc::unlinkat(fd(*slot).as_raw_fd(), name.as_ptr(), 0) }.into())
+                .map(drop)
         }
         Op::Symlink { text, path } => {
             // SAFETY: see above
