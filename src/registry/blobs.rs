@@ -23,7 +23,7 @@ use sha2::{Digest, Sha256};
 use tokio::sync::{mpsc, oneshot};
 
 use super::client::{Remote, mismatch};
-use super::failure::Failure;
+use super::failure::{Failure, Phase};
 use super::host::{Ask, Host, Patience};
 use crate::error::{Error, Kind, Result};
 use crate::store::blobs::digest_text;
@@ -252,7 +252,7 @@ impl<'a> Sink<'a> {
             host.endpoint.repository, self.blob.digest
         );
         let what = format!("blob {}", self.blob.digest);
-        let mut patience = Patience::long();
+        let mut patience = Patience::midway();
         let watch = &self.blob.watch;
         let waiting = |wait: Duration| watch(Moved::Waiting(wait));
         let mut marker = self.offset;
@@ -270,11 +270,11 @@ impl<'a> Sink<'a> {
                 Ok(()) => Failure::Connection {
                     what: what.clone(),
                     why: "unexpected EOF".to_owned(),
-                    is_refused: false,
+                    phase: Phase::Speaking,
                 },
                 Err(failure) => failure,
             };
-            if self.is_broken || !failure.is_passing() {
+            if self.is_broken || !patience.covers(&failure) {
                 return Err(failure);
             }
             if self.offset >= marker + PROGRESS {

@@ -25,10 +25,22 @@ pub(super) enum Failure {
     Connection {
         what: String,
         why: String,
-        is_refused: bool,
+        /// When it failed.
+        phase: Phase,
     },
     /// Nothing that another try could change.
     Final(Error),
+}
+
+/// How far a connection came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// No such name, no way there, nobody listens.
+    Reaching,
+    /// Somebody listens and does not speak TLS with us.
+    Greeting,
+    /// It was there.
+    Speaking,
 }
 
 /// The body of an error (OCI distribution-spec, "Error Codes").
@@ -68,18 +80,21 @@ impl Failure {
     /// Returns the failure of a request that got no answer.
     pub(super) fn connection(what: String, host: &str, e: &reqwest::Error) -> Failure {
         let cause = io_cause(e);
-        let is_refused = cause.is_some_and(|io| io.kind() == io::ErrorKind::ConnectionRefused);
+        let phase = phase(e, cause);
         let why = match cause {
             _ if e.is_timeout() => "no answer in time".to_owned(),
-            Some(io) if e.is_connect() => format!("dial tcp {host}: connect: {}", io_text(io)),
-            Some(io) => io_text(io),
+            Some(io) => match tls_words(&io.to_string()) {
+                Some(words) => words,
+                None if e.is_connect() => format!("dial tcp {host}: connect: {}", io_text(io)),
+                None => io_text(io),
+            },
             None if e.is_connect() => format!("dial tcp: {}", deepest(e)),
             None => deepest(e),
         };
         Failure::Connection {
             what,
             why,
-            is_refused,
+            phase,
         }
     }
 
@@ -87,9 +102,15 @@ impl Failure {
     pub(super) fn is_passing(&self) -> bool {
         match self {
             Failure::Answer { status, .. } => matches!(status, 408 | 429 | 500 | 502 | 503 | 504),
-            Failure::Connection { is_refused, .. } => !is_refused,
+            // a name that does not exist or a closed port will be the same in a second
+            Failure::Connection { phase, .. } => *phase == Phase::Speaking,
             Failure::Final(_) => false,
         }
+    }
+
+    /// The same for a host that has served us before: a registry that restarts, a network that comes back.
+    pub(super) fn is_passing_midway(&self) -> bool {
+        self.is_passing() || matches!(self, Failure::Connection { .. })
     }
 
     /// Whether the registry refused us rather than the request.
@@ -131,7 +152,11 @@ impl From<Failure> for Error {
     fn from(f: Failure) -> Error {
         match f {
             Failure::Final(e) => e,
-            Failure::Connection { what, why, .. } => Error::new(Kind::Network, what).because(why),
+            Failure::Connection { what, why, .. } => {
+                let hint = tls_hint(&why);
+                let error = Error::new(Kind::Network, what).because(why);
+                hint.map_or(error.clone(), |hint| error.hint(hint))
+            }
             Failure::Answer {
                 ref what, status, ..
             } => {
@@ -162,6 +187,44 @@ pub(super) fn phrase(status: u16) -> String {
     format!("{status} {}", name.unwrap_or_default())
         .trim_end()
         .to_owned()
+}
+
+fn phase(e: &reqwest::Error, cause: Option<&io::Error>) -> Phase {
+    use io::ErrorKind::{ConnectionRefused, HostUnreachable, NetworkUnreachable, TimedOut};
+    let nobody = |io: &io::Error| {
+        matches!(io.kind(), ConnectionRefused | HostUnreachable | NetworkUnreachable | TimedOut)
+    };
+    match cause {
+        _ if !e.is_connect() => Phase::Speaking,
+        Some(io) if !nobody(io) => Phase::Greeting,
+        _ => Phase::Reaching,
+    }
+}
+
+const UNKNOWN_AUTHORITY: &str = "x509: certificate signed by unknown authority";
+const NOT_TLS: &str = "http: server gave HTTP response to HTTPS client";
+
+/// Go's words for what rustls says: people and scripts know them.
+fn tls_words(rustls: &str) -> Option<String> {
+    if rustls.contains("InvalidContentType") {
+        return Some(NOT_TLS.to_owned());
+    }
+    let why = rustls.strip_prefix("invalid peer certificate: ")?;
+    let why = match why {
+        "UnknownIssuer" => UNKNOWN_AUTHORITY.to_owned(),
+        _ if why.contains("expired") || why.contains("not valid yet") => {
+            format!("x509: certificate has expired or is not yet valid: {}", one_line(why))
+        }
+        _ => format!("x509: {}", one_line(why)),
+    };
+    Some(format!("tls: failed to verify certificate: {why}"))
+}
+
+fn tls_hint(why: &str) -> Option<&'static str> {
+    if why.ends_with(UNKNOWN_AUTHORITY) {
+        return Some("put the authority's certificate into ~/.docker/certs.d/HOST:PORT/ca.crt or name it in SSL_CERT_FILE");
+    }
+    (why == NOT_TLS).then_some("a registry without TLS needs `insecure = true` in registries.conf")
 }
 
 fn io_cause(e: &reqwest::Error) -> Option<&io::Error> {
@@ -233,6 +296,22 @@ mod tests {
             let e = Error::from(Failure::answer(get(), status, body, None));
             assert_eq!((e.kind(), e.to_string().as_str()), (kind, text));
         }
+    }
+
+    #[test]
+    fn tls_trouble_has_gos_words_and_a_way_out() {
+        let told = |rustls: &str| {
+            let why = tls_words(rustls)?;
+            let what = "Get \"https://r.io/v2/\"".to_owned();
+            Some(Error::from(Failure::Connection { what, why, phase: Phase::Greeting }).to_string())
+        };
+        let unknown = "Get \"https://r.io/v2/\": tls: failed to verify certificate: x509: certificate signed by unknown \
+                       authority; put the authority's certificate into ~/.docker/certs.d/HOST:PORT/ca.crt or name it in \
+                       SSL_CERT_FILE";
+        assert_eq!(told("invalid peer certificate: UnknownIssuer").as_deref(), Some(unknown));
+        let plain = told("received corrupt message of type InvalidContentType").expect("known");
+        assert!(plain.contains("http: server gave HTTP response to HTTPS client; a registry without TLS"), "{plain}");
+        assert_eq!(told("connection reset"), None);
     }
 
     #[test]

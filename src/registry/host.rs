@@ -15,7 +15,7 @@ use serde::Deserialize;
 
 use super::Settings;
 use super::auth::{self, Credential};
-use super::failure::{Failure, one_line, phrase};
+use super::failure::{Failure, Phase, one_line, phrase};
 use super::http::{self, Verify};
 use super::mirrors::Endpoint;
 use super::token::Challenge;
@@ -84,17 +84,29 @@ impl<'a> Ask<'a> {
 pub(super) struct Patience {
     tries: u32,
     limit: u32,
+    /// The host has served us before.
+    is_midway: bool,
 }
 
 impl Patience {
     /// For a host that must answer.
     pub(super) fn long() -> Patience {
-        Patience { tries: 0, limit: 4 }
+        Patience { tries: 0, limit: 4, is_midway: false }
     }
 
     /// For a host that others can replace.
     pub(super) fn short() -> Patience {
-        Patience { tries: 0, limit: 1 }
+        Patience { tries: 0, limit: 1, is_midway: false }
+    }
+
+    /// For the blobs of an image whose manifest is here.
+    pub(super) fn midway() -> Patience {
+        Patience { is_midway: true, ..Patience::long() }
+    }
+
+    /// Whether another try is due after this failure, patience allowing.
+    pub(super) fn covers(&self, failure: &Failure) -> bool {
+        if self.is_midway { failure.is_passing_midway() } else { failure.is_passing() }
     }
 
     /// Forgets earlier trouble, since there was progress.
@@ -174,9 +186,7 @@ impl Host {
                 Ok(false) => {}
                 // nobody listens: the other scheme has the same port
                 Err(
-                    f @ Failure::Connection {
-                        is_refused: true, ..
-                    },
+                    f @ Failure::Connection { phase: Phase::Reaching, .. },
                 ) => return Err(f),
                 Err(f) => first = first.or(Some(f)),
             }
@@ -216,7 +226,7 @@ impl Host {
                 Failure::Answer { retry_after, .. } => *retry_after,
                 _ => None,
             };
-            let wait = failure.is_passing().then(|| patience.next(wish)).flatten();
+            let wait = if patience.covers(&failure) { patience.next(wish) } else { None };
             let Some(wait) = wait else {
                 return Err(failure);
             };
