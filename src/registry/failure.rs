@@ -91,11 +91,7 @@ impl Failure {
             None if e.is_connect() => format!("dial tcp: {}", deepest(e)),
             None => deepest(e),
         };
-        Failure::Connection {
-            what,
-            why,
-            phase,
-        }
+        Failure::Connection { what, why, phase }
     }
 
     /// Whether waiting and asking again may help.
@@ -192,7 +188,10 @@ pub(super) fn phrase(status: u16) -> String {
 fn phase(e: &reqwest::Error, cause: Option<&io::Error>) -> Phase {
     use io::ErrorKind::{ConnectionRefused, HostUnreachable, NetworkUnreachable, TimedOut};
     let nobody = |io: &io::Error| {
-        matches!(io.kind(), ConnectionRefused | HostUnreachable | NetworkUnreachable | TimedOut)
+        matches!(
+            io.kind(),
+            ConnectionRefused | HostUnreachable | NetworkUnreachable | TimedOut
+        )
     };
     match cause {
         _ if !e.is_connect() => Phase::Speaking,
@@ -213,7 +212,10 @@ fn tls_words(rustls: &str) -> Option<String> {
     let why = match why {
         "UnknownIssuer" => UNKNOWN_AUTHORITY.to_owned(),
         _ if why.contains("expired") || why.contains("not valid yet") => {
-            format!("x509: certificate has expired or is not yet valid: {}", one_line(why))
+            format!(
+                "x509: certificate has expired or is not yet valid: {}",
+                one_line(why)
+            )
         }
         _ => format!("x509: {}", one_line(why)),
     };
@@ -222,7 +224,9 @@ fn tls_words(rustls: &str) -> Option<String> {
 
 fn tls_hint(why: &str) -> Option<&'static str> {
     if why.ends_with(UNKNOWN_AUTHORITY) {
-        return Some("put the authority's certificate into ~/.docker/certs.d/HOST:PORT/ca.crt or name it in SSL_CERT_FILE");
+        return Some(
+            "put the authority's certificate into ~/.docker/certs.d/HOST:PORT/ca.crt or name it in SSL_CERT_FILE",
+        );
     }
     (why == NOT_TLS).then_some("a registry without TLS needs `insecure = true` in registries.conf")
 }
@@ -303,14 +307,29 @@ mod tests {
         let told = |rustls: &str| {
             let why = tls_words(rustls)?;
             let what = "Get \"https://r.io/v2/\"".to_owned();
-            Some(Error::from(Failure::Connection { what, why, phase: Phase::Greeting }).to_string())
+            Some(
+                Error::from(Failure::Connection {
+                    what,
+                    why,
+                    phase: Phase::Greeting,
+                })
+                .to_string(),
+            )
         };
         let unknown = "Get \"https://r.io/v2/\": tls: failed to verify certificate: x509: certificate signed by unknown \
                        authority; put the authority's certificate into ~/.docker/certs.d/HOST:PORT/ca.crt or name it in \
                        SSL_CERT_FILE";
-        assert_eq!(told("invalid peer certificate: UnknownIssuer").as_deref(), Some(unknown));
+        assert_eq!(
+            told("invalid peer certificate: UnknownIssuer").as_deref(),
+            Some(unknown)
+        );
         let plain = told("received corrupt message of type InvalidContentType").expect("known");
-        assert!(plain.contains("http: server gave HTTP response to HTTPS client; a registry without TLS"), "{plain}");
+        assert!(
+            plain.contains(
+                "http: server gave HTTP response to HTTPS client; a registry without TLS"
+            ),
+            "{plain}"
+        );
         assert_eq!(told("connection reset"), None);
     }
 

@@ -91,22 +91,37 @@ pub(super) struct Patience {
 impl Patience {
     /// For a host that must answer.
     pub(super) fn long() -> Patience {
-        Patience { tries: 0, limit: 4, is_midway: false }
+        Patience {
+            tries: 0,
+            limit: 4,
+            is_midway: false,
+        }
     }
 
     /// For a host that others can replace.
     pub(super) fn short() -> Patience {
-        Patience { tries: 0, limit: 1, is_midway: false }
+        Patience {
+            tries: 0,
+            limit: 1,
+            is_midway: false,
+        }
     }
 
     /// For the blobs of an image whose manifest is here.
     pub(super) fn midway() -> Patience {
-        Patience { is_midway: true, ..Patience::long() }
+        Patience {
+            is_midway: true,
+            ..Patience::long()
+        }
     }
 
     /// Whether another try is due after this failure, patience allowing.
     pub(super) fn covers(&self, failure: &Failure) -> bool {
-        if self.is_midway { failure.is_passing_midway() } else { failure.is_passing() }
+        if self.is_midway {
+            failure.is_passing_midway()
+        } else {
+            failure.is_passing()
+        }
     }
 
     /// Forgets earlier trouble, since there was progress.
@@ -186,7 +201,10 @@ impl Host {
                 Ok(false) => {}
                 // nobody listens: the other scheme has the same port
                 Err(
-                    f @ Failure::Connection { phase: Phase::Reaching, .. },
+                    f @ Failure::Connection {
+                        phase: Phase::Reaching,
+                        ..
+                    },
                 ) => return Err(f),
                 Err(f) => first = first.or(Some(f)),
             }
@@ -226,7 +244,11 @@ impl Host {
                 Failure::Answer { retry_after, .. } => *retry_after,
                 _ => None,
             };
-            let wait = if patience.covers(&failure) { patience.next(wish) } else { None };
+            let wait = if patience.covers(&failure) {
+                patience.next(wish)
+            } else {
+                None
+            };
             let Some(wait) = wait else {
                 return Err(failure);
             };
