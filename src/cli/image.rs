@@ -5,6 +5,7 @@ use super::flags::run::Pull;
 use crate::error::{Error, Kind, Result};
 use crate::grammar::platform::Platform;
 use crate::grammar::reference::Reference;
+use crate::image::embedded;
 use crate::image::progress::{Progress, Silent};
 use crate::image::pull;
 use crate::registry::mirrors::Registries;
@@ -70,6 +71,9 @@ fn local(session: &Session, word: &str) -> Result<Option<Image>> {
         return Ok(Some(image));
     }
     Reference::parse(word).map_err(usage)?;
+    if embedded::install(store, word)? {
+        return find(word);
+    }
     match Registries::read(&session.registries())?.expand(word) {
         expanded if expanded == word => Ok(None),
         expanded => find(&expanded),
