@@ -57,6 +57,8 @@ pub(super) enum Format {
     Template(String),
     /// One object per line.
     Json,
+    /// `{{json .}}`: as `json`, but with the columns that docker only looks for when a template wants them.
+    WholeJson,
     /// `raw`: one `label: column` per line.
     Raw,
 }
@@ -95,6 +97,7 @@ impl Format {
             "" | "table" if is_quiet => Format::Quiet(default.quiet),
             "" | "table" => Format::Table(default.table),
             "json" => Format::Json,
+            "{{json .}}" | "{{ json . }}" => Format::WholeJson,
             "raw" => Format::Raw,
             text => match text.strip_prefix("table") {
                 Some(template) => Format::TableTemplate(unescape(template.trim_start_matches(' '))),
@@ -108,8 +111,8 @@ impl Format {
         match self {
             Format::Table(columns) => columns.contains(&name),
             Format::Quiet(column) => *column == name,
-            Format::Json => true,
-            Format::Raw => false,
+            Format::Json | Format::WholeJson => true,
+            Format::Raw => name != "Size",
             Format::TableTemplate(text) | Format::Template(text) => {
                 text.contains(&format!(".{name}"))
                     || text.contains("json .}")
@@ -123,7 +126,7 @@ impl Format {
         match self {
             Format::Table(columns) => Ok(table(columns, rows)),
             Format::Quiet(column) => Ok(lines(rows.iter().map(|r| r.column(column)))),
-            Format::Json => Ok(lines(
+            Format::Json | Format::WholeJson => Ok(lines(
                 rows.iter().map(|r| json::for_html(&object(r, false))),
             )),
             Format::Raw => Ok(raw(rows)),
@@ -313,6 +316,7 @@ mod tests {
                 "json",
                 "{\"ID\":\"6df4460f0e0d\",\"Names\":\"\\u003ccat\\u003e\"}\n",
             ),
+            ("{{json .}}", "{\"ID\":\"6df4460f0e0d\",\"Names\":\"\\u003ccat\\u003e\"}\n"),
             ("raw", "id: 6df4460f0e0d\nage:\n\n"),
             ("pretty", "pretty\n"),
             (

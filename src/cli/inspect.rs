@@ -127,8 +127,17 @@ impl Noun {
     }
 }
 
+/// Docker's exit status for a format that cannot be parsed.
+const NOT_A_TEMPLATE: u8 = 64;
+
 fn run(matches: &ArgMatches, session: &mut Session, noun: Option<Noun>) -> Result<u8> {
-    let mut printer = Printer::new(args::value(matches, "format").unwrap_or_default())?;
+    let mut printer = match Printer::new(args::value(matches, "format").unwrap_or_default()) {
+        Ok(printer) => printer,
+        Err(e) => {
+            session.complain(&e);
+            return Ok(NOT_A_TEMPLATE);
+        }
+    };
     let wants_size = matches.try_contains_id("size").is_ok() && args::is_set(matches, "size");
     let mut errors = Vec::new();
     for name in args::values(matches, "name") {
