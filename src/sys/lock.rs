@@ -9,13 +9,14 @@
 //! starts again when they differ.
 
 use std::fs::{File, OpenOptions};
-use std::io::{ErrorKind, Write};
+use std::io::Write;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
-use nix::fcntl::{FcntlArg, fcntl};
+use nix::fcntl::{FcntlArg, OFlag, fcntl, openat};
+use nix::sys::stat::Mode;
 
 use super::{Result, SysError};
 
@@ -66,12 +67,15 @@ impl Lock {
 
     /// Says whether another open description holds the lock of `path`; a missing file is not locked. Takes nothing.
     pub fn is_held(path: &Path) -> Result<bool> {
-        let file = match OpenOptions::new().read(true).write(true).open(path) {
+        Lock::is_held_at(nix::fcntl::AT_FDCWD, path)
+    }
+
+    /// As [`Lock::is_held`], with a path that begins at the folder `dir`: a listing asks for many locks of one folder.
+    pub(crate) fn is_held_at(dir: BorrowedFd<'_>, path: &Path) -> Result<bool> {
+        let file = match openat(dir, path, OFlag::O_RDWR | OFlag::O_CLOEXEC, Mode::empty()) {
             Ok(file) => file,
-            Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
-                return Ok(false);
-            }
-            Err(e) => return Err(io("open", path, &e)),
+            Err(Errno::ENOENT | Errno::ENOTDIR) => return Ok(false),
+            Err(e) => return Err(failed("open", path, e)),
         };
         let mut query = exclusive();
         fcntl(&file, FcntlArg::F_OFD_GETLK(&mut query))

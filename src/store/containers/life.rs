@@ -4,7 +4,11 @@
 //! <runtime>/containers/<id>/lock   held by the living monitor; nobody else ever takes it for longer than a removal
 //! ```
 
+use std::os::fd::OwnedFd;
 use std::path::PathBuf;
+
+use nix::fcntl::{AT_FDCWD, OFlag, openat};
+use nix::sys::stat::Mode;
 
 use crate::error::{Error, Kind, Result};
 use crate::store::containers::{Containers, State, Status, names};
@@ -66,11 +70,35 @@ impl Containers<'_> {
 
     /// Returns what is true of a container whose monitor wrote `written`, and the program that outlived it, if any.
     pub fn truth(&self, id: &str, written: State) -> Result<(State, Option<Orphan>)> {
-        if !claims_life(written.status) || self.is_held(id)? {
-            return Ok((written, None));
+        self.truth_by(id, written, || self.is_held(id))
+    }
+
+    /// As [`Containers::truth`], with the caller's way to ask for the monitor's lock.
+    pub(super) fn truth_by(
+        &self,
+        id: &str,
+        mut written: State,
+        is_held: impl Fn() -> Result<bool>,
+    ) -> Result<(State, Option<Orphan>)> {
+        loop {
+            if !claims_life(written.status) || is_held()? {
+                return Ok((written, None));
+            }
+            // a monitor that ended between our two looks wrote its last word before it let the lock go
+            let last = self.written_state(id)?;
+            if last == written {
+                let last_sign = self.last_sign_of_life(id);
+                return Ok(correct(written, &boot_id(), last_sign));
+            }
+            written = last;
         }
-        let last_sign = self.last_sign_of_life(id);
-        Ok(correct(written, &boot_id(), last_sign))
+    }
+
+    /// Opens the folder of all containers' runtime folders; `None` when no container ever ran since the boot.
+    pub(super) fn runtimes(&self) -> Option<OwnedFd> {
+        let path = self.store.paths().runtime.join("containers");
+        let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+        openat(AT_FDCWD, &path, flags, Mode::empty()).ok()
     }
 
     /// Returns the time at which the container last wrote anything: it ended no earlier.
@@ -185,5 +213,18 @@ mod tests {
     fn a_container_that_died_without_a_sign_ended_when_it_started() {
         let (truth, _) = correct(state(Status::Running, "now", 9), "now", None);
         assert_eq!(truth.finished_at, "2026-01-01T00:00:00.000000000Z");
+    }
+
+    #[test]
+    fn a_monitor_that_ends_while_we_look_is_believed() {
+        let s = crate::store::scratch::Scratch::new();
+        let containers = s.store.containers();
+        let id = "a".repeat(64);
+        std::fs::create_dir_all(containers.path(&id)).unwrap();
+        let seen = state(Status::Running, "now", 9);
+        let last = State { status: Status::Exited, exit_code: 0, ..seen.clone() };
+        containers.write_state(&id, &last).unwrap();
+        let (truth, orphan) = containers.truth(&id, seen).unwrap();
+        assert_eq!((truth.status, truth.exit_code, orphan), (Status::Exited, 0, None));
     }
 }

@@ -2,8 +2,9 @@
 
 use std::fs::File;
 use std::io::ErrorKind;
+use std::os::fd::AsFd;
 use std::os::unix::fs::DirBuilderExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::error::{Context, Error, Kind, Result};
 use crate::store::containers::names::{self, Names, is_id};
@@ -32,6 +33,12 @@ pub struct Found {
 }
 
 impl Found {
+    fn new(record: Record, state: State, orphan: Option<Orphan>) -> Found {
+        let is_running =
+            matches!(state.status, Status::Running | Status::Paused | Status::Restarting);
+        Found { record, state, is_running, orphan }
+    }
+
     /// Returns the id.
     pub fn id(&self) -> &str {
         &self.record.id
@@ -134,8 +141,14 @@ impl<'a> Containers<'a> {
         let Some(mut folder) = Folder::open(self.store.data("containers"))? else {
             return Ok(Vec::new());
         };
-        let mut all = Vec::new();
-        for (name, id) in self.named_ids()? {
+        let runtimes = self.runtimes();
+        let is_held = |id: &str| match &runtimes {
+            Some(dir) => Ok(Lock::is_held_at(dir.as_fd(), &Path::new(id).join("lock"))?),
+            None => Ok(false),
+        };
+        let named = self.named_ids()?;
+        let mut all = Vec::with_capacity(named.len());
+        for (name, id) in named {
             let Ok(Some(mut record)) = folder.read::<Record>(&format!("{id}/config")) else {
                 continue;
             };
@@ -144,9 +157,8 @@ impl<'a> Containers<'a> {
             let state = folder
                 .read(&format!("{id}/state"))
                 .map(Option::unwrap_or_default);
-            if let Ok(found) = state.and_then(|state| self.found(record, state)) {
-                all.push(found);
-            }
+            let truth = state.and_then(|state| self.truth_by(&id, state, || is_held(&id)));
+            all.extend(truth.map(|(state, orphan)| Found::new(record, state, orphan)));
         }
         all.sort_by(|a, b| {
             let by_time = b.record.created.cmp(&a.record.created);
@@ -291,16 +303,7 @@ impl<'a> Containers<'a> {
 
     fn found(&self, record: Record, written: State) -> Result<Found> {
         let (state, orphan) = self.truth(&record.id, written)?;
-        let is_running = matches!(
-            state.status,
-            Status::Running | Status::Paused | Status::Restarting
-        );
-        Ok(Found {
-            record,
-            state,
-            is_running,
-            orphan,
-        })
+        Ok(Found::new(record, state, orphan))
     }
 
     fn by_prefix(&self, word: &str) -> Result<String> {
