@@ -316,7 +316,10 @@ mod tests {
                 "json",
                 "{\"ID\":\"6df4460f0e0d\",\"Names\":\"\\u003ccat\\u003e\"}\n",
             ),
-            ("{{json .}}", "{\"ID\":\"6df4460f0e0d\",\"Names\":\"\\u003ccat\\u003e\"}\n"),
+            (
+                "{{json .}}",
+                "{\"ID\":\"6df4460f0e0d\",\"Names\":\"\\u003ccat\\u003e\"}\n",
+            ),
             ("raw", "id: 6df4460f0e0d\nage:\n\n"),
             ("pretty", "pretty\n"),
             (

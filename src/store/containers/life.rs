@@ -222,9 +222,16 @@ mod tests {
         let id = "a".repeat(64);
         std::fs::create_dir_all(containers.path(&id)).unwrap();
         let seen = state(Status::Running, "now", 9);
-        let last = State { status: Status::Exited, exit_code: 0, ..seen.clone() };
+        let last = State {
+            status: Status::Exited,
+            exit_code: 0,
+            ..seen.clone()
+        };
         containers.write_state(&id, &last).unwrap();
         let (truth, orphan) = containers.truth(&id, seen).unwrap();
-        assert_eq!((truth.status, truth.exit_code, orphan), (Status::Exited, 0, None));
+        assert_eq!(
+            (truth.status, truth.exit_code, orphan),
+            (Status::Exited, 0, None)
+        );
     }
 }

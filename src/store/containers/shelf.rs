@@ -34,9 +34,16 @@ pub struct Found {
 
 impl Found {
     fn new(record: Record, state: State, orphan: Option<Orphan>) -> Found {
-        let is_running =
-            matches!(state.status, Status::Running | Status::Paused | Status::Restarting);
-        Found { record, state, is_running, orphan }
+        let is_running = matches!(
+            state.status,
+            Status::Running | Status::Paused | Status::Restarting
+        );
+        Found {
+            record,
+            state,
+            is_running,
+            orphan,
+        }
     }
 
     /// Returns the id.
