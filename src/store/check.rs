@@ -299,6 +299,19 @@ impl Check<'_> {
                 self.leftover(&path, "something that was never finished");
             }
         }
+        for (id, path) in gc::older(&store.paths().runtime.join("containers"), self.grace)? {
+            if !store.containers().path(&id).exists() && !store.containers().is_held(&id)? {
+                self.leftover(&path, format!("of container {}, which is gone", short_id(&id)));
+            }
+        }
+        // with a broken configuration nobody knows what is needed; that is told elsewhere
+        let unreferenced = gc::unreferenced(store, self.grace).unwrap_or_default();
+        for layer in &unreferenced.layers {
+            self.leftover(&store.layer_path(layer), "a layer that nothing needs");
+        }
+        for blob in &unreferenced.blobs {
+            self.leftover(blob, "a manifest or configuration that nothing needs");
+        }
         for (name, _) in gc::older(&store.data("trash"), self.grace)? {
             if name != ".lock" {
                 self.leftover(

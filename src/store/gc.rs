@@ -70,22 +70,39 @@ pub fn prune_unreferenced(store: &Store, grace: Duration) -> Result<u64> {
     let _lock = store.images().lock()?;
     // a killed writer's; with the lock held nobody else has one
     std::fs::remove_file(record::temporary(&store.data("names"))).ok();
-    let names = store.images().names()?;
-    let needed = needed_layers(store, &names)?;
     let mut bytes = 0;
-    for (hex, _) in older(&store.data("layers"), grace)? {
-        let layer = format!("sha256:{hex}");
-        if containers::is_id(&hex) && !needed.contains(&layer) {
-            bytes += drop_layer(store, &layer)?.unwrap_or(0);
-        }
+    let unreferenced = unreferenced(store, grace)?;
+    for layer in &unreferenced.layers {
+        bytes += drop_layer(store, layer)?.unwrap_or(0);
     }
-    let blobs = needed_blobs(&names);
-    for (hex, _) in older(&store.data("blobs"), grace)? {
-        if !blobs.contains(format!("sha256:{hex}").as_str()) {
-            store.trash().put(&store.data("blobs").join(&hex))?;
-        }
+    for blob in &unreferenced.blobs {
+        store.trash().put(blob)?;
     }
     Ok(bytes)
+}
+
+/// What no name and no container needs.
+#[derive(Debug, Default)]
+pub(crate) struct Unreferenced {
+    /// Diff ids of layers.
+    pub(crate) layers: Vec<String>,
+    /// Files of blobs.
+    pub(crate) blobs: Vec<PathBuf>,
+}
+
+/// Returns the layers and blobs that nothing needs and that are older than `grace`.
+pub(crate) fn unreferenced(store: &Store, grace: Duration) -> Result<Unreferenced> {
+    let names = store.images().names()?;
+    let needed = needed_layers(store, &names)?;
+    let blobs = needed_blobs(&names);
+    let layers = older(&store.data("layers"), grace)?.into_iter();
+    let layers = layers.filter(|(hex, _)| containers::is_id(hex)).map(|(hex, _)| format!("sha256:{hex}"));
+    let files = older(&store.data("blobs"), grace)?.into_iter();
+    let files = files.filter(|(hex, _)| !blobs.contains(format!("sha256:{hex}").as_str()));
+    Ok(Unreferenced {
+        layers: layers.filter(|layer| !needed.contains(layer)).collect(),
+        blobs: files.map(|(_, path)| path).collect(),
+    })
 }
 
 fn needed_layers(store: &Store, names: &[Name]) -> Result<HashSet<String>> {
@@ -164,21 +181,30 @@ pub(crate) fn chain_ids(diff_ids: &[String]) -> Vec<String> {
     chain
 }
 
-/// Removes what killed commands left and nobody owns. Returns what went, for `system check` and the tests.
+/// Removes what killed commands left and nobody owns. Returns what went, but for layers and blobs; a step that fails does
+/// not keep the others from being done, and the first failure is told.
 pub fn sweep(store: &Store, grace: Duration) -> Result<Vec<PathBuf>> {
     let mut gone = Vec::new();
-    sweep_names(store)?;
-    sweep_containers(store, grace, &mut gone)?;
-    sweep_runtime(store)?;
-    sweep_staging(store, grace, &mut gone)?;
-    prune_unreferenced(store, grace)?;
+    let done = [
+        sweep_names(store),
+        sweep_containers(store, grace, &mut gone),
+        sweep_runtime(store),
+        sweep_staging(store, grace, &mut gone),
+        sweep_partial(store, grace, &mut gone),
+        prune_unreferenced(store, grace).map(drop),
+    ];
+    done.into_iter().collect::<Result<()>>()?;
+    Ok(gone)
+}
+
+fn sweep_partial(store: &Store, grace: Duration, gone: &mut Vec<PathBuf>) -> Result<()> {
     for (_, path) in older(&store.data("partial"), grace.saturating_mul(PARTIAL_FACTOR))? {
         // its owner may have finished just now
         if std::fs::remove_file(&path).is_ok() {
             gone.push(path);
         }
     }
-    Ok(gone)
+    Ok(())
 }
 
 /// Frees the names of containers that are gone.

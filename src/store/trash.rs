@@ -107,7 +107,7 @@ impl<'a> Trash<'a> {
                 return failure.map_or(Ok(()), Err);
             }
             for name in names {
-                self.empty_elsewhere(&trash.join(std::ffi::OsStr::from_bytes(name.as_bytes())));
+                self.empty_elsewhere(trash, &name);
                 if let Err(e) = Walk::new(top.as_fd(), device).remove_all(&name) {
                     failure = Some(Error::new(Kind::System, cannot()).because(e));
                     given_up.push(name);
@@ -117,12 +117,18 @@ impl<'a> Trash<'a> {
     }
 
     /// Removes the writable folder on another file system that the record of a thrown away container names.
-    fn empty_elsewhere(&self, thrown: &Path) {
-        // a record that cannot be read names nothing that could be removed
-        let Ok(Some(record)) = record::read::<Record>(&thrown.join("config")) else {
+    ///
+    /// Only what [`Trash::put`] named is asked: a folder that was moved up has whatever a container wrote into it.
+    fn empty_elsewhere(&self, trash: &Path, name: &CStr) {
+        let Ok(name) = name.to_str() else { return };
+        if name.len() != 16 || !name.bytes().all(|b| b.is_ascii_hexdigit()) {
             return;
-        };
-        if let Some(writable) = record.writable {
+        }
+        // a record that cannot be read names nothing that could be removed
+        let Ok(Some(record)) = record::read::<Record>(&trash.join(name).join("config")) else { return };
+        if let Some(writable) = record.writable
+            && writable.file_name().is_some_and(|name| name == record.id.as_str())
+        {
             // the folder is node-local and may be gone, or another node's
             remove_tree(&writable).ok();
         }
@@ -334,6 +340,26 @@ mod tests {
         s.store.trash().put(&start).unwrap();
         assert!(s.store.trash().empty().unwrap());
         assert!(s.store.trash().is_empty());
+    }
+
+    #[test]
+    fn a_writable_folder_elsewhere_goes_along_but_nothing_that_a_container_names() {
+        let s = Scratch::new();
+        let elsewhere = s.store.data("elsewhere");
+        let put = |at: &str, id: &str, writable: &Path| {
+            std::fs::create_dir_all(writable).unwrap();
+            let dir = s.store.data(at);
+            std::fs::create_dir_all(&dir).unwrap();
+            let record =
+                Record { id: id.to_owned(), writable: Some(writable.to_owned()), ..Record::default() };
+            record::write(&dir.join("config"), &record).unwrap();
+        };
+        put("trash/0123456789abcdef", "id1", &elsewhere.join("id1"));
+        put("trash/0123456789abcdee", "id2", &elsewhere.join("other"));
+        put("trash/.deep-0123456789abcdef", "id3", &elsewhere.join("id3"));
+        assert!(s.store.trash().empty().unwrap());
+        assert!(!elsewhere.join("id1").exists());
+        assert!(elsewhere.join("other").exists() && elsewhere.join("id3").exists());
     }
 
     #[test]

@@ -25,6 +25,7 @@ mod stub;
 pub(crate) mod syscalls;
 pub mod thread;
 pub(crate) mod tty;
+pub(crate) mod writeback;
 pub(crate) mod xattr;
 
 pub use error::{SysError, sentence};
