@@ -18,14 +18,26 @@ pub(super) const VERB: Verb = Verb {
     about: "Verify the store: records, names, images, volumes and what killed commands left",
     args: |command: Command| {
         command
-            .arg(flag("digests", None, "Also read every layer and compare its digest"))
-            .arg(flag("repair", None, "Take away what cannot be used, and sweep"))
+            .arg(flag(
+                "digests",
+                None,
+                "Also read every layer and compare its digest",
+            ))
+            .arg(flag(
+                "repair",
+                None,
+                "Take away what cannot be used, and sweep",
+            ))
     },
     run,
 };
 
 fn run(matches: &ArgMatches, session: &mut Session) -> Result<u8> {
-    let mode = if is_set(matches, "repair") { Mode::Repair } else { Mode::Look };
+    let mode = if is_set(matches, "repair") {
+        Mode::Repair
+    } else {
+        Mode::Look
+    };
     let store = session.store()?;
     let mut findings = check(store, mode)?;
     if is_set(matches, "digests") {
@@ -35,7 +47,10 @@ fn run(matches: &ArgMatches, session: &mut Session) -> Result<u8> {
         out::line(sentence(finding))?;
     }
     if findings.is_empty() {
-        out::line(format_args!("The store {} is in order.", store.paths().data.display()))?;
+        out::line(format_args!(
+            "The store {} is in order.",
+            store.paths().data.display()
+        ))?;
     }
     if mode == Mode::Repair {
         sweep::start(store);
@@ -55,7 +70,12 @@ fn check_digests(store: &Store, mode: Mode) -> Result<Vec<Finding>> {
             Err(e) => format!("the layer has changed: {e}"),
         };
         let repaired = mode == Mode::Repair && store.trash().put(&path)?;
-        findings.push(Finding { weight: Weight::Broken, path, text, repaired });
+        findings.push(Finding {
+            weight: Weight::Broken,
+            path,
+            text,
+            repaired,
+        });
     }
     Ok(findings)
 }

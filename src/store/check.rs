@@ -301,7 +301,10 @@ impl Check<'_> {
         }
         for (id, path) in gc::older(&store.paths().runtime.join("containers"), self.grace)? {
             if !store.containers().path(&id).exists() && !store.containers().is_held(&id)? {
-                self.leftover(&path, format!("of container {}, which is gone", short_id(&id)));
+                self.leftover(
+                    &path,
+                    format!("of container {}, which is gone", short_id(&id)),
+                );
             }
         }
         // with a broken configuration nobody knows what is needed; that is told elsewhere

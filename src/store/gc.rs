@@ -96,7 +96,9 @@ pub(crate) fn unreferenced(store: &Store, grace: Duration) -> Result<Unreference
     let needed = needed_layers(store, &names)?;
     let blobs = needed_blobs(&names);
     let layers = older(&store.data("layers"), grace)?.into_iter();
-    let layers = layers.filter(|(hex, _)| containers::is_id(hex)).map(|(hex, _)| format!("sha256:{hex}"));
+    let layers = layers
+        .filter(|(hex, _)| containers::is_id(hex))
+        .map(|(hex, _)| format!("sha256:{hex}"));
     let files = older(&store.data("blobs"), grace)?.into_iter();
     let files = files.filter(|(hex, _)| !blobs.contains(format!("sha256:{hex}").as_str()));
     Ok(Unreferenced {

@@ -125,9 +125,13 @@ impl<'a> Trash<'a> {
             return;
         }
         // a record that cannot be read names nothing that could be removed
-        let Ok(Some(record)) = record::read::<Record>(&trash.join(name).join("config")) else { return };
+        let Ok(Some(record)) = record::read::<Record>(&trash.join(name).join("config")) else {
+            return;
+        };
         if let Some(writable) = record.writable
-            && writable.file_name().is_some_and(|name| name == record.id.as_str())
+            && writable
+                .file_name()
+                .is_some_and(|name| name == record.id.as_str())
         {
             // the folder is node-local and may be gone, or another node's
             remove_tree(&writable).ok();
@@ -350,13 +354,20 @@ mod tests {
             std::fs::create_dir_all(writable).unwrap();
             let dir = s.store.data(at);
             std::fs::create_dir_all(&dir).unwrap();
-            let record =
-                Record { id: id.to_owned(), writable: Some(writable.to_owned()), ..Record::default() };
+            let record = Record {
+                id: id.to_owned(),
+                writable: Some(writable.to_owned()),
+                ..Record::default()
+            };
             record::write(&dir.join("config"), &record).unwrap();
         };
         put("trash/0123456789abcdef", "id1", &elsewhere.join("id1"));
         put("trash/0123456789abcdee", "id2", &elsewhere.join("other"));
-        put("trash/.deep-0123456789abcdef", "id3", &elsewhere.join("id3"));
+        put(
+            "trash/.deep-0123456789abcdef",
+            "id3",
+            &elsewhere.join("id3"),
+        );
         assert!(s.store.trash().empty().unwrap());
         assert!(!elsewhere.join("id1").exists());
         assert!(elsewhere.join("other").exists() && elsewhere.join("id3").exists());

@@ -344,7 +344,9 @@ fn begin_writing(record: &Record, config: &Path) -> Result<()> {
     if record.host.auto_remove {
         return Ok(());
     }
-    let file = File::open(config).context(Kind::System, || format!("cannot open `{}`", config.display()))?;
+    let file = File::open(config).context(Kind::System, || {
+        format!("cannot open `{}`", config.display())
+    })?;
     crate::sys::writeback::begin(&file);
     Ok(())
 }
