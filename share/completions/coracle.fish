@@ -196,8 +196,8 @@ complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_se
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l subuidname -d '' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l uidmap -d '' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l volume-driver -d '' -r
-complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l net -d '' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l dns-opt -d '' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l net -d '' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l net-alias -d '' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l help
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from exec" -s e -l env -d 'Set environment variables' -r
@@ -375,8 +375,8 @@ complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_se
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l subuidname -d '' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l uidmap -d '' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l volume-driver -d '' -r
-complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l net -d '' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l dns-opt -d '' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l net -d '' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l net-alias -d '' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l help
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from start" -s a -l attach -d 'Attach STDOUT/STDERR and forward signals' -r
@@ -495,8 +495,8 @@ complete -c coracle -n "__fish_coracle_using_subcommand create" -l subgidname -d
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l subuidname -d '' -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l uidmap -d '' -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l volume-driver -d '' -r
-complete -c coracle -n "__fish_coracle_using_subcommand create" -l net -d '' -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l dns-opt -d '' -r
+complete -c coracle -n "__fish_coracle_using_subcommand create" -l net -d '' -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l net-alias -d '' -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l help
 complete -c coracle -n "__fish_coracle_using_subcommand doctor" -s f -l format -d 'Format the output: "table" or "json"' -r
@@ -743,8 +743,8 @@ complete -c coracle -n "__fish_coracle_using_subcommand run" -l subgidname -d ''
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l subuidname -d '' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l uidmap -d '' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l volume-driver -d '' -r
-complete -c coracle -n "__fish_coracle_using_subcommand run" -l net -d '' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l dns-opt -d '' -r
+complete -c coracle -n "__fish_coracle_using_subcommand run" -l net -d '' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l net-alias -d '' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l help
 complete -c coracle -n "__fish_coracle_using_subcommand start" -s a -l attach -d 'Attach STDOUT/STDERR and forward signals' -r

@@ -76,14 +76,15 @@ pub(crate) fn command_line(
         .value_name(shown)
 }
 
-/// Says whether a [`flag`] was given and not `=false`.
+/// Says whether a [`flag`] was given and not `=false`. Flags that were not built count as not given, here and below: `run`
+/// builds only those that its words can mean.
 pub(crate) fn is_set(matches: &ArgMatches, name: &str) -> bool {
-    matches.get_one::<bool>(name).copied().unwrap_or(false)
+    typed::<bool>(matches, name).copied().unwrap_or(false)
 }
 
 /// Returns the value of an [`opt`].
 pub(crate) fn value<'a>(matches: &'a ArgMatches, name: &str) -> Option<&'a str> {
-    matches.get_one::<String>(name).map(String::as_str)
+    typed::<String>(matches, name).map(String::as_str)
 }
 
 /// Returns the values of a [`list`] or of [`operands`] in the order given.
@@ -91,7 +92,29 @@ pub(crate) fn values<'a>(
     matches: &'a ArgMatches,
     name: &str,
 ) -> impl Iterator<Item = &'a String> + use<'a> {
-    matches.get_many::<String>(name).unwrap_or_default()
+    many::<String>(matches, name)
+}
+
+/// Returns the value of a flag whose parser makes a `T`.
+pub(crate) fn typed<'a, T: Clone + Send + Sync + 'static>(
+    matches: &'a ArgMatches,
+    name: &str,
+) -> Option<&'a T> {
+    matches.try_get_one::<T>(name).ok().flatten()
+}
+
+/// Returns the values of a flag whose parser makes a `T`, in the order given.
+pub(crate) fn many<'a, T: Clone + Send + Sync + 'static>(
+    matches: &'a ArgMatches,
+    name: &str,
+) -> impl Iterator<Item = &'a T> + use<'a, T> {
+    let found = matches.try_get_many::<T>(name).ok().flatten();
+    found.unwrap_or_default()
+}
+
+/// Says whether a flag was given in any form.
+pub(crate) fn is_given(matches: &ArgMatches, name: &str) -> bool {
+    matches.try_contains_id(name).unwrap_or(false)
 }
 
 fn short_of(arg: Arg, short: Option<char>) -> Arg {

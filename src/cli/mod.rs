@@ -8,6 +8,7 @@ use std::process::ExitCode;
 
 use clap::{ArgMatches, Command};
 
+use self::flags::run::Form;
 use crate::error::{Error, Result};
 use crate::ui::out;
 
@@ -132,6 +133,27 @@ impl Verb {
 
     /// Its clap command, flags and all, without the words before it.
     fn command(&self) -> Command {
+        self.command_with(self.args)
+    }
+
+    /// Its clap command for reading `words`: of `run` and `create`, whose start must take no time, with no other flags.
+    fn command_for(&self, words: &[String]) -> Command {
+        let form = match self.path {
+            ["run"] => Form::Run,
+            ["create"] => Form::Create,
+            _ => return self.command(),
+        };
+        self.command_with(|command| flags::run::args_for(command, form, words))
+    }
+
+    /// Its clap command with what clap itself adds, for texts.
+    fn whole(&self) -> Command {
+        let mut command = self.command();
+        command.build();
+        command
+    }
+
+    fn command_with(&self, args: impl FnOnce(Command) -> Command) -> Command {
         let name = *self.path.last().expect("a verb has a word");
         let command = Command::new(name)
             .about(self.about)
@@ -139,7 +161,7 @@ impl Verb {
             .disable_help_flag(true)
             .disable_version_flag(true)
             .args_override_self(true);
-        let command = (self.args)(command);
+        let command = args(command);
         let help = args::help(command.get_arguments().any(|a| a.get_short() == Some('h')));
         command.arg(help)
     }
@@ -274,12 +296,13 @@ fn run_verb(
     spelled: &[String],
     words: &[String],
 ) -> Result<u8> {
-    let mut command = verb.command();
+    let mut command = verb.command_for(words);
+    let program = session.program;
     let matches = match command.try_get_matches_from_mut(words) {
         Ok(matches) => matches,
-        Err(e) => return usage::refuse(&e, verb, &command, session.program, spelled, words),
+        Err(e) => return usage::refuse(&e, verb, &verb.whole(), program, spelled, words),
     };
-    if let Some(status) = usage::refuse_count(&matches, verb, &command, session.program, spelled) {
+    if let Some(status) = usage::refuse_count(&matches, verb, &command, program, spelled) {
         return Ok(status);
     }
     match (verb.run)(&matches, session) {

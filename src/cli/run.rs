@@ -2,6 +2,7 @@
 
 use clap::ArgMatches;
 
+use super::args;
 use super::flags::run::{self, Form};
 use super::streams::{self, Attached};
 use super::{Session, Verb, making, session};
@@ -24,7 +25,7 @@ fn run(matches: &ArgMatches, session: &mut Session) -> Result<u8> {
         Err(status) => return Ok(status),
     };
     let request = &parsed.request;
-    if parsed.detach && matches.contains_id("attach") {
+    if parsed.detach && args::is_given(matches, "attach") {
         out::talk("conflicting options: cannot specify both --attach and --detach");
         return Ok(1);
     }

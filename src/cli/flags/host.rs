@@ -6,7 +6,7 @@ use clap::ArgMatches;
 
 use super::run::usage;
 use super::table::IGNORED;
-use crate::cli::args::{is_set, value, values};
+use crate::cli::args::{is_given, is_set, many, typed, value, values};
 use crate::error::{Error, Kind, Result};
 use crate::grammar::{go, mount, units};
 use crate::store::containers::{DeviceMapping, HostConfig, LogConfig, RestartPolicy, Ulimit};
@@ -17,11 +17,9 @@ const SHM_SIZE: i64 = 64 << 20;
 /// Reads the flags of `HostConfig`. `warnings` gets what docker's daemon answers beside its yes.
 pub(super) fn config(matches: &ArgMatches, warnings: &mut Vec<String>) -> Result<HostConfig> {
     let texts = |name| values(matches, name).cloned().collect::<Vec<_>>();
-    let int = |name| matches.get_one::<i64>(name).copied();
+    let int = |name| typed::<i64>(matches, name).copied();
     let pairs = |name| {
-        matches
-            .get_many::<(String, String)>(name)
-            .unwrap_or_default()
+        many::<(String, String)>(matches, name)
             .cloned()
             .collect::<BTreeMap<_, _>>()
     };
@@ -74,7 +72,7 @@ pub(super) fn config(matches: &ArgMatches, warnings: &mut Vec<String>) -> Result
         log_config: log(matches, pairs("log-opt"))?,
         memory: int("memory").unwrap_or(0),
         memory_swap: int("memory-swap").unwrap_or(0),
-        nano_cpus: matches.get_one::<i64>("cpus").copied().unwrap_or(0),
+        nano_cpus: int("cpus").unwrap_or(0),
         cpu_shares: int("cpu-shares").unwrap_or(0),
         cpuset_cpus: value(matches, "cpuset-cpus").unwrap_or_default().to_owned(),
         pids_limit: int("pids-limit").unwrap_or(0),
@@ -242,10 +240,7 @@ fn security(matches: &ArgMatches) -> Result<Vec<String>> {
 
 fn ulimits(matches: &ArgMatches) -> Vec<Ulimit> {
     let mut all: BTreeMap<String, Ulimit> = BTreeMap::new();
-    for limit in matches
-        .get_many::<units::Ulimit>("ulimit")
-        .unwrap_or_default()
-    {
+    for limit in many::<units::Ulimit>(matches, "ulimit") {
         let limit = Ulimit {
             name: limit.name.clone(),
             hard: limit.hard,
@@ -390,7 +385,7 @@ fn identity(mode: Option<&str>) -> Result<String> {
 fn ignored(matches: &ArgMatches) -> BTreeMap<String, String> {
     IGNORED
         .iter()
-        .filter(|row| matches.contains_id(row.0))
+        .filter(|row| is_given(matches, row.0))
         .map(|row| {
             let raw = matches.get_raw(row.0).unwrap_or_default();
             let texts: Vec<_> = raw.map(|v| v.to_string_lossy().into_owned()).collect();

@@ -369,18 +369,34 @@ const RUN: &[Row] = &[
 
 const NO: char = '\0';
 
-/// Adds the flags of `create`.
-pub(super) fn create(command: Command) -> Command {
+/// Adds the flags of `create` that `wanted` says yes to.
+pub(super) fn create(command: Command, wanted: impl Fn(&Row) -> bool) -> Command {
     command
-        .args(COMMON.iter().map(arg))
-        .args(IGNORED.iter().map(|row| arg(row).hide(true)))
-        .args(aliases())
+        .args(COMMON.iter().filter(|row| wanted(row)).map(arg))
+        .args(
+            hidden()
+                .filter(|row| wanted(row))
+                .map(|row| arg(row).hide(true)),
+        )
         .arg(args::command_line("IMAGE", 1.., "IMAGE [COMMAND] [ARG...]"))
 }
 
-/// Adds the flags of `run`.
-pub(super) fn run(command: Command) -> Command {
-    create(command.args(RUN.iter().map(arg)))
+/// Adds the flags of `run` that `wanted` says yes to.
+pub(super) fn run(command: Command, wanted: impl Fn(&Row) -> bool) -> Command {
+    let own = RUN.iter().filter(|row| wanted(row)).map(arg);
+    create(command.args(own), &wanted)
+}
+
+/// Says whether one of `words` can be the flag. It may be a word of the container's command as well: one flag more does no
+/// harm.
+pub(super) fn may_mean(words: &[String], row: &Row) -> bool {
+    let &(name, short, ..) = row;
+    words.iter().any(|word| match word.strip_prefix("--") {
+        Some(long) => long
+            .strip_prefix(name)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with('=')),
+        None => short != NO && word.starts_with('-') && word.contains(short),
+    })
 }
 
 /// Adds `-e` and `--env-file`, which `exec` has too.
@@ -389,20 +405,22 @@ pub(super) fn environment(command: Command) -> Command {
     command.args(COMMON.iter().filter(is_env).map(arg))
 }
 
-/// Second names of flags, which docker does not show.
-fn aliases() -> [Arg; 3] {
-    [
-        arg(&(
-            "net",
-            NO,
-            Many("network", || ValueParser::new(text::network)),
-            "",
-        ))
-        .hide(true),
-        arg(&("dns-opt", NO, List, "")).hide(true),
-        arg(&("net-alias", NO, List, "")).hide(true),
-    ]
+/// Flags that the help does not show: those without effect, and second names.
+fn hidden() -> impl Iterator<Item = &'static Row> {
+    IGNORED.iter().chain(ALIASES)
 }
+
+/// Second names of flags, which docker does not show.
+const ALIASES: &[Row] = &[
+    ("dns-opt", NO, List, ""),
+    (
+        "net",
+        NO,
+        Many("network", || ValueParser::new(text::network)),
+        "",
+    ),
+    ("net-alias", NO, List, ""),
+];
 
 fn arg(row: &Row) -> Arg {
     let &(name, short, kind, help) = row;
