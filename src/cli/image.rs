@@ -35,7 +35,13 @@ pub(super) fn find(session: &Session, wanted: Wanted<'_>) -> Result<Image> {
         .map(Platform::parse)
         .transpose()
         .map_err(usage)?;
-    let here = local(session, wanted.word)?;
+    let mut here = local(session, wanted.word)?;
+    if here.is_none()
+        && matches!(wanted.pull, Pull::Missing | Pull::Never)
+        && embedded::install(session.store()?, wanted.word)?
+    {
+        here = local(session, wanted.word)?;
+    }
     let fits = |image: &Image| platform.as_ref().is_none_or(|p| p.matches(&of(image)));
     match (wanted.pull, here) {
         (Pull::Missing | Pull::Never, Some(image)) if fits(&image) => Ok(image),

@@ -3,6 +3,7 @@
 //! Killed at any line nothing is lost: what is made here is made again by the next start.
 
 use crate::error::{Error, Kind, Result};
+use crate::image::regenerate;
 use crate::store::Store;
 use crate::store::containers::{Found, Record, State, Status};
 use crate::sys::{fd, tty};
@@ -64,6 +65,7 @@ pub(crate) fn check_exec(record: &Record, state: &State) -> Result<()> {
 /// Returns the plan of a container's first process; the host folders of `-v` are there afterwards.
 /// `window`: rows and columns of the caller's terminal, (0, 0) when there is none.
 pub(crate) fn first(store: &Store, record: &Record, window: (u16, u16)) -> Result<Plan> {
+    regenerate::prove(store, &record.layers)?;
     let mut facts = gather(store, record)?;
     facts.window = window;
     let mut plan = plan_make::plan(record, &facts)?;

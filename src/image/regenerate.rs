@@ -177,3 +177,77 @@ impl Sink for Source<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::image::tar::build::Tar;
+    use crate::image::unpack::{Limits, layer};
+    use crate::store::layers::{LayerRecord, Stage};
+    use crate::store::record;
+    use crate::store::scratch::Scratch;
+
+    fn pulled(s: &Scratch) -> String {
+        let tar = Tar::default().file("f", b"content").end();
+        let id = crate::store::blobs::digest_of(&tar);
+        let Stage::Make(staging) = s.store.layers().stage(&id).unwrap() else {
+            panic!("it is there")
+        };
+        let mut once = Some(tar);
+        let unpacked = layer(|| once.take(), staging.path(), &Limits::default()).unwrap();
+        staging.publish(&unpacked, None).unwrap();
+        id
+    }
+
+    fn change(s: &Scratch, id: &str, change: impl FnOnce(&mut LayerRecord)) {
+        let mut record = s.store.layers().record(id).unwrap();
+        change(&mut record);
+        record::write(&s.store.layers().path(id).join("layer"), &record).unwrap();
+    }
+
+    fn truncate(s: &Scratch, id: &str) {
+        std::fs::write(s.store.layers().tree(id).join("f"), "").unwrap();
+    }
+
+    /// The machine went down before the layer was on the disk.
+    #[test]
+    fn a_layer_of_an_older_boot_is_proved_once_and_thrown_away_when_damaged() {
+        let s = Scratch::new();
+        let id = pulled(&s);
+        let ids = [id.clone()];
+        change(&s, &id, |r| r.boot_id = "older".to_owned());
+        prove(&s.store, &ids).unwrap();
+        assert!(!s.store.layers().is_doubtful(&id).unwrap());
+
+        change(&s, &id, |r| r.boot_id = "older".to_owned());
+        truncate(&s, &id);
+        let e = prove(&s.store, &ids).unwrap_err();
+        assert_eq!(e.kind(), Kind::Corrupt);
+        assert!(
+            e.to_string()
+                .contains("its size has changed; it was removed; pull the image again"),
+            "{e}"
+        );
+        assert!(!s.store.layers().has(&id));
+        assert_eq!(pulled(&s), id);
+        prove(&s.store, &ids).unwrap();
+    }
+
+    #[test]
+    fn a_layer_of_this_boot_or_a_synced_one_is_not_read() {
+        let s = Scratch::new();
+        let id = pulled(&s);
+        truncate(&s, &id); // nobody may look
+        prove(&s.store, &[id.clone()]).unwrap();
+        change(&s, &id, |r| {
+            (r.boot_id, r.synced) = ("older".to_owned(), true)
+        });
+        prove(&s.store, &[id]).unwrap();
+    }
+
+    #[test]
+    fn a_layer_without_a_tree_is_left_to_others_to_report() {
+        let s = Scratch::new();
+        prove(&s.store, &[format!("sha256:{}", "a".repeat(64))]).unwrap();
+    }
+}

@@ -1139,6 +1139,9 @@ fn real_layers_come_out_bit_for_bit() {
         let took = start.elapsed();
         let again = crate::image::regenerate::diff_id(&made.path()).unwrap();
         assert_eq!(again, unpacked.diff_id, "{path}");
-        eprintln!("{path}: {unpacked:?}\n  {took:.2?}, CPU {cpu:.2} s, again in {:.2?}", start.elapsed() - took);
+        eprintln!(
+            "{path}: {unpacked:?}\n  {took:.2?}, CPU {cpu:.2} s, again in {:.2?}",
+            start.elapsed() - took
+        );
     }
 }
