@@ -13,6 +13,7 @@ use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use nix::errno::Errno;
 
 pub(crate) use super::stub::Last;
+use super::seccomp::{self, Listen};
 use super::{SysError, mount, stub};
 
 /// What to do when a mount's target is not there or the kernel refuses.
@@ -467,7 +468,7 @@ fn step(op: &Op, slots: &mut [RawFd; SLOTS], report: BorrowedFd<'_>, index: u32)
             // SAFETY: see above
             check(unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) }.into()).map(drop)
         }
-        Op::Seccomp(program) => load_filter(program),
+        Op::Seccomp(program) => seccomp::load(program, Listen::Without).map(drop),
         Op::WorkDir(path) => mount::work_dir(path),
         Op::CloseOnExec => close_on_exec(),
         Op::Exec {
@@ -609,25 +610,6 @@ fn bounding(mask: u64) -> Step {
         }
     }
     Ok(())
-}
-
-fn load_filter(program: &[u8]) -> Step {
-    let filter = libc::sock_fprog {
-        len: u16::try_from(program.len() / 8).map_err(|_| Errno::E2BIG)?,
-        filter: program.as_ptr() as *mut libc::sock_filter,
-    };
-    const SECCOMP_SET_MODE_FILTER: libc::c_long = 1;
-    // SAFETY: filter points into `program`, whose length is a multiple of 8; the kernel copies it and allows any
-    // alignment.
-    let r = unsafe {
-        libc::syscall(
-            libc::SYS_seccomp,
-            SECCOMP_SET_MODE_FILTER,
-            0,
-            &raw const filter,
-        )
-    };
-    check(r).map(drop)
 }
 
 /// CLOSE_RANGE_CLOEXEC, Linux 5.11; before that by way of the list of what is open.
