@@ -179,11 +179,8 @@ fn hostname(
         }
         return Ok(store.containers().record(other)?.config.hostname);
     }
-    if host.uts_mode == "host" {
-        if !config.hostname.is_empty() {
-            return Err(conflict("UTS"));
-        }
-        return Ok(own());
+    if host.uts_mode == "host" && !config.hostname.is_empty() {
+        return Err(conflict("UTS"));
     }
     Ok(match config.hostname.as_str() {
         "" if host.network_mode == "host" => own(),

@@ -23,8 +23,12 @@ pub(crate) use facts::Facts;
 pub(crate) const DEFAULT_PATH: &str =
     "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
+/// What docker says before an error of its runtime.
+const RUNC: &str = "failed to create task for container: failed to create shim task: OCI runtime create failed: \
+                    runc create failed";
+
 /// Docker's size of /dev/shm.
-const SHM_SIZE: i64 = 64 << 20;
+const SHM_SIZE: u64 = 64 << 20;
 
 /// One more process for a running container.
 #[derive(Debug, Clone, Default)]
@@ -61,11 +65,7 @@ pub(crate) fn plan(record: &Record, facts: &Facts) -> Result<Plan> {
         namespaces: namespaces(&record.host, facts)?,
         hostname: hostname(record, facts),
         domainname: record.config.domainname.clone(),
-        shm_size: if record.host.shm_size > 0 {
-            record.host.shm_size
-        } else {
-            SHM_SIZE
-        } as u64,
+        shm_size: shm_size(&record.host),
         mounts: mounts::all(record, &facts.root_mounts)?,
         sysctls: sysctls(&record.host)?,
         masked_paths,
@@ -276,6 +276,15 @@ fn shares_network(host: &HostConfig) -> bool {
         || host.network_mode.starts_with("container:"))
 }
 
+/// 0 for `--ipc none`: no /dev/shm at all.
+fn shm_size(host: &HostConfig) -> u64 {
+    match host.shm_size {
+        _ if host.ipc_mode == "none" => 0,
+        size if size > 0 => size as u64,
+        _ => SHM_SIZE,
+    }
+}
+
 fn anonymous_volumes(record: &Record) -> Vec<String> {
     record
         .mounts
@@ -293,10 +302,8 @@ fn sysctls(host: &HostConfig) -> Result<Vec<(String, String)>> {
         .filter(|(name, _)| !(name.starts_with("net.") && shares_network(host)))
         .map(|(name, value)| {
             let refused = |why: &str| {
-                Error::new(
-                    Kind::Invalid,
-                    format!("sysctl {name:?} not allowed in {why}"),
-                )
+                let text = format!("{RUNC}: sysctl {name:?} not allowed in {why}: unknown");
+                Error::new(Kind::Invalid, text)
             };
             let is_net = name.starts_with("net.");
             let is_ipc = name.starts_with("fs.mqueue.")
@@ -385,8 +392,8 @@ fn log(record: &Record, dir: &std::path::Path) -> Result<Option<Log>> {
     };
     let max_file = match option("max-file") {
         Some(n) => n.parse().ok().filter(|n| *n > 0).ok_or_else(|| {
-            Error::new(Kind::Invalid, format!("invalid log option max-file={n}"))
-                .because("it is no number above 0")
+            Error::new(Kind::Invalid, "failed to create task for container")
+                .because("failed to initialize logging driver: max-file cannot be less than 1")
         })?,
         None => 1,
     };

@@ -155,9 +155,17 @@ pub(crate) fn self_contained(opt: &str) -> Result<String> {
             Kind::Usage,
             format!("compacting json for seccomp profile ({path}) failed"),
         )
-        .because(e)
+        .because(go_json_error(&e))
     })?;
     Ok(format!("seccomp={json}"))
+}
+
+/// A text that ends too early is what users meet; for the rest our parser's words are as good as Go's.
+fn go_json_error(e: &serde_json::Error) -> String {
+    match e.is_eof() {
+        true => "unexpected end of JSON input".to_owned(),
+        false => e.to_string(),
+    }
 }
 
 /// Returns the bounding set of `--cap-add`, `--cap-drop` and `--privileged`, with docker's rules: with either `ALL` the

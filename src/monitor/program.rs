@@ -166,6 +166,10 @@ fn start_error(plan: &Plan, op: &Op, errno: nix::errno::Errno) -> Error {
             Kind::CannotInvoke,
             format!("{runc}: exec: \"{program}\": {sentence}: unknown"),
         ),
+        Op::WorkDir(path) if errno == Errno::ENOTDIR && matches!(plan.kind, PlanKind::Start(_)) => Error::new(
+            Kind::Invalid,
+            format!("Cannot mkdir: {} is not a directory", path.to_string_lossy()),
+        ),
         Op::WorkDir(path) => Error::new(
             if matches!(plan.kind, PlanKind::Join(_)) || matches!(errno, Errno::EACCES | Errno::ENOTDIR) {
                 Kind::CannotInvoke

@@ -317,7 +317,10 @@ impl Builder {
             });
             self.ops.push(bind(text(&format!("/dev/{name}"))?, inside));
         }
-        for name in ["dev/pts", "dev/shm", "dev/mqueue"] {
+        // `--ipc none`
+        let has_shm = start.shm_size > 0;
+        let shm = has_shm.then_some("dev/shm");
+        for name in ["dev/pts", "dev/mqueue"].into_iter().chain(shm) {
             self.ops.push(Op::Dir {
                 path: text(name)?,
                 mode: 0o755,
@@ -334,7 +337,9 @@ impl Builder {
         )?;
         if start.namespaces.ipc == Namespace::New {
             let size = format!("mode=1777,size={}", start.shm_size);
-            self.mount("shm", "dev/shm", "tmpfs", STRICT, &size, When::Must)?;
+            if has_shm {
+                self.mount("shm", "dev/shm", "tmpfs", STRICT, &size, When::Must)?;
+            }
             self.mount("mqueue", "dev/mqueue", "mqueue", STRICT, "", When::Must)?;
         } else {
             self.mount("/dev/shm", "dev/shm", "", libc::MS_BIND, "", When::Must)?;
@@ -578,7 +583,7 @@ impl Builder {
         }
         // nothing of ours may be open when a program of the image's runs (CVE-2024-21626); the death signal comes after the
         // last change of credentials, which would clear it
-        self.ops.extend([Op::DeathSignal, Op::CloseOnExec]);
+        self.ops.extend([Op::DeathSignal, Op::CloseRest]);
         if let Some(program) = &plan.security.seccomp {
             self.ops.push(Op::Seccomp(program.clone()));
         }

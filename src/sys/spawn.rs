@@ -168,8 +168,8 @@ pub(crate) enum Op {
     Seccomp(Vec<u8>),
     /// chdir(2) inside the final root; made when missing; checked to lie under `/` (CVE-2024-21626).
     WorkDir(CString),
-    /// Everything from `first` on becomes close-on-exec.
-    CloseOnExec,
+    /// Closes everything but the standard streams and the report pipe.
+    CloseRest,
     /// Executes the first of `candidates` that is an executable file, by way of the stub.
     Exec {
         candidates: Vec<CString>,
@@ -470,7 +470,7 @@ fn step(op: &Op, slots: &mut [RawFd; SLOTS], report: BorrowedFd<'_>, index: u32)
         }
         Op::Seccomp(program) => seccomp::load(program, Listen::Without).map(drop),
         Op::WorkDir(path) => mount::work_dir(path),
-        Op::CloseOnExec => close_on_exec(),
+        Op::CloseRest => close_rest(report.as_raw_fd()),
         Op::Exec {
             candidates,
             argv,
@@ -612,19 +612,26 @@ fn bounding(mask: u64) -> Step {
     Ok(())
 }
 
-/// CLOSE_RANGE_CLOEXEC, Linux 5.11; before that by way of the list of what is open.
-fn close_on_exec() -> Step {
-    // SAFETY: plain numbers.
-    match check(unsafe { libc::syscall(libc::SYS_close_range, 3, u32::MAX, 4) }) {
-        Err(Errno::ENOSYS | Errno::EINVAL) => {
-            for fd in 3..1024 {
-                // SAFETY: a descriptor that is not open fails without effect.
-                unsafe { libc::fcntl(fd, libc::F_SETFD, libc::FD_CLOEXEC) };
-            }
-            Ok(())
+/// close_range(2), Linux 5.9; before that one by one. Closed and not only close-on-exec: with `--ulimit nofile=10` the
+/// last steps need numbers below ten.
+fn close_rest(report: RawFd) -> Step {
+    let report = report as u32;
+    for (first, last) in [(3, report.saturating_sub(1)), (report + 1, u32::MAX)] {
+        if first > last {
+            continue;
         }
-        other => other.map(drop),
+        // SAFETY: nothing in this child uses or drops what is closed: the steps left open their own.
+        match check(unsafe { libc::syscall(libc::SYS_close_range, first, last, 0) }) {
+            Err(Errno::ENOSYS) => {
+                for fd in first..last.min(4096) {
+                    // SAFETY: as above; a descriptor that is not open fails without effect.
+                    unsafe { libc::close(fd as RawFd) };
+                }
+            }
+            other => drop(other?),
+        }
     }
+    Ok(())
 }
 
 /// Returns the first candidate that can be executed; ENOENT when there is none, EACCES and the like when the best was not

@@ -158,7 +158,9 @@ fn devices(record: &Record) -> Result<Vec<(PathBuf, String)>> {
                 "error gathering device information while adding custom device {:?}",
                 device.path_on_host
             );
-            Error::new(Kind::NotFound, text).because(cause)
+            // Docker's CLI takes any "no such file or directory" for the program's: exit 127.
+            let kind = if cause.starts_with("no such file") { Kind::CommandNotFound } else { Kind::Invalid };
+            Error::new(kind, text).because(cause)
         })?;
     }
     if record.host.privileged {

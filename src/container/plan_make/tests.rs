@@ -313,7 +313,8 @@ fn what_cannot_be_is_refused_in_dockers_words() {
                     .sysctls
                     .insert("net.ipv4.ip_forward".to_owned(), "1".to_owned());
             },
-            "sysctl \"net.ipv4.ip_forward\" not allowed in host network namespace",
+            "failed to create task for container: failed to create shim task: OCI runtime create failed: runc create failed: \
+             sysctl \"net.ipv4.ip_forward\" not allowed in host network namespace: unknown",
         ),
         (
             |r| {
