@@ -12,8 +12,8 @@ use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
 use nix::errno::Errno;
 
-pub(crate) use super::stub::Last;
 use super::seccomp::{self, Listen};
+pub(crate) use super::stub::Last;
 use super::{SysError, mount, stub};
 
 /// What to do when a mount's target is not there or the kernel refuses.

@@ -159,7 +159,11 @@ fn devices(record: &Record) -> Result<Vec<(PathBuf, String)>> {
                 device.path_on_host
             );
             // Docker's CLI takes any "no such file or directory" for the program's: exit 127.
-            let kind = if cause.starts_with("no such file") { Kind::CommandNotFound } else { Kind::Invalid };
+            let kind = if cause.starts_with("no such file") {
+                Kind::CommandNotFound
+            } else {
+                Kind::Invalid
+            };
             Error::new(kind, text).because(cause)
         })?;
     }
