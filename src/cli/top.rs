@@ -201,8 +201,7 @@ fn chosen(text: &str, pids: &[i32]) -> Result<String> {
             continue;
         }
         let (cells, rest) = fields.split_at(fields.len().min(head.len() - 1));
-        let row: Vec<&str> = cells.iter().copied().collect();
-        table.push_str(&format!("{}\t{}\n", row.join("\t"), rest.join(" ")));
+        table.push_str(&format!("{}\t{}\n", cells.join("\t"), rest.join(" ")));
     }
     Ok(table)
 }

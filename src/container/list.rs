@@ -59,7 +59,7 @@ pub(crate) fn list(
     query: &Query,
     network_id: impl Fn(&str) -> Option<&'static str>,
 ) -> Result<Vec<Found>> {
-    let all = store.containers().list()?;
+    let all = store.containers().list_brief()?;
     if query.filters.is_empty() {
         let all = all
             .into_iter()

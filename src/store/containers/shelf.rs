@@ -1,14 +1,19 @@
 //! Make, find, list, change and remove containers.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::ErrorKind;
 use std::os::fd::AsFd;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
 use crate::error::{Context, Error, Kind, Result};
+use crate::image::config::ContainerConfig;
 use crate::store::containers::names::{self, Names, is_id};
-use crate::store::containers::{Orphan, Record, State, Status};
+use crate::store::containers::{HostConfig, MountPoint, Orphan, PortBinding, Record, State, Status};
 use crate::store::record::Folder;
 use crate::store::{Store, images, record};
 use crate::sys::lock::Lock;
@@ -30,6 +35,54 @@ pub struct Found {
     pub is_running: bool,
     /// Its monitor was killed and may have left this program behind.
     pub orphan: Option<Orphan>,
+}
+
+/// What `ps` shows and filters by.
+#[derive(Deserialize)]
+struct Brief {
+    id: String,
+    created: String,
+    image_id: String,
+    platform: String,
+    #[serde(default)]
+    layers: Vec<String>,
+    config: ContainerConfig,
+    host: BriefHost,
+    mounts: Vec<MountPoint>,
+    #[serde(default)]
+    writable: Option<PathBuf>,
+}
+
+/// See [`Brief`].
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct BriefHost {
+    #[serde(default)]
+    network_mode: String,
+    #[serde(default)]
+    port_bindings: BTreeMap<String, Vec<PortBinding>>,
+}
+
+impl From<Brief> for Record {
+    fn from(b: Brief) -> Record {
+        let host = HostConfig {
+            network_mode: b.host.network_mode,
+            port_bindings: b.host.port_bindings,
+            ..HostConfig::default()
+        };
+        Record {
+            id: b.id,
+            created: b.created,
+            image_id: b.image_id,
+            platform: b.platform,
+            layers: b.layers,
+            config: b.config,
+            host,
+            mounts: b.mounts,
+            writable: b.writable,
+            ..Record::default()
+        }
+    }
 }
 
 impl Found {
@@ -131,6 +184,16 @@ impl<'a> Containers<'a> {
 
     /// Returns all containers, the newest first. One whose record cannot be read is left out: `system check` tells of it.
     pub fn list(&self) -> Result<Vec<Found>> {
+        self.list_as::<Record>()
+    }
+
+    /// As [`Containers::list`], but of each record only what `ps` shows and filters by: [`Brief`]'s members. The others
+    /// have their defaults. A third of the time of a `ps` would else go into reading what it does not print.
+    pub(crate) fn list_brief(&self) -> Result<Vec<Found>> {
+        self.list_as::<Brief>()
+    }
+
+    fn list_as<R: DeserializeOwned + Into<Record>>(&self) -> Result<Vec<Found>> {
         let Some(mut folder) = Folder::open(self.store.data("containers"))? else {
             return Ok(Vec::new());
         };
@@ -142,10 +205,10 @@ impl<'a> Containers<'a> {
         let named = self.named_ids()?;
         let mut all = Vec::with_capacity(named.len());
         for (name, id) in named {
-            let Ok(Some(mut record)) = folder.read::<Record>(&format!("{id}/config")) else {
+            let Ok(Some(record)) = folder.read::<R>(&format!("{id}/config")) else {
                 continue;
             };
-            record.name = name;
+            let record = Record { name, ..record.into() };
             // it may be removed at this moment
             let state = folder
                 .read(&format!("{id}/state"))
