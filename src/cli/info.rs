@@ -144,7 +144,10 @@ fn memory() -> u64 {
 }
 
 /// A proxy of the environment, under either spelling.
-#[expect(clippy::disallowed_methods, reason = "the command line reads the environment")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the command line reads the environment"
+)]
 fn proxy(name: &str) -> String {
     let either = std::env::var(name).or_else(|_| std::env::var(name.to_lowercase()));
     either.unwrap_or_default()

@@ -222,7 +222,10 @@ fn following_survives_a_file_cut_to_nothing_and_a_first_file() {
 }
 
 #[test]
-#[expect(clippy::disallowed_methods, reason = "nothing forks here, and other tests may")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "nothing forks here, and other tests may"
+)]
 fn a_writer_wakes_the_reader_at_once() {
     let f = Folder::new();
     f.write("log", &["1"]);

@@ -13,7 +13,9 @@ use serde::de::DeserializeOwned;
 use crate::error::{Context, Error, Kind, Result};
 use crate::image::config::ContainerConfig;
 use crate::store::containers::names::{self, Names, is_id};
-use crate::store::containers::{HostConfig, MountPoint, Orphan, PortBinding, Record, State, Status};
+use crate::store::containers::{
+    HostConfig, MountPoint, Orphan, PortBinding, Record, State, Status,
+};
 use crate::store::record::Folder;
 use crate::store::{Store, images, record};
 use crate::sys::lock::Lock;
@@ -208,7 +210,10 @@ impl<'a> Containers<'a> {
             let Ok(Some(record)) = folder.read::<R>(&format!("{id}/config")) else {
                 continue;
             };
-            let record = Record { name, ..record.into() };
+            let record = Record {
+                name,
+                ..record.into()
+            };
             // it may be removed at this moment
             let state = folder
                 .read(&format!("{id}/state"))
