@@ -149,6 +149,6 @@ fn memory() -> u64 {
     reason = "the command line reads the environment"
 )]
 fn proxy(name: &str) -> String {
-    let either = std::env::var(name).or_else(|_| std::env::var(name.to_lowercase()));
+    let either = super::variable(name).or_else(|| super::variable(&name.to_lowercase()));
     either.unwrap_or_default()
 }

@@ -12,7 +12,7 @@ use self::flags::run::Form;
 use crate::error::{Error, Result};
 use crate::ui::out;
 
-pub(crate) use session::Session;
+pub(crate) use session::{Session, variable};
 
 pub(crate) mod args;
 pub(crate) mod flags;

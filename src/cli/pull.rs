@@ -57,11 +57,8 @@ fn run(matches: &ArgMatches, session: &mut Session) -> Result<u8> {
         ));
     }
     let platform = value(matches, "platform").map(str::to_owned);
-    let platform = platform.or_else(|| {
-        std::env::var("DOCKER_DEFAULT_PLATFORM")
-            .ok()
-            .filter(|p| !p.is_empty())
-    });
+    let platform =
+        platform.or_else(|| super::variable("DOCKER_DEFAULT_PLATFORM").filter(|p| !p.is_empty()));
     let platform = platform.map(|p| Platform::parse(&p)).transpose()?;
     let quiet = is_set(matches, "quiet");
     let shown: Box<dyn Progress> = if quiet {

@@ -50,7 +50,7 @@ impl Session {
             clippy::disallowed_methods,
             reason = "the command line reads the environment"
         )]
-        let mut settings = Settings::new(|name| std::env::var_os(name));
+        let mut settings = Settings::new(|name| variable(name).map(Into::into));
         if let Some(folder) = &self.config_dir {
             settings.docker_config = Some(folder.clone());
         }
@@ -93,6 +93,15 @@ impl Session {
     pub(crate) fn complain(&self, error: &Error) {
         out::talk(sentence(error, self.program));
     }
+}
+
+/// Returns a variable of the environment; `None` when it is not set or no text.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one place where the command line reads the environment"
+)]
+pub(crate) fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
 }
 
 /// Returns the error's line. Scripts search for docker's prefix; where docker has no word for a failure, we speak.

@@ -114,7 +114,7 @@ fn configured_keys(session: &Session) -> Option<String> {
     let folder = session
         .config_dir
         .clone()
-        .or_else(|| std::env::var_os("DOCKER_CONFIG").map(Into::into))
+        .or_else(|| super::variable("DOCKER_CONFIG").map(Into::into))
         .or_else(|| paths::home().map(|home| home.join(".docker")))?;
     let text = std::fs::read(folder.join("config.json")).ok()?;
     let config: serde_json::Value = serde_json::from_slice(&text).ok()?;

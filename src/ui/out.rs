@@ -41,6 +41,10 @@ pub(crate) fn warn(text: impl std::fmt::Display) {
 }
 
 /// Writes everything, or ends the process quietly when nobody reads any more.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "nothing that anybody could still see is lost, and no caller has to know of closed pipes"
+)]
 fn write(fd: BorrowedFd<'_>, bytes: &[u8]) -> std::io::Result<()> {
     match crate::sys::fd::write_all(fd, bytes) {
         Ok(()) => Ok(()),

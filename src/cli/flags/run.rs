@@ -10,6 +10,7 @@ use clap::{ArgMatches, Command};
 use super::text::{Mount, Stream};
 use super::{host, table};
 use crate::cli::args::{is_set, many, typed, value, values};
+use crate::cli::variable;
 use crate::container::request::Request;
 use crate::error::{Context, Error, Kind, Result};
 use crate::grammar::{env, mount};
@@ -90,7 +91,7 @@ pub(crate) fn parse(matches: &ArgMatches, form: Form) -> Result<Parsed> {
         name: text(matches, "name")
             .map(|name| name.strip_prefix('/').map(str::to_owned).unwrap_or(name)),
         platform: text(matches, "platform")
-            .or_else(|| std::env::var("DOCKER_DEFAULT_PLATFORM").ok())
+            .or_else(|| variable("DOCKER_DEFAULT_PLATFORM"))
             .filter(|p| !p.is_empty()),
         cmd: (!cmd.is_empty()).then_some(cmd),
         entrypoint: value(matches, "entrypoint").map(|e| match e {
@@ -170,7 +171,7 @@ pub(crate) fn environment(matches: &ArgMatches) -> Result<Vec<String>> {
     let mut all = Vec::new();
     for path in values(matches, "env-file") {
         let bytes = read(path)?;
-        all.extend(env::file(&bytes, path, |name| std::env::var(name).ok())?);
+        all.extend(env::file(&bytes, path, variable)?);
     }
     all.extend(values(matches, "env").cloned());
     Ok(all)

@@ -204,7 +204,7 @@ fn variables_of_a_file_come_before_those_of_the_flags() {
     );
     let parsed = create(&line);
     std::fs::remove_file(path).unwrap();
-    let home = format!("HOME={}", std::env::var("HOME").unwrap());
+    let home = format!("HOME={}", crate::cli::variable("HOME").unwrap());
     let want = ["X=file", "Y= two ", "X=flag", &home, "CORACLE_NOT_SET"];
     assert_eq!(parsed.request.env, want);
 }

@@ -27,7 +27,7 @@ pub(super) fn stream(text: &str) -> Result<Stream> {
 
 /// `-e`: with the host's value where it has none of its own.
 pub(super) fn variable(text: &str) -> Result<String> {
-    env::variable(text, |name| std::env::var(name).ok())
+    env::variable(text, crate::cli::variable)
 }
 
 pub(super) fn label(text: &str) -> Result<(String, String)> {
