@@ -6,8 +6,10 @@ use std::path::PathBuf;
 use clap::ArgMatches;
 
 use super::Session;
+use super::client_config::ClientConfig;
 use super::flags::run::{self, Form, Parsed};
 use super::image::{self, Wanted};
+use crate::container::request::Request;
 use crate::container::{create, limits, remove, rootfs};
 use crate::error::{Context, Error, Kind, Result};
 use crate::host::storage;
@@ -41,7 +43,10 @@ pub(super) fn make(session: &Session, parsed: Parsed) -> Result<Record> {
     for note in &parsed.notes {
         session.debug(|| note.clone());
     }
-    let request = parsed.request;
+    let mut request = parsed.request;
+    if parsed.proxies {
+        add_proxies(session, &mut request);
+    }
     let cidfile = CidFile::reserve(&request.host.container_id_file)?;
     let store = session.store()?;
     let (id, config) = if request.image == rootfs::host::NAME {
@@ -82,6 +87,16 @@ pub(super) fn make(session: &Session, parsed: Parsed) -> Result<Record> {
         });
     }
     Ok(record)
+}
+
+/// The proxies of the client's config.json, unless the user says otherwise.
+fn add_proxies(session: &Session, request: &mut Request) {
+    for variable in ClientConfig::read(session).proxy_variables() {
+        let name = variable.split('=').next();
+        if !request.env.iter().any(|own| own.split('=').next() == name) {
+            request.env.push(variable);
+        }
+    }
 }
 
 fn replace(session: &Session, name: &str) -> Result<()> {

@@ -12,7 +12,7 @@ use self::flags::run::Form;
 use crate::error::{Error, Result};
 use crate::ui::out;
 
-pub(crate) use session::{Session, variable};
+pub(crate) use session::{Session, variable, variables};
 
 pub(crate) mod args;
 pub(crate) mod flags;
@@ -23,6 +23,7 @@ mod usage;
 
 mod attach;
 mod check;
+mod client_config;
 mod completion;
 mod create;
 mod df;

@@ -35,6 +35,7 @@ fn run(matches: &ArgMatches, session: &mut Session) -> Result<u8> {
         return Ok(1);
     }
     let (sig_proxy, keys) = (parsed.sig_proxy, parsed.detach_keys.clone());
+    let pid_file = parsed.pid_file.clone();
     let record = making::make(session, parsed)?;
     let how = Attached {
         tty: record.config.tty,
@@ -42,7 +43,7 @@ fn run(matches: &ArgMatches, session: &mut Session) -> Result<u8> {
         keys: keys.as_deref(),
         sig_proxy,
     };
-    let started = launch(session, &record, attach);
+    let started = launch(session, &record, attach, pid_file.as_deref());
     if !attach[1] && !attach[2] {
         out::line(&record.id)?;
     }
@@ -53,9 +54,17 @@ fn run(matches: &ArgMatches, session: &mut Session) -> Result<u8> {
     }
 }
 
-fn launch(session: &Session, record: &Record, attach: [bool; 3]) -> Result<attach::Session> {
+fn launch(
+    session: &Session,
+    record: &Record,
+    attach: [bool; 3],
+    pid_file: Option<&str>,
+) -> Result<attach::Session> {
     let mut process = start::start(session.store()?, record, attach)?;
-    process.wait_started()?;
+    let pid = process.wait_started()?;
+    if let Some(path) = pid_file {
+        fs_err::write(path, pid.to_string())?;
+    }
     Ok(process)
 }
 

@@ -104,6 +104,16 @@ pub(crate) fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 
+/// Returns the whole environment as `KEY=value`, sorted; what is no text is left out.
+#[expect(clippy::disallowed_methods, reason = "as above, for --env-host")]
+pub(crate) fn variables() -> Vec<String> {
+    let text = |word: std::ffi::OsString| word.into_string().ok();
+    let all = std::env::vars_os().filter_map(|(key, value)| Some((text(key)?, text(value)?)));
+    let mut all: Vec<String> = all.map(|(key, value)| format!("{key}={value}")).collect();
+    all.sort();
+    all
+}
+
 /// Returns the error's line. Scripts search for docker's prefix; where docker has no word for a failure, we speak.
 pub(crate) fn sentence(error: &Error, program: &str) -> String {
     match error.kind() {

@@ -1,10 +1,10 @@
 //! What the attached verbs share: the terminal's checks, the detach keys, and the relay's end as an exit status.
 
 use super::Session;
+use super::client_config::ClientConfig;
 use crate::container::attach::{self, End, RelayOptions};
 use crate::error::{Error, Kind, Result};
 use crate::grammar::name;
-use crate::host::paths;
 use crate::sys::fd::standard;
 use crate::sys::tty::is_terminal;
 use crate::ui::out;
@@ -103,20 +103,9 @@ fn detach_keys(how: Attached<'_>, session: &Session) -> Result<Vec<u8>> {
         Some(keys) => parse(keys),
         // the file is not read on the way of a `run` that nobody can type at
         None if !how.tty || !how.stdin => Ok(Vec::new()),
-        None => match configured_keys(session) {
+        None => match ClientConfig::read(session).detach_keys {
             Some(keys) => parse(&keys),
             None => Ok(name::DETACH_KEYS.to_vec()),
         },
     }
-}
-
-fn configured_keys(session: &Session) -> Option<String> {
-    let folder = session
-        .config_dir
-        .clone()
-        .or_else(|| super::variable("DOCKER_CONFIG").map(Into::into))
-        .or_else(|| paths::home().map(|home| home.join(".docker")))?;
-    let text = std::fs::read(folder.join("config.json")).ok()?;
-    let config: serde_json::Value = serde_json::from_slice(&text).ok()?;
-    Some(config.get("detachKeys")?.as_str()?.to_owned())
 }

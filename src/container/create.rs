@@ -50,6 +50,10 @@ pub(crate) fn create(
     let mut config = merge(&request, &image.config.config)?;
     config.hostname = hostname(store, &config, &host, &id)?;
     check_published(&host, &config)?;
+    for volume in std::mem::take(&mut request.volumes) {
+        // their options say where they lie
+        store.volumes().create(volume)?;
+    }
     let mut mounts = mounts::resolve(store, &request.mounts, &config, &host)?;
     mounts::check_sources(&mounts)?;
     mounts.sort_by(|a, b| a.destination.cmp(&b.destination));
@@ -225,7 +229,10 @@ fn merge(request: &Request, image: &ContainerConfig) -> Result<ContainerConfig> 
         tty: request.tty,
         open_stdin: request.open_stdin,
         stdin_once: request.open_stdin && request.attach[0],
-        env: environment(&request.env, &image.env),
+        env: match request.clear_env {
+            true => environment(&request.env, &[]),
+            false => environment(&request.env, &image.env),
+        },
         cmd,
         entrypoint,
         healthcheck: health(request.healthcheck.as_ref(), image.healthcheck.as_ref()),

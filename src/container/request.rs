@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::image::config::Healthcheck;
 use crate::store::containers::{HostConfig, MountPoint};
+use crate::store::volumes;
 
 /// A container to be made. `None` means: as the image says.
 #[derive(Debug, Clone, Default)]
@@ -20,6 +21,8 @@ pub struct Request {
     pub entrypoint: Option<Vec<String>>,
     /// `KEY=value` of `-e` and `--env-file`, already looked up on the host; later wins.
     pub env: Vec<String>,
+    /// `--unsetenv-all`: nothing of the image's.
+    pub clear_env: bool,
     /// `--user`.
     pub user: Option<String>,
     /// `--workdir`.
@@ -47,6 +50,8 @@ pub struct Request {
     /// `-v`, `--mount` in the order given. A volume's name is empty for an anonymous one; `source` is absolute for binds,
     /// empty for volumes until `create` resolves it.
     pub mounts: Vec<MountPoint>,
+    /// Named volumes among the mounts that get labels or options when they are made.
+    pub volumes: Vec<volumes::Request>,
     /// Everything else, docker's HostConfig.
     pub host: HostConfig,
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use clap::ArgMatches;
 
 use super::run::usage;
-use super::table::IGNORED;
+use super::table::{IGNORED, MISSED, REFUSED, Row};
 use crate::cli::args::{is_given, is_set, many, typed, value, values};
 use crate::error::{Error, Kind, Result};
 use crate::grammar::{go, mount, units};
@@ -80,7 +80,7 @@ pub(super) fn config(matches: &ArgMatches, warnings: &mut Vec<String>) -> Result
         identity: identity(value(matches, "identity"))?,
         volumes_from: texts("volumes-from"),
         annotations: pairs("annotation"),
-        ignored: ignored(matches),
+        ignored: ignored(matches, warnings)?,
     };
     if host.ipc_mode.is_empty() {
         host.ipc_mode = "private".to_owned();
@@ -382,9 +382,9 @@ fn identity(mode: Option<&str>) -> Result<String> {
     }
 }
 
-fn ignored(matches: &ArgMatches) -> BTreeMap<String, String> {
-    IGNORED
-        .iter()
+/// Those of `rows` that were given, with their values.
+fn given(matches: &ArgMatches, rows: &[Row]) -> BTreeMap<String, String> {
+    rows.iter()
         .filter(|row| is_given(matches, row.0))
         .map(|row| {
             let raw = matches.get_raw(row.0).unwrap_or_default();
@@ -392,4 +392,18 @@ fn ignored(matches: &ArgMatches) -> BTreeMap<String, String> {
             (row.0.to_owned(), texts.join(" "))
         })
         .collect()
+}
+
+/// Flags that have no effect; those that somebody may miss are warned of, and those that nobody could do without refused.
+fn ignored(matches: &ArgMatches, warnings: &mut Vec<String>) -> Result<BTreeMap<String, String>> {
+    if let Some((flag, _)) = given(matches, REFUSED).into_iter().next() {
+        return Err(usage(format!("--{flag} cannot be had yet")));
+    }
+    let mut all = given(matches, MISSED);
+    warnings.extend(
+        all.iter()
+            .map(|(flag, value)| format!("--{flag} {value} has no effect here")),
+    );
+    all.extend(given(matches, IGNORED));
+    Ok(all)
 }

@@ -10,12 +10,13 @@ use clap::{ArgMatches, Command};
 use super::text::{Mount, Stream};
 use super::{host, table};
 use crate::cli::args::{is_set, many, typed, value, values};
-use crate::cli::variable;
+use crate::cli::{variable, variables};
 use crate::container::request::Request;
 use crate::error::{Context, Error, Kind, Result};
 use crate::grammar::{env, mount};
 use crate::image::config::Healthcheck;
 use crate::store::containers::MountPoint;
+use crate::store::volumes;
 
 /// Which verb the flags are of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,6 +54,10 @@ pub(crate) struct Parsed {
     pub(crate) sig_proxy: bool,
     /// `--detach-keys`; `None` when not given.
     pub(crate) detach_keys: Option<String>,
+    /// `--pidfile`.
+    pub(crate) pid_file: Option<String>,
+    /// `--http-proxy`: the proxies of the client's config.json are the container's too.
+    pub(crate) proxies: bool,
     /// What the user asked for and will not get.
     pub(crate) warnings: Vec<String>,
     /// The same where nobody will miss it.
@@ -86,6 +91,7 @@ pub(crate) fn parse(matches: &ArgMatches, form: Form) -> Result<Parsed> {
     let cmd: Vec<String> = words.collect();
 
     let mut warnings = Vec::new();
+    let (mounts, volumes) = mounts(matches)?;
     let request = Request {
         image,
         name: text(matches, "name")
@@ -99,6 +105,7 @@ pub(crate) fn parse(matches: &ArgMatches, form: Form) -> Result<Parsed> {
             program => vec![program.to_owned()],
         }),
         env: environment(matches)?,
+        clear_env: is_set(matches, "unsetenv-all"),
         user: text(matches, "user"),
         working_dir: text(matches, "workdir"),
         hostname: text(matches, "hostname"),
@@ -111,7 +118,8 @@ pub(crate) fn parse(matches: &ArgMatches, form: Form) -> Result<Parsed> {
         stop_signal: text(matches, "stop-signal"),
         stop_timeout: typed::<i64>(matches, "stop-timeout").copied(),
         healthcheck: health(matches)?,
-        mounts: mounts(matches)?,
+        mounts,
+        volumes,
         host: host::config(matches, &mut warnings)?,
     };
     let notes = request
@@ -119,6 +127,7 @@ pub(crate) fn parse(matches: &ArgMatches, form: Form) -> Result<Parsed> {
         .ignored
         .iter()
         .map(|(flag, value)| format!("--{flag} {value} has no effect here"))
+        .filter(|note| !warnings.contains(note))
         .collect();
     Ok(Parsed {
         pull: pull(value(matches, "pull"))?,
@@ -131,6 +140,8 @@ pub(crate) fn parse(matches: &ArgMatches, form: Form) -> Result<Parsed> {
         } else {
             None
         },
+        pid_file: text(matches, "pidfile"),
+        proxies: typed::<bool>(matches, "http-proxy") != Some(&false),
         warnings,
         notes,
         request,
@@ -169,6 +180,11 @@ pub(crate) fn environment_args(command: Command) -> Command {
 /// The env-files' variables, and after them those of `-e`, so that these win.
 pub(crate) fn environment(matches: &ArgMatches) -> Result<Vec<String>> {
     let mut all = Vec::new();
+    if is_set(matches, "env-host") {
+        all.extend(variables());
+    }
+    // a name alone takes the image's variable away
+    all.extend(values(matches, "unsetenv").cloned());
     for path in values(matches, "env-file") {
         let bytes = read(path)?;
         all.extend(env::file(&bytes, path, variable)?);
@@ -194,7 +210,8 @@ fn read(path: &str) -> Result<Vec<u8>> {
     })
 }
 
-fn mounts(matches: &ArgMatches) -> Result<Vec<MountPoint>> {
+/// The mounts, and what `--mount volume-label,volume-opt` says of volumes that are to be made.
+fn mounts(matches: &ArgMatches) -> Result<(Vec<MountPoint>, Vec<volumes::Request>)> {
     let mut specs = Vec::new();
     for volume in values(matches, "volume") {
         specs.push(mount::parse_volume(volume)?);
@@ -211,7 +228,31 @@ fn mounts(matches: &ArgMatches) -> Result<Vec<MountPoint>> {
             spec.make_absolute(folder.as_deref().unwrap_or("/"));
         }
     }
-    Ok(specs.into_iter().map(point).collect())
+    let mut volumes = Vec::new();
+    for spec in &specs {
+        volumes.extend(volume(spec)?);
+    }
+    Ok((specs.into_iter().map(point).collect(), volumes))
+}
+
+/// The named volume that a mount asks for with more than its name.
+fn volume(spec: &mount::Spec) -> Result<Option<volumes::Request>> {
+    if !matches!(spec.driver.as_str(), "" | "local") {
+        let (name, driver) = (&spec.source, &spec.driver);
+        let text = format!("create {name}: error looking up volume plugin {driver}");
+        return Err(
+            Error::new(Kind::NotFound, text).because(format!("plugin \"{driver}\" not found"))
+        );
+    }
+    let is_plain = spec.driver_options.is_empty() && spec.labels.is_empty();
+    if spec.kind != mount::Type::Volume || spec.source.is_empty() || is_plain {
+        return Ok(None);
+    }
+    Ok(Some(volumes::Request {
+        name: Some(spec.source.clone()),
+        labels: spec.labels.clone(),
+        options: spec.driver_options.clone(),
+    }))
 }
 
 pub(super) fn working_folder() -> Result<String> {

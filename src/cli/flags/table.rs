@@ -323,17 +323,11 @@ pub(super) const IGNORED: &[Row] = &[
     ("device-write-iops", NO, List, ""),
     ("disable-content-trust", NO, Flag, ""),
     ("gidmap", NO, List, ""),
-    ("gpus", NO, Text("gpu-request"), ""),
-    ("ip", NO, STRING, ""),
-    ("ip6", NO, STRING, ""),
     ("isolation", NO, STRING, ""),
     ("kernel-memory", NO, Bytes, ""),
-    ("link", NO, List, ""),
     ("link-local-ip", NO, List, ""),
-    ("mac-address", NO, STRING, ""),
     ("memory-reservation", NO, Bytes, ""),
     ("memory-swappiness", NO, Int, ""),
-    ("network-alias", NO, List, ""),
     ("oom-kill-disable", NO, Flag, ""),
     ("personality", NO, STRING, ""),
     ("rdt-class", NO, STRING, ""),
@@ -343,6 +337,50 @@ pub(super) const IGNORED: &[Row] = &[
     ("subuidname", NO, STRING, ""),
     ("uidmap", NO, List, ""),
     ("volume-driver", NO, STRING, ""),
+    // podman's
+    ("authfile", NO, STRING, ""),
+    ("cgroups", NO, STRING, ""),
+    ("group-entry", NO, STRING, ""),
+    ("health-on-failure", NO, STRING, ""),
+    ("hostuser", NO, List, ""),
+    ("image-volume", NO, STRING, ""),
+    ("no-hostname", NO, Flag, ""),
+    ("no-hosts", NO, Flag, ""),
+    ("passwd", NO, Flag, ""),
+    ("passwd-entry", NO, STRING, ""),
+    ("sdnotify", NO, STRING, ""),
+    ("systemd", NO, STRING, ""),
+    ("tls-verify", NO, Flag, ""),
+];
+
+/// Flags whose effect somebody may miss: they have none here yet, and a warning says so.
+pub(super) const MISSED: &[Row] = &[
+    ("gpus", NO, Text("gpu-request"), ""),
+    ("ip", NO, STRING, ""),
+    ("ip6", NO, STRING, ""),
+    ("link", NO, List, ""),
+    ("mac-address", NO, STRING, ""),
+    ("network-alias", NO, List, ""),
+    ("preserve-fds", NO, Int, ""),
+    ("requires", NO, List, ""),
+    ("rmi", NO, Flag, ""),
+    ("secret", NO, List, ""),
+    ("timeout", NO, Int, ""),
+    ("tz", NO, STRING, ""),
+    ("umask", NO, STRING, ""),
+    ("use-api-socket", NO, Flag, ""),
+];
+
+/// Flags without which the container would be another one: refused.
+pub(super) const REFUSED: &[Row] = &[("pod", NO, STRING, ""), ("rootfs", NO, Flag, "")];
+
+/// podman's flags that have an effect.
+const PODMAN: &[Row] = &[
+    ("env-host", NO, Flag, ""),
+    ("http-proxy", NO, Flag, ""),
+    ("pidfile", NO, STRING, ""),
+    ("unsetenv", NO, List, ""),
+    ("unsetenv-all", NO, Flag, ""),
 ];
 
 /// Flags of `run` alone.
@@ -407,7 +445,8 @@ pub(super) fn environment(command: Command) -> Command {
 
 /// Flags that the help does not show: those without effect, and second names.
 fn hidden() -> impl Iterator<Item = &'static Row> {
-    IGNORED.iter().chain(ALIASES)
+    let lists = [IGNORED, MISSED, REFUSED, PODMAN, ALIASES];
+    lists.into_iter().flatten()
 }
 
 /// Second names of flags, which docker does not show.

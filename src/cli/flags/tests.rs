@@ -210,6 +210,27 @@ fn variables_of_a_file_come_before_those_of_the_flags() {
 }
 
 #[test]
+fn variables_can_be_taken_away_or_come_from_the_host() {
+    let parsed = create("--unsetenv PATH --unsetenv-all -e A=1 img");
+    assert_eq!(parsed.request.env, ["PATH", "A=1"]);
+    assert!(parsed.request.clear_env);
+    let parsed = create("--env-host -e A=1 img");
+    let home = format!("HOME={}", crate::cli::variable("HOME").unwrap());
+    assert!(parsed.request.env.contains(&home));
+    assert_eq!(parsed.request.env.last().unwrap(), "A=1");
+}
+
+#[test]
+fn a_volume_made_for_a_mount_gets_its_labels_and_options() {
+    let line = "--mount source=data,target=/x,volume-label=a=b,volume-opt=type=none --mount source=plain,target=/y img";
+    let volumes = create(line).request.volumes;
+    assert_eq!(volumes.len(), 1);
+    assert_eq!(volumes[0].name.as_deref(), Some("data"));
+    assert_eq!(volumes[0].labels["a"], "b");
+    assert_eq!(volumes[0].options["type"], "none");
+}
+
+#[test]
 fn a_relative_source_starts_at_the_current_folder() {
     let here = std::env::current_dir().unwrap().display().to_string();
     let parsed = create("-v ./rel:/t -v .:/u:ro img");
@@ -240,10 +261,10 @@ fn what_has_no_effect_is_noted() {
         parsed.notes,
         [
             "--blkio-weight 5 has no effect here",
-            "--gpus all has no effect here",
             "--storage-opt size=1 a=b has no effect here",
         ]
     );
+    assert_eq!(parsed.warnings, ["--gpus all has no effect here"]);
     let parsed = create("--network host -p 80:80 img");
     assert_eq!(
         parsed.warnings,
@@ -341,6 +362,11 @@ fn wrong_combinations_are_refused_in_dockers_words() {
             "Usage: invalid pull option: 'foo': must be one of \"always\", \"missing\" or \"never\"",
         ),
         ("-p foo img", "Usage: Invalid containerPort: foo"),
+        ("--pod web img", "Usage: --pod cannot be had yet"),
+        (
+            "--mount source=data,target=/x,volume-driver=nfs img",
+            "NotFound: create data: error looking up volume plugin nfs: plugin \"nfs\" not found",
+        ),
         (
             "--mount type=bind,source=a,target=b img",
             "Invalid: invalid mount config for type \"bind\": invalid mount path: 'b' mount path must be absolute",
