@@ -176,17 +176,11 @@ complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_se
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l device-write-iops -d '' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l disable-content-trust -d '' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l gidmap -d '' -r
-complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l gpus -d '' -r
-complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l ip -d '' -r
-complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l ip6 -d '' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l isolation -d '' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l kernel-memory -d '' -r
-complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l link -d '' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l link-local-ip -d '' -r
-complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l mac-address -d '' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l memory-reservation -d '' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l memory-swappiness -d '' -r
-complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l network-alias -d '' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l oom-kill-disable -d '' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l personality -d '' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l rdt-class -d '' -r
@@ -196,6 +190,40 @@ complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_se
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l subuidname -d '' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l uidmap -d '' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l volume-driver -d '' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l authfile -d '' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l cgroups -d '' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l group-entry -d '' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l health-on-failure -d '' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l hostuser -d '' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l image-volume -d '' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l no-hostname -d '' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l no-hosts -d '' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l passwd -d '' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l passwd-entry -d '' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l sdnotify -d '' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l systemd -d '' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l tls-verify -d '' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l gpus -d '' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l ip -d '' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l ip6 -d '' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l link -d '' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l mac-address -d '' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l network-alias -d '' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l preserve-fds -d '' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l requires -d '' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l rmi -d '' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l secret -d '' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l timeout -d '' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l tz -d '' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l umask -d '' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l use-api-socket -d '' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l pod -d '' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l rootfs -d '' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l env-host -d '' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l http-proxy -d '' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l pidfile -d '' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l unsetenv -d '' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l unsetenv-all -d '' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l dns-opt -d '' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l net -d '' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l net-alias -d '' -r
@@ -355,17 +383,11 @@ complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_se
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l device-write-iops -d '' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l disable-content-trust -d '' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l gidmap -d '' -r
-complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l gpus -d '' -r
-complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l ip -d '' -r
-complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l ip6 -d '' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l isolation -d '' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l kernel-memory -d '' -r
-complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l link -d '' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l link-local-ip -d '' -r
-complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l mac-address -d '' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l memory-reservation -d '' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l memory-swappiness -d '' -r
-complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l network-alias -d '' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l oom-kill-disable -d '' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l personality -d '' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l rdt-class -d '' -r
@@ -375,6 +397,40 @@ complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_se
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l subuidname -d '' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l uidmap -d '' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l volume-driver -d '' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l authfile -d '' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l cgroups -d '' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l group-entry -d '' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l health-on-failure -d '' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l hostuser -d '' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l image-volume -d '' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l no-hostname -d '' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l no-hosts -d '' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l passwd -d '' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l passwd-entry -d '' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l sdnotify -d '' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l systemd -d '' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l tls-verify -d '' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l gpus -d '' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l ip -d '' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l ip6 -d '' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l link -d '' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l mac-address -d '' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l network-alias -d '' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l preserve-fds -d '' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l requires -d '' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l rmi -d '' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l secret -d '' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l timeout -d '' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l tz -d '' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l umask -d '' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l use-api-socket -d '' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l pod -d '' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l rootfs -d '' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l env-host -d '' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l http-proxy -d '' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l pidfile -d '' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l unsetenv -d '' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l unsetenv-all -d '' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l dns-opt -d '' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l net -d '' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l net-alias -d '' -r
@@ -475,17 +531,11 @@ complete -c coracle -n "__fish_coracle_using_subcommand create" -l device-write-
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l device-write-iops -d '' -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l disable-content-trust -d '' -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l gidmap -d '' -r
-complete -c coracle -n "__fish_coracle_using_subcommand create" -l gpus -d '' -r
-complete -c coracle -n "__fish_coracle_using_subcommand create" -l ip -d '' -r
-complete -c coracle -n "__fish_coracle_using_subcommand create" -l ip6 -d '' -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l isolation -d '' -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l kernel-memory -d '' -r
-complete -c coracle -n "__fish_coracle_using_subcommand create" -l link -d '' -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l link-local-ip -d '' -r
-complete -c coracle -n "__fish_coracle_using_subcommand create" -l mac-address -d '' -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l memory-reservation -d '' -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l memory-swappiness -d '' -r
-complete -c coracle -n "__fish_coracle_using_subcommand create" -l network-alias -d '' -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l oom-kill-disable -d '' -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l personality -d '' -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l rdt-class -d '' -r
@@ -495,6 +545,40 @@ complete -c coracle -n "__fish_coracle_using_subcommand create" -l subgidname -d
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l subuidname -d '' -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l uidmap -d '' -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l volume-driver -d '' -r
+complete -c coracle -n "__fish_coracle_using_subcommand create" -l authfile -d '' -r
+complete -c coracle -n "__fish_coracle_using_subcommand create" -l cgroups -d '' -r
+complete -c coracle -n "__fish_coracle_using_subcommand create" -l group-entry -d '' -r
+complete -c coracle -n "__fish_coracle_using_subcommand create" -l health-on-failure -d '' -r
+complete -c coracle -n "__fish_coracle_using_subcommand create" -l hostuser -d '' -r
+complete -c coracle -n "__fish_coracle_using_subcommand create" -l image-volume -d '' -r
+complete -c coracle -n "__fish_coracle_using_subcommand create" -l no-hostname -d '' -r
+complete -c coracle -n "__fish_coracle_using_subcommand create" -l no-hosts -d '' -r
+complete -c coracle -n "__fish_coracle_using_subcommand create" -l passwd -d '' -r
+complete -c coracle -n "__fish_coracle_using_subcommand create" -l passwd-entry -d '' -r
+complete -c coracle -n "__fish_coracle_using_subcommand create" -l sdnotify -d '' -r
+complete -c coracle -n "__fish_coracle_using_subcommand create" -l systemd -d '' -r
+complete -c coracle -n "__fish_coracle_using_subcommand create" -l tls-verify -d '' -r
+complete -c coracle -n "__fish_coracle_using_subcommand create" -l gpus -d '' -r
+complete -c coracle -n "__fish_coracle_using_subcommand create" -l ip -d '' -r
+complete -c coracle -n "__fish_coracle_using_subcommand create" -l ip6 -d '' -r
+complete -c coracle -n "__fish_coracle_using_subcommand create" -l link -d '' -r
+complete -c coracle -n "__fish_coracle_using_subcommand create" -l mac-address -d '' -r
+complete -c coracle -n "__fish_coracle_using_subcommand create" -l network-alias -d '' -r
+complete -c coracle -n "__fish_coracle_using_subcommand create" -l preserve-fds -d '' -r
+complete -c coracle -n "__fish_coracle_using_subcommand create" -l requires -d '' -r
+complete -c coracle -n "__fish_coracle_using_subcommand create" -l rmi -d '' -r
+complete -c coracle -n "__fish_coracle_using_subcommand create" -l secret -d '' -r
+complete -c coracle -n "__fish_coracle_using_subcommand create" -l timeout -d '' -r
+complete -c coracle -n "__fish_coracle_using_subcommand create" -l tz -d '' -r
+complete -c coracle -n "__fish_coracle_using_subcommand create" -l umask -d '' -r
+complete -c coracle -n "__fish_coracle_using_subcommand create" -l use-api-socket -d '' -r
+complete -c coracle -n "__fish_coracle_using_subcommand create" -l pod -d '' -r
+complete -c coracle -n "__fish_coracle_using_subcommand create" -l rootfs -d '' -r
+complete -c coracle -n "__fish_coracle_using_subcommand create" -l env-host -d '' -r
+complete -c coracle -n "__fish_coracle_using_subcommand create" -l http-proxy -d '' -r
+complete -c coracle -n "__fish_coracle_using_subcommand create" -l pidfile -d '' -r
+complete -c coracle -n "__fish_coracle_using_subcommand create" -l unsetenv -d '' -r
+complete -c coracle -n "__fish_coracle_using_subcommand create" -l unsetenv-all -d '' -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l dns-opt -d '' -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l net -d '' -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l net-alias -d '' -r
@@ -723,17 +807,11 @@ complete -c coracle -n "__fish_coracle_using_subcommand run" -l device-write-bps
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l device-write-iops -d '' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l disable-content-trust -d '' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l gidmap -d '' -r
-complete -c coracle -n "__fish_coracle_using_subcommand run" -l gpus -d '' -r
-complete -c coracle -n "__fish_coracle_using_subcommand run" -l ip -d '' -r
-complete -c coracle -n "__fish_coracle_using_subcommand run" -l ip6 -d '' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l isolation -d '' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l kernel-memory -d '' -r
-complete -c coracle -n "__fish_coracle_using_subcommand run" -l link -d '' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l link-local-ip -d '' -r
-complete -c coracle -n "__fish_coracle_using_subcommand run" -l mac-address -d '' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l memory-reservation -d '' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l memory-swappiness -d '' -r
-complete -c coracle -n "__fish_coracle_using_subcommand run" -l network-alias -d '' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l oom-kill-disable -d '' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l personality -d '' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l rdt-class -d '' -r
@@ -743,6 +821,40 @@ complete -c coracle -n "__fish_coracle_using_subcommand run" -l subgidname -d ''
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l subuidname -d '' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l uidmap -d '' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l volume-driver -d '' -r
+complete -c coracle -n "__fish_coracle_using_subcommand run" -l authfile -d '' -r
+complete -c coracle -n "__fish_coracle_using_subcommand run" -l cgroups -d '' -r
+complete -c coracle -n "__fish_coracle_using_subcommand run" -l group-entry -d '' -r
+complete -c coracle -n "__fish_coracle_using_subcommand run" -l health-on-failure -d '' -r
+complete -c coracle -n "__fish_coracle_using_subcommand run" -l hostuser -d '' -r
+complete -c coracle -n "__fish_coracle_using_subcommand run" -l image-volume -d '' -r
+complete -c coracle -n "__fish_coracle_using_subcommand run" -l no-hostname -d '' -r
+complete -c coracle -n "__fish_coracle_using_subcommand run" -l no-hosts -d '' -r
+complete -c coracle -n "__fish_coracle_using_subcommand run" -l passwd -d '' -r
+complete -c coracle -n "__fish_coracle_using_subcommand run" -l passwd-entry -d '' -r
+complete -c coracle -n "__fish_coracle_using_subcommand run" -l sdnotify -d '' -r
+complete -c coracle -n "__fish_coracle_using_subcommand run" -l systemd -d '' -r
+complete -c coracle -n "__fish_coracle_using_subcommand run" -l tls-verify -d '' -r
+complete -c coracle -n "__fish_coracle_using_subcommand run" -l gpus -d '' -r
+complete -c coracle -n "__fish_coracle_using_subcommand run" -l ip -d '' -r
+complete -c coracle -n "__fish_coracle_using_subcommand run" -l ip6 -d '' -r
+complete -c coracle -n "__fish_coracle_using_subcommand run" -l link -d '' -r
+complete -c coracle -n "__fish_coracle_using_subcommand run" -l mac-address -d '' -r
+complete -c coracle -n "__fish_coracle_using_subcommand run" -l network-alias -d '' -r
+complete -c coracle -n "__fish_coracle_using_subcommand run" -l preserve-fds -d '' -r
+complete -c coracle -n "__fish_coracle_using_subcommand run" -l requires -d '' -r
+complete -c coracle -n "__fish_coracle_using_subcommand run" -l rmi -d '' -r
+complete -c coracle -n "__fish_coracle_using_subcommand run" -l secret -d '' -r
+complete -c coracle -n "__fish_coracle_using_subcommand run" -l timeout -d '' -r
+complete -c coracle -n "__fish_coracle_using_subcommand run" -l tz -d '' -r
+complete -c coracle -n "__fish_coracle_using_subcommand run" -l umask -d '' -r
+complete -c coracle -n "__fish_coracle_using_subcommand run" -l use-api-socket -d '' -r
+complete -c coracle -n "__fish_coracle_using_subcommand run" -l pod -d '' -r
+complete -c coracle -n "__fish_coracle_using_subcommand run" -l rootfs -d '' -r
+complete -c coracle -n "__fish_coracle_using_subcommand run" -l env-host -d '' -r
+complete -c coracle -n "__fish_coracle_using_subcommand run" -l http-proxy -d '' -r
+complete -c coracle -n "__fish_coracle_using_subcommand run" -l pidfile -d '' -r
+complete -c coracle -n "__fish_coracle_using_subcommand run" -l unsetenv -d '' -r
+complete -c coracle -n "__fish_coracle_using_subcommand run" -l unsetenv-all -d '' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l dns-opt -d '' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l net -d '' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l net-alias -d '' -r
