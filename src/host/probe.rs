@@ -56,10 +56,13 @@ pub struct Probe {
     pub memfd_exec: Try,
 }
 
-/// Asks a process of this role. `layers` and `writable` are existing folders on the file systems in question.
-pub(crate) fn ask(layers: &Path, writable: &Path) -> Result<Probe> {
+/// Asks a process of this role. `data` is the store, `writable` the folder for writable parts; both exist. A killed probe
+/// leaves a folder in `staging/`, which the sweeper clears.
+pub(crate) fn ask(data: &Path, writable: &Path) -> Result<Probe> {
     let failed = || "cannot probe this host";
-    let (lower, upper) = (Scratch::new(layers)?, Scratch::new(writable)?);
+    let staging = data.join("staging");
+    let writable = if writable == data { &staging } else { writable };
+    let (lower, upper) = (Scratch::new(&staging)?, Scratch::new(writable)?);
     #[expect(
         clippy::disallowed_methods,
         reason = "a process that enters namespaces must not be this one"
@@ -79,7 +82,7 @@ struct Scratch(PathBuf);
 
 impl Scratch {
     fn new(parent: &Path) -> Result<Scratch> {
-        let path = parent.join(format!(".probe-{}", std::process::id()));
+        let path = parent.join(format!("probe-{}", std::process::id()));
         let made = std::fs::DirBuilder::new()
             .mode(0o700)
             .recursive(true)
@@ -91,8 +94,6 @@ impl Scratch {
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        // the kernel gives an overlay's inner work folder mode 0
-        let _ = set_mode(&self.0.join("work/work"), 0o700); // absent where overlay did not mount
         let _ = fs_err::remove_dir_all(&self.0); // an empty folder that stays is harmless
     }
 }
@@ -231,6 +232,8 @@ fn overlay(layers: &Path, writable: &Path) -> Try {
             Some(options.as_str()),
         ),
     )?;
+    // the kernel gives this folder mode 0, and rm(1) could not remove what is in it
+    set_mode(&work.join("work"), 0o700).map_err(said)?;
     fs_err::remove_file(merged.join("hidden")).map_err(said)?;
     fs_err::write(merged.join("new"), "").map_err(said)?;
     if merged.join("hidden").exists() || !upper.join("new").exists() {
