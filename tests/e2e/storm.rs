@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use crate::support::{Sandbox, finish};
+use crate::support::{Sandbox, finish, registry};
 
 #[test]
-fn a_hundred_runs_at_once_all_succeed() {
+fn two_hundred_runs_at_once_all_succeed() {
     busybox!(sandbox, image);
-    let children: Vec<_> = (0..100)
+    let children: Vec<_> = (0..200)
         .map(|n| {
             (
                 n,
@@ -53,23 +53,26 @@ fn killed_commands_and_monitors_leave_a_store_that_works() {
             .wrapping_add(1_442_695_040_888_963_407);
         (seed >> 33) % below
     };
-    for round in 0..100 {
-        let flags: &[&str] = match random(3) {
-            0 => &["run", "--rm"],
-            1 => &["run", "-d"],
-            _ => &["run"],
+    let other = registry::get()
+        .and_then(|r| r.push_small("storm:1"))
+        .unwrap();
+    for round in 0..300 {
+        let name = format!("n{}", random(4));
+        let command: Vec<&str> = match random(6) {
+            0 => vec!["run", "--rm", "--network", "none", &image, "sleep", "0.05"],
+            1 => vec!["run", "-d", "--network", "none", &image, "sleep", "0.05"],
+            2 => vec![
+                "run", "-d", "--name", &name, "-v", "/v", &image, "sleep", "60",
+            ],
+            3 => vec!["rm", "-f", "-v", &name],
+            4 => vec!["pull", "-q", &other],
+            _ => vec!["rmi", "-f", &other],
         };
-        let args = [
-            flags,
-            &["--network", "none", image.as_str(), "sleep", "0.05"],
-        ]
-        .concat();
-        let mut child = sandbox.coracle(args).spawn();
+        let mut child = sandbox.coracle(&command).spawn();
         std::thread::sleep(Duration::from_micros(random(12_000)));
-        if random(2) == 0 {
-            child.kill().ok();
-        } else {
-            kill_a_monitor(&sandbox, random(4) as usize);
+        match random(3) {
+            0 => kill_a_monitor(&sandbox, random(4) as usize),
+            _ => child.kill().unwrap_or_default(),
         }
         let output = finish(
             child,
@@ -77,7 +80,13 @@ fn killed_commands_and_monitors_leave_a_store_that_works() {
             Duration::from_secs(20),
             format!("round {round}"),
         );
-        assert_ne!(output.code, -1, "round {round} hangs");
+        assert_ne!(output.code, -1, "round {round} hangs: {command:?}");
+        let check = sandbox.coracle(["system", "check"]).output();
+        assert_eq!(
+            check.code, 0,
+            "round {round}, {command:?}: {}{}",
+            check.stdout, check.stderr
+        );
         if round % 20 == 0 {
             sandbox.coracle(["ps", "-a"]).ok();
             assert_eq!(
@@ -86,6 +95,7 @@ fn killed_commands_and_monitors_leave_a_store_that_works() {
             );
         }
     }
+    sandbox.coracle(["pull", "-q", &other]).ok();
     let check = sandbox.coracle(["system", "check"]).output();
     assert_eq!(check.code, 0, "{}{}", check.stdout, check.stderr);
     let ids = sandbox.coracle(["ps", "-aq"]).ok();

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::image::{self, Layer};
+use super::image::{self, Layer, Tar};
 
 const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 const INDEX: &str = "application/vnd.oci.image.index.v1+json";
@@ -99,6 +99,20 @@ impl Registry {
         // the version is in the name, so that a change here makes a new one
         self.once("busybox:1", || {
             Some(vec![Layer::from_tar(&image::busybox_root()?)])
+        })
+    }
+
+    /// Returns the full name of a small image of two layers, pushed when it is not there.
+    pub fn push_small(&self, name: &str) -> Option<String> {
+        self.once(name, || {
+            let file = |path: &str, byte| {
+                Layer::from_tar(
+                    &Tar::default()
+                        .file(path, 0o644, vec![byte; 300_000])
+                        .finish(),
+                )
+            };
+            Some(vec![file("one", 1), file("two", 2)])
         })
     }
 
