@@ -28,6 +28,8 @@ struct Prey {
 
 impl Prey {
     fn install(path: PathBuf) -> Prey {
+        // an older one may still be executed
+        std::fs::remove_file(&path).ok();
         std::fs::copy(support::program(), &path).unwrap();
         support::set_mode(&path, 0o755);
         let digest = digest(&std::fs::read(&path).unwrap());
@@ -131,7 +133,7 @@ fn cve_2024_21626_no_descriptor_of_the_host_is_a_working_directory() {
             "run",
             "-d",
             "--name",
-            "c",
+            "c1",
             "--hostname",
             "inside",
             &image,
@@ -154,7 +156,7 @@ fn cve_2024_21626_no_descriptor_of_the_host_is_a_working_directory() {
                 "-c",
                 look,
             ],
-            vec!["exec", "-w", &folder, "c", "sh", "-c", look],
+            vec!["exec", "-w", &folder, "c1", "sh", "-c", look],
         ] {
             let out = sandbox.coracle(&command).output();
             if out.code == 0 {
@@ -174,13 +176,13 @@ fn a_program_gets_its_three_descriptors_and_no_more() {
         return skipped("no registry or no busybox");
     };
     sandbox
-        .coracle(["run", "-d", "--name", "c", &image, "sleep", "60"])
+        .coracle(["run", "-d", "--name", "c1", &image, "sleep", "60"])
         .ok();
     // the shell's glob opens one descriptor of its own: the folder
-    let list = "for f in /proc/self/fd/*; do [ -e $f ] && echo ${f##*/}; done";
+    let list = "for f in /proc/self/fd/*; do [ -e $f ] && echo ${f##*/}; done; true";
     for command in [
         vec!["run", "--rm", &image, "sh", "-c", list],
-        vec!["exec", "c", "sh", "-c", list],
+        vec!["exec", "c1", "sh", "-c", list],
     ] {
         assert_eq!(sandbox.coracle(&command).ok(), "0\n1\n2\n", "{command:?}");
     }
@@ -246,7 +248,7 @@ fn cve_2025_31133_and_52565_masks_and_the_console_are_not_the_image_s() {
     };
     let out = sandbox
         .coracle(["run", "--rm", "-t", "--network", "none", &image, "sh", "-c",
-            "stat -c %F,%t:%T /dev/null /proc/kcore /dev/console; (echo x >/proc/sys/kernel/core_pattern) 2>/dev/null || echo refused"])
+            "stat -c %F,%t:%T /dev/null /proc/keys /dev/console; (echo x >/proc/sys/kernel/core_pattern) 2>/dev/null || echo refused"])
         .ok();
     let lines: Vec<&str> = out.lines().map(str::trim_end).collect();
     assert_eq!(

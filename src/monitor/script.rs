@@ -212,11 +212,18 @@ impl Builder {
                 volatile,
             } => {
                 self.overlay(lower, upper, work, *volatile, &point)?;
-                // the kernel makes it with mode 0, and a plain `rm -rf` of the store would stumble over it
-                self.ops.push(Op::Mode {
-                    path: path(&work.join("work"))?,
-                    mode: 0o700,
-                });
+                // the kernel makes these with mode 0, and a plain `rm -rf` of the store would stumble over them
+                let mut made = work.join("work");
+                for inner in ["", "incompat", "volatile"] {
+                    made.push(inner);
+                    self.ops.push(Op::Mode {
+                        path: path(&made)?,
+                        mode: 0o700,
+                    });
+                    if !volatile {
+                        break;
+                    }
+                }
             }
             Root::Fuse { .. } => self.ops.push(bind(point.clone(), point.clone())),
             Root::Plain { path: folder } => self.ops.push(bind(path(folder)?, point.clone())),
