@@ -148,6 +148,9 @@ fn drop_layer(store: &Store, layer: &str) -> Result<Option<u64>> {
     Ok(Some(bytes))
 }
 
+/// Begin of the name of a folder in which the host was probed (host/probe.rs).
+const PROBE: &str = ".probe-";
+
 /// Returns the layers that containers use.
 fn layers_of_containers(store: &Store) -> Result<HashSet<String>> {
     let mut layers = HashSet::new();
@@ -203,6 +206,11 @@ fn sweep_partial(store: &Store, grace: Duration, gone: &mut Vec<PathBuf>) -> Res
     for (_, path) in older(&store.data("partial"), grace.saturating_mul(PARTIAL_FACTOR))? {
         // its owner may have finished just now
         if std::fs::remove_file(&path).is_ok() {
+            gone.push(path);
+        }
+    }
+    for (name, path) in older(&store.paths().data, grace)? {
+        if name.starts_with(PROBE) && store.trash().put(&path)? {
             gone.push(path);
         }
     }

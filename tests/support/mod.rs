@@ -221,14 +221,19 @@ fn links_into(fds: &Path, root: &Path) -> bool {
 /// Removes a tree whatever modes are in it.
 fn force_remove(root: &Path) {
     if root.exists() {
-        Command::new("chmod")
-            .args(["-R", "u+rwX"])
-            .arg(root)
-            .stderr(Stdio::null())
-            .status()
-            .ok();
+        open_up(root);
         std::fs::remove_dir_all(root).ok();
     }
+}
+
+/// Gives us all permissions on a tree.
+pub fn open_up(root: &Path) {
+    Command::new("chmod")
+        .args(["-R", "u+rwX"])
+        .arg(root)
+        .stderr(Stdio::null())
+        .status()
+        .ok();
 }
 
 /// Changes a mode.
