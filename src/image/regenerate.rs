@@ -238,7 +238,7 @@ mod tests {
         let s = Scratch::new();
         let id = pulled(&s);
         truncate(&s, &id); // nobody may look
-        prove(&s.store, &[id.clone()]).unwrap();
+        prove(&s.store, std::slice::from_ref(&id)).unwrap();
         change(&s, &id, |r| {
             (r.boot_id, r.synced) = ("older".to_owned(), true)
         });

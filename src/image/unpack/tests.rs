@@ -1130,6 +1130,11 @@ fn unpack_file(path: &Path, made: &Layer) -> (Unpacked, f64) {
 /// With the tars (or layer blobs) of real images named in CORACLE_TEST_LAYERS, separated by colons.
 #[test]
 #[ignore = "needs layers of real images"]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the layers are named in the environment"
+)]
+#[expect(clippy::print_stderr, reason = "the times are what one runs it for")]
 fn real_layers_come_out_bit_for_bit() {
     let paths = std::env::var("CORACLE_TEST_LAYERS").unwrap();
     for path in paths.split(':') {
