@@ -73,6 +73,8 @@ pub(super) fn client(settings: &Settings, host: &str, verify: Verify) -> Result<
 }
 
 fn base(settings: &Settings) -> Result<ClientBuilder> {
+    // rustls has to be told whose cryptography to use; a second call changes nothing
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let agent = concat!("coracle/", env!("CARGO_PKG_VERSION"));
     let mut builder = Client::builder()
         .user_agent(agent)
