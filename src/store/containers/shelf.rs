@@ -406,7 +406,7 @@ impl<'a> Containers<'a> {
     }
 }
 
-/// Has the kernel write the record of a container that is meant to stay soon, and waits for nothing: 30 microseconds, where
+/// Has the kernel write the record of a container that is meant to stay soon, and waits for nothing: 20 microseconds, where
 /// a sync costs the disk's milliseconds. Without it the file could stay empty for half a minute after its name is on the
 /// disk (delayed allocation of ext4 and XFS), and a power cut in that time would lose the container.
 fn begin_writing(record: &Record, config: &Path) -> Result<()> {

@@ -213,3 +213,59 @@ fn layers_of_other_images_and_of_containers_stay() {
     assert!(s.store.layer_path(&digest("l1")).exists());
     assert_eq!(std::fs::read_dir(s.store.data("blobs")).unwrap().count(), 2);
 }
+
+#[test]
+fn a_container_that_was_made_beside_an_rmi_has_its_layers() {
+    let s = Scratch::new();
+    let (alive, done) = std::sync::mpsc::sync_channel::<()>(0);
+    let done = std::sync::Mutex::new(done);
+    // also when this thread panics
+    let is_done = || done.lock().unwrap().try_recv() == Err(std::sync::mpsc::TryRecvError::Disconnected);
+    let (mut made, mut refused) = (0, 0);
+    std::thread::scope(|scope| {
+        // two that remove the image whenever it is there, with a view of the users that is always late
+        for _ in 0..2 {
+            scope.spawn(|| {
+                while !is_done() {
+                    s.store.images().remove("stx:1", false, &[]).ok();
+                    gc::prune_unreferenced(&s.store, std::time::Duration::ZERO).ok();
+                }
+            });
+        }
+        scope.spawn(|| {
+            while !is_done() {
+                s.store.trash().empty().ok();
+            }
+        });
+        let alive = alive;
+        for _ in 0..300 {
+            // a layer appears whole, by one rename, as Staging::publish makes it
+            for layer in ["l1", "l2"].map(digest).iter().filter(|layer| !s.store.layers().has(layer)) {
+                let staged = s.store.data("staging").join(format!("test-{}", short_id(layer)));
+                std::fs::create_dir_all(staged.join("tree")).unwrap();
+                std::fs::rename(staged, s.store.layer_path(layer)).ok();
+            }
+            let mut record = record(&new_id().unwrap(), "web");
+            record.layers = vec![digest("l1"), digest("l2")];
+            match s.store.containers().create(&record) {
+                Ok(()) => {
+                    made += 1;
+                    // whatever was moved aside at this moment is back as soon as its mover looked again
+                    let whole = || record.layers.iter().all(|layer| s.store.layers().has(layer));
+                    let end = std::time::Instant::now() + std::time::Duration::from_secs(5);
+                    while !whole() && std::time::Instant::now() < end {
+                        std::thread::yield_now();
+                    }
+                    assert!(whole(), "container {made} lost a layer");
+                    s.store.containers().remove(&record.id).unwrap();
+                }
+                Err(e) => {
+                    assert_eq!(e.kind(), Kind::NotFound, "{e}");
+                    refused += 1;
+                }
+            }
+        }
+        drop(alive);
+    });
+    assert!(made > 0, "{made} made, {refused} refused");
+}
