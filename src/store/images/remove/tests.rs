@@ -220,7 +220,8 @@ fn a_container_that_was_made_beside_an_rmi_has_its_layers() {
     let (alive, done) = std::sync::mpsc::sync_channel::<()>(0);
     let done = std::sync::Mutex::new(done);
     // also when this thread panics
-    let is_done = || done.lock().unwrap().try_recv() == Err(std::sync::mpsc::TryRecvError::Disconnected);
+    let is_done =
+        || done.lock().unwrap().try_recv() == Err(std::sync::mpsc::TryRecvError::Disconnected);
     let (mut made, mut refused) = (0, 0);
     std::thread::scope(|scope| {
         // two that remove the image whenever it is there, with a view of the users that is always late
@@ -240,8 +241,15 @@ fn a_container_that_was_made_beside_an_rmi_has_its_layers() {
         let alive = alive;
         for _ in 0..300 {
             // a layer appears whole, by one rename, as Staging::publish makes it
-            for layer in ["l1", "l2"].map(digest).iter().filter(|layer| !s.store.layers().has(layer)) {
-                let staged = s.store.data("staging").join(format!("test-{}", short_id(layer)));
+            for layer in ["l1", "l2"]
+                .map(digest)
+                .iter()
+                .filter(|layer| !s.store.layers().has(layer))
+            {
+                let staged = s
+                    .store
+                    .data("staging")
+                    .join(format!("test-{}", short_id(layer)));
                 std::fs::create_dir_all(staged.join("tree")).unwrap();
                 std::fs::rename(staged, s.store.layer_path(layer)).ok();
             }
@@ -251,7 +259,12 @@ fn a_container_that_was_made_beside_an_rmi_has_its_layers() {
                 Ok(()) => {
                     made += 1;
                     // whatever was moved aside at this moment is back as soon as its mover looked again
-                    let whole = || record.layers.iter().all(|layer| s.store.layers().has(layer));
+                    let whole = || {
+                        record
+                            .layers
+                            .iter()
+                            .all(|layer| s.store.layers().has(layer))
+                    };
                     let end = std::time::Instant::now() + std::time::Duration::from_secs(5);
                     while !whole() && std::time::Instant::now() < end {
                         std::thread::yield_now();
