@@ -117,7 +117,7 @@ impl Sandbox {
     }
 
     fn environment(&self) -> Vec<(&'static str, OsString)> {
-        vec![
+        let mut all: Vec<(&str, OsString)> = vec![
             ("HOME", self.home().into()),
             ("XDG_RUNTIME_DIR", self.root.join("run").into()),
             (
@@ -128,7 +128,10 @@ impl Sandbox {
             ("TERM", "xterm".into()),
             ("RUST_BACKTRACE", "1".into()),
             ("CORACLE_TEST_MARK", self.root.clone().into()),
-        ]
+        ];
+        // by which `tests/run` finds what a run left behind
+        all.extend(std::env::var_os("CORACLE_TEST_RUN").map(|run| ("CORACLE_TEST_RUN", run)));
+        all
     }
 
     /// Returns the processes that belong to this sandbox: by the mark in their environment or by an open file in it.
