@@ -144,10 +144,6 @@ fn memory() -> u64 {
 }
 
 /// A proxy of the environment, under either spelling.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the command line reads the environment"
-)]
 fn proxy(name: &str) -> String {
     let either = super::variable(name).or_else(|| super::variable(&name.to_lowercase()));
     either.unwrap_or_default()

@@ -46,10 +46,6 @@ impl Session {
 
     /// Returns where registries, mirrors and logins are written down for this user.
     pub(crate) fn registries(&self) -> Settings {
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "the command line reads the environment"
-        )]
         let mut settings = Settings::new(|name| variable(name).map(Into::into));
         if let Some(folder) = &self.config_dir {
             settings.docker_config = Some(folder.clone());

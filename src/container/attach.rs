@@ -363,7 +363,7 @@ impl Relay<'_> {
                 1 => self.streams.stdout.as_ref().map(|f| f.as_raw_fd()),
                 _ => self.streams.stderr.as_ref().map(|f| f.as_raw_fd()),
             };
-            if stream && raw.is_some_and(|fd| poll_now(fd)) {
+            if stream && raw.is_some_and(poll_now) {
                 self.output(number);
             }
         }

@@ -26,8 +26,6 @@ pub enum Ask {
     },
     /// Tell me the exit (`Exited`), nothing else.
     Wait,
-    /// Tell me when the container is gone from the store (for `--rm`), or exited.
-    WaitRemoved,
     /// Send a signal to the container's first process (or to the exec session's process).
     Kill {
         /// Signal number.
@@ -152,13 +150,6 @@ impl Client {
     pub(crate) fn wait(&self) -> Result<Option<i32>> {
         self.ask(&Ask::Wait, &[])?;
         self.exit()
-    }
-
-    /// Waits until the container is gone from the store or has exited.
-    pub(crate) fn wait_removed(&self) -> Result<()> {
-        self.ask(&Ask::WaitRemoved, &[])?;
-        while self.told()?.is_some() {}
-        Ok(())
     }
 
     fn done(&self) -> Result<()> {

@@ -88,6 +88,7 @@ pub(super) fn container_variable() -> Option<String> {
 }
 
 /// Returns the folders of `PATH`, in order, for looking up a helper program.
+#[expect(clippy::disallowed_methods, reason = "this room reads the environment")]
 pub fn program_folders() -> Vec<PathBuf> {
     let path =
         std::env::var_os("PATH").unwrap_or_else(|| OsString::from("/usr/local/bin:/usr/bin:/bin"));
@@ -97,6 +98,7 @@ pub fn program_folders() -> Vec<PathBuf> {
 }
 
 /// An empty variable counts as not set, as the XDG base directory specification wants.
+#[expect(clippy::disallowed_methods, reason = "this room reads the environment")]
 fn variable(name: &str) -> Option<PathBuf> {
     std::env::var_os(name)
         .filter(|v| !v.is_empty())

@@ -109,7 +109,7 @@ impl Clients {
                 client.waits = true;
                 Some(Request::Attach(streams))
             }
-            Ask::Wait | Ask::WaitRemoved => {
+            Ask::Wait => {
                 client.waits = true;
                 None
             }

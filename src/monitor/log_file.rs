@@ -4,7 +4,6 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use crate::container::plan::Log;
-use crate::error::Result;
 
 /// Docker's copier cuts longer lines into pieces of this many bytes.
 const LINE_MAX: usize = 16 * 1024;

@@ -54,8 +54,6 @@ pub(crate) enum Op {
     Umask(u32),
     /// setns(2) with a pidfd or a namespace's descriptor, and CLONE_NEW* flags.
     Join { fd: RawFd, flags: i32 },
-    /// unshare(2).
-    Unshare(i32),
     /// mount(2).
     Mount {
         source: CString,
@@ -188,7 +186,7 @@ pub(crate) struct Script {
 
 impl Script {
     /// Walks the list; ends in an exec or in `_exit(127)` with a report.
-    pub(crate) fn run(&self, report: BorrowedFd<'_>) -> std::convert::Infallible {
+    pub(crate) fn run(&self, report: BorrowedFd<'_>) -> ! {
         let mut slots: [RawFd; SLOTS] = [-1; SLOTS];
         for (index, op) in self.ops.iter().enumerate() {
             if let Err(errno) = step(op, &mut slots, report, index as u32) {
@@ -300,8 +298,6 @@ fn step(op: &Op, slots: &mut [RawFd; SLOTS], report: BorrowedFd<'_>, index: u32)
         }
         // SAFETY: see above
         Op::Join { fd, flags } => check(unsafe { libc::setns(*fd, *flags) }.into()).map(drop),
-        // SAFETY: see above
-        Op::Unshare(flags) => check(unsafe { libc::unshare(*flags) }.into()).map(drop),
         Op::Mount {
             source,
             target,
