@@ -7,6 +7,7 @@
 //! are medians, for pulls minima. SCRIPT is a program with `SCRIPT sh COMMAND`: a shell where docker and podman stand;
 //! podman belongs to the user alice there. Without it the peers' columns are empty.
 
+#![allow(clippy::disallowed_methods, clippy::print_stdout, clippy::print_stderr)] // a test is not the program
 #![allow(clippy::disallowed_methods)] // starting processes is what a benchmark does
 
 use std::os::unix::process::CommandExt;

@@ -36,6 +36,10 @@ pub(crate) enum Reach {
     /// None at all.
     None,
     /// A network of its own: its address, and the host's as seen from it.
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "for networks of the user's own")
+    )]
     Own {
         /// Of the container.
         address: String,
@@ -66,8 +70,8 @@ pub(crate) fn make(
 }
 
 impl HostFiles {
-    /// Reads them. A missing file counts as empty.
-    pub(crate) fn read() -> HostFiles {
+    /// Reads what a container with this reach needs of them. A missing file counts as empty.
+    pub(crate) fn read(reach: &Reach) -> HostFiles {
         let read = |path: &str| fs_err::read_to_string(path).unwrap_or_default();
         let mut resolv_conf = read("/etc/resolv.conf");
         // Docker does the same: behind the stub of systemd-resolved stand the real servers.
@@ -78,7 +82,10 @@ impl HostFiles {
             }
         }
         HostFiles {
-            hosts: read("/etc/hosts"),
+            hosts: match reach {
+                Reach::Host => read("/etc/hosts"),
+                _ => String::new(),
+            },
             resolv_conf,
         }
     }

@@ -238,6 +238,10 @@ mod tests {
     }
 
     #[test]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the tests have no call for attributes"
+    )]
     fn an_opaque_folder_hides_the_one_below() {
         let s = Stack::new("opaque");
         s.put("low/etc/passwd", "low");

@@ -66,7 +66,7 @@ pub(crate) fn plan(record: &Record, facts: &Facts) -> Result<Plan> {
         hostname: hostname(record, facts),
         domainname: record.config.domainname.clone(),
         shm_size: shm_size(&record.host),
-        mounts: mounts::all(record, &facts.root_mounts)?,
+        mounts: mounts::all(record, facts)?,
         sysctls: sysctls(&record.host)?,
         masked_paths,
         readonly_paths,

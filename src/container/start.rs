@@ -66,13 +66,15 @@ pub(crate) fn check_exec(record: &Record, state: &State) -> Result<()> {
 /// `window`: rows and columns of the caller's terminal, (0, 0) when there is none.
 pub(crate) fn first(store: &Store, record: &Record, window: (u16, u16)) -> Result<Plan> {
     regenerate::prove(store, &record.layers)?;
-    let mut facts = gather(store, record)?;
+    let mut facts = gather(store, record, &record.config.user, &|name| {
+        process_of(store, name)
+    })?;
     facts.window = window;
     let mut plan = plan_make::plan(record, &facts)?;
     mounts::make_sources(store, &record.mounts)?;
     if let plan::Kind::Start(start) = &mut plan.kind {
         let reach = reach(&record.host.network_mode);
-        let made = etc_files::make(record, &start.hostname, &reach, &HostFiles::read())?;
+        let made = etc_files::make(record, &start.hostname, &reach, &HostFiles::read(&reach))?;
         start.etc = made.files();
     }
     Ok(plan)
@@ -87,26 +89,36 @@ pub(crate) fn another(
     window: (u16, u16),
 ) -> Result<Plan> {
     check_exec(record, state)?;
-    let mut facts = gather(store, record)?;
+    let user = request.user.as_deref().unwrap_or(&record.config.user);
+    // The namespaces are those of the running process, wherever it has them from.
+    let mut facts = gather(store, record, user, &|_| Ok((0, 0)))?;
     facts.window = window;
     plan_make::plan_exec(record, state, request, &facts)
 }
 
-fn gather(store: &Store, record: &Record) -> Result<Facts> {
+fn gather(
+    store: &Store,
+    record: &Record,
+    user: &str,
+    other: &dyn Fn(&str) -> Result<(i32, u64)>,
+) -> Result<Facts> {
     Facts::gather(
         record,
+        user,
         store.paths(),
         &|layer| store.layer_path(layer),
-        &|name| {
-            let found = store.containers().find(name)?;
-            if !found.is_running {
-                let text =
-                    format!("cannot join the namespaces of a container that does not run: {name}");
-                return Err(Error::new(Kind::State, text).hint("start it first"));
-            }
-            Ok((found.state.pid, found.state.pid_start))
-        },
+        other,
     )
+}
+
+/// Pid and start time of the first process of a running container.
+fn process_of(store: &Store, name: &str) -> Result<(i32, u64)> {
+    let found = store.containers().find(name)?;
+    if !found.is_running {
+        let text = format!("cannot join the namespaces of a container that does not run: {name}");
+        return Err(Error::new(Kind::State, text).hint("start it first"));
+    }
+    Ok((found.state.pid, found.state.pid_start))
 }
 
 fn reach(network_mode: &str) -> Reach {

@@ -37,15 +37,20 @@ impl Identity {
 }
 
 impl Accounts {
-    /// Reads them from a stack of layers, the uppermost first.
-    pub(crate) fn of_layers(layers: &[PathBuf]) -> Accounts {
+    /// Reads them from a stack of layers, the uppermost first. `wanted`: the words that will be looked up; without any,
+    /// nobody needs the groups.
+    pub(crate) fn of_layers(layers: &[PathBuf], wanted: &[&str]) -> Accounts {
         let read = |path| {
             let bytes = layered::read_file(layers, path).unwrap_or_default();
             String::from_utf8_lossy(&bytes).into_owned()
         };
+        let group = match wanted.iter().all(|w| w.is_empty()) {
+            true => String::new(),
+            false => read("/etc/group"),
+        };
         Accounts {
             passwd: read("/etc/passwd"),
-            group: read("/etc/group"),
+            group,
         }
     }
 

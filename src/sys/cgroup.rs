@@ -160,6 +160,7 @@ mod tests {
 
     /// Where the tests may (as root, or in a delegated group), a group is made, entered, frozen and removed.
     #[test]
+    #[expect(clippy::disallowed_methods, reason = "a process to put into the group")]
     fn a_group_lives() {
         let Some(top) = Subtree::find() else { return };
         let path = top

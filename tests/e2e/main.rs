@@ -1,6 +1,8 @@
 //! The program, end to end: the real binary, a real registry, a real root, a real terminal, as a user without
 //! subordinate ids. Texts and exit statuses are what docker 26 answers to the same command line.
 
+#![allow(clippy::disallowed_methods, clippy::print_stdout, clippy::print_stderr)] // a test is not the program
+
 #[path = "../support/mod.rs"]
 #[macro_use]
 mod support;

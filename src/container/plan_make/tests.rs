@@ -23,6 +23,7 @@ fn facts() -> Facts {
             volatile: false,
         },
         root_mounts: Vec::new(),
+        tmpfs_modes: BTreeMap::from([("/run".to_owned(), 0o755)]),
         accounts: Accounts::of_texts("root:x:0:0::/root:\nwww:x:33:33::/var/www:\n", ""),
         hostname: "box".to_owned(),
         kernel: (6, 1),
@@ -336,4 +337,52 @@ fn what_cannot_be_is_refused_in_dockers_words() {
         change(&mut r);
         assert_eq!(plan(&r, &facts()).unwrap_err().to_string(), want);
     }
+}
+
+#[test]
+fn mounts_go_parents_first_and_a_tmpfs_beats_a_volume() {
+    let point = |kind: &str, destination: &str| MountPoint {
+        kind: kind.to_owned(),
+        source: "/src".to_owned(),
+        destination: destination.to_owned(),
+        rw: true,
+        ..MountPoint::default()
+    };
+    let mut r = record();
+    r.mounts = vec![
+        point("bind", "/run/b/c"),
+        point("volume", "/data"),
+        point("bind", "/run/b"),
+        point("tmpfs", "/run"),
+    ];
+    for path in ["/data", "/run/b/c/d"] {
+        r.host.tmpfs.insert(path.to_owned(), String::new());
+    }
+    let mut facts = facts();
+    facts.root_mounts = mounts::all(
+        &Record {
+            mounts: vec![point("bind", "/etc")],
+            ..record()
+        },
+        &facts,
+    )
+    .unwrap();
+    r.host.readonly_rootfs = true;
+    let all = mounts::all(&r, &facts).unwrap();
+    let shown: Vec<String> = all
+        .iter()
+        .map(|m| match &m.source {
+            plan::Source::Tmpfs { data, .. } => format!("{} tmpfs {data}", m.destination),
+            _ => format!("{} ro {}", m.destination, m.read_only),
+        })
+        .collect();
+    let want = [
+        "/etc ro true",
+        "/run tmpfs mode=755",
+        "/data tmpfs ",
+        "/run/b ro false",
+        "/run/b/c ro false",
+        "/run/b/c/d tmpfs ",
+    ];
+    assert_eq!(shown, want);
 }

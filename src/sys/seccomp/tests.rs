@@ -190,6 +190,10 @@ fn numbers_are_known_by_name() {
 }
 
 #[test]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a filter lasts as long as its thread"
+)]
 fn the_kernel_takes_a_program_and_obeys_it() {
     let deny = Rule {
         when: vec![(0, Test::Eq(0))],
