@@ -170,7 +170,7 @@ fn start_error(plan: &Plan, op: &Op, errno: nix::errno::Errno) -> Error {
             Kind::Invalid,
             format!("Cannot mkdir: {} is not a directory", path.to_string_lossy()),
         ),
-        Op::WorkDir(path) => Error::new(
+        Op::WorkDir(path) | Op::EnterDir(path) => Error::new(
             if matches!(plan.kind, PlanKind::Join(_)) || matches!(errno, Errno::EACCES | Errno::ENOTDIR) {
                 Kind::CannotInvoke
             } else {

@@ -149,7 +149,7 @@ pub(super) fn join(plan: &Plan, entry: Entry, fds: Fds) -> Result<Script> {
     b.ops
         .extend([Op::ForkInto { socket: fds.sync }, Op::Session]);
     b.pty(&plan.process, fds, false);
-    b.ops.push(Op::WorkDir(text(&plan.process.cwd)?));
+    b.ops.push(Op::EnterDir(text(&plan.process.cwd)?));
     b.finish(plan, Last::Exec)?;
     b.script()
 }

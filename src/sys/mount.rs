@@ -340,6 +340,17 @@ pub(crate) fn work_dir(path: &CStr) -> Step {
             other?;
         }
     }
+    is_below_root()
+}
+
+/// As [`work_dir`], for a folder that must be there.
+pub(crate) fn enter_dir(path: &CStr) -> Step {
+    // SAFETY: C string.
+    check(unsafe { libc::chdir(path.as_ptr()) }.into())?;
+    is_below_root()
+}
+
+fn is_below_root() -> Step {
     // the kernel writes "(unreachable)/..." for a directory outside the root; libc's getcwd would say ENOENT
     let mut buffer = [0u8; libc::PATH_MAX as usize];
     // SAFETY: the kernel writes at most the buffer's length.

@@ -166,6 +166,8 @@ pub(crate) enum Op {
     Seccomp(Vec<u8>),
     /// chdir(2) inside the final root; made when missing; checked to lie under `/` (CVE-2024-21626).
     WorkDir(CString),
+    /// The same for a process that joins: it must be there.
+    EnterDir(CString),
     /// Closes everything but the standard streams and the report pipe.
     CloseRest,
     /// Executes the first of `candidates` that is an executable file, by way of the stub.
@@ -228,7 +230,7 @@ impl Op {
             Op::NewTree { fstype, .. } => format!("fsopen({fstype:?})"),
             Op::Attach { target, .. } => format!("move_mount({target:?})"),
             Op::RealDir { path, .. } | Op::Dir { path, .. } => format!("mkdir({path:?})"),
-            Op::WorkDir(path) | Op::Chdir(path) => format!("chdir({path:?})"),
+            Op::WorkDir(path) | Op::EnterDir(path) | Op::Chdir(path) => format!("chdir({path:?})"),
             Op::Mask(path) | Op::ReadOnly(path) => format!("mount({path:?})"),
             Op::CopyUp { from, to } => format!("copy({from:?}, {to:?})"),
             other => {
@@ -466,6 +468,7 @@ fn step(op: &Op, slots: &mut [RawFd; SLOTS], report: BorrowedFd<'_>, index: u32)
         }
         Op::Seccomp(program) => seccomp::load(program, Listen::Without).map(drop),
         Op::WorkDir(path) => mount::work_dir(path),
+        Op::EnterDir(path) => mount::enter_dir(path),
         Op::CloseRest => close_rest(report.as_raw_fd()),
         Op::Exec {
             candidates,
