@@ -7,8 +7,12 @@
 //! are medians, for pulls minima. SCRIPT is a program with `SCRIPT sh COMMAND`: a shell where docker and podman stand;
 //! podman belongs to the user alice there. Without it the peers' columns are empty.
 
-#![allow(clippy::disallowed_methods, clippy::print_stdout, clippy::print_stderr)] // a test is not the program
-#![allow(clippy::disallowed_methods)] // starting processes is what a benchmark does
+#![allow(
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::zombie_processes
+)] // starting processes is what a benchmark does
 
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
