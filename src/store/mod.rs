@@ -183,8 +183,12 @@ fn make(paths: &Paths) -> Result<()> {
     for name in FOLDERS {
         folder(&paths.data.join(name)).context(Kind::Host, cannot)?;
     }
-    record::write_text(&paths.data.join("version"), &format!("{VERSION}\n"))
-        .context(Kind::Host, cannot)
+    // each writes a file of its own: of two that share one, the second finds it renamed away
+    let version = paths.data.join("version");
+    let temporary = version.with_extension(random_hex::<4>()?);
+    record::write_bytes_new(&temporary, format!("{VERSION}\n").as_bytes())
+        .context(Kind::Host, cannot)?;
+    std::fs::rename(&temporary, &version).context(Kind::Host, cannot)
 }
 
 /// Makes a folder (0700) and its missing parents; an existing one is as good.
@@ -281,6 +285,21 @@ mod tests {
         let version = std::fs::metadata(s.store.data("version")).unwrap();
         assert_eq!(version.permissions().mode() & 0o7777, 0o600);
         Store::open(s.store.paths().clone()).unwrap();
+    }
+
+    #[test]
+    fn many_first_commands_at_once_make_one_store() {
+        let s = scratch::Scratch::new();
+        let version = s.store.data("version");
+        for _ in 0..20 {
+            std::fs::remove_file(&version).unwrap();
+            std::thread::scope(|scope| {
+                for _ in 0..8 {
+                    scope.spawn(|| Store::open(s.store.paths().clone()).unwrap());
+                }
+            });
+            assert_eq!(std::fs::read_to_string(&version).unwrap(), "1\n");
+        }
     }
 
     #[test]
