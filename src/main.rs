@@ -14,5 +14,11 @@ fn main() -> std::process::ExitCode {
     {
         return coracle::container::sweep::main(&args[2..]);
     }
+    if args
+        .get(1)
+        .is_some_and(|a| a == coracle::image::capabilities::ROLE)
+    {
+        return coracle::image::capabilities::main();
+    }
     coracle::cli::main(args)
 }

@@ -1,5 +1,6 @@
 //! Images: their configuration, unpacking, pulling, removal.
 
+pub mod capabilities;
 pub mod config;
 pub(crate) mod decode;
 pub mod embedded;

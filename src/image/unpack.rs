@@ -30,6 +30,7 @@ use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Kind, Result};
+use crate::image::capabilities;
 use crate::image::decode::{self, Blocks};
 use crate::image::tar::{Feed, Parser};
 use crate::store::blobs::digest_text;
@@ -98,6 +99,9 @@ pub fn layer(
             decoded?;
         }
         let done = written?;
+        if !done.capabilities.is_empty() {
+            capabilities::set(&staging.join("tree"), &done.capabilities);
+        }
         Ok(Unpacked {
             diff_id: digest_text(&sum.finalize()),
             size: done.bytes,

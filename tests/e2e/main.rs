@@ -11,6 +11,7 @@ mod doctor;
 mod errors;
 mod exec;
 mod images;
+mod layers;
 mod life;
 mod lists;
 mod logs;

@@ -69,6 +69,17 @@ impl Tar {
         self
     }
 
+    /// Gives the next file extended attributes.
+    pub fn attributes(mut self, attributes: &[(&str, &[u8])]) -> Tar {
+        let records = attributes
+            .iter()
+            .map(|(name, value)| (format!("SCHILY.xattr.{name}"), *value));
+        let records: Vec<_> = records.collect();
+        let records = records.iter().map(|(name, value)| (name.as_str(), *value));
+        self.0.append_pax_extensions(records).unwrap();
+        self
+    }
+
     /// Adds a symbolic link.
     pub fn link(mut self, path: &str, target: &str) -> Tar {
         let mut header = tar::Header::new_gnu();

@@ -27,6 +27,7 @@ use super::folders::{Folder, Folders, reopen};
 use super::keep::Keep;
 use super::{Limits, too_large};
 use crate::error::{Context, Error, Kind, Result};
+use crate::image::capabilities;
 use crate::image::tar::{Entry, EntryType, Sink, show};
 use crate::store::ids::{self, Ids, What};
 use crate::sys::{sentence, xattr};
@@ -44,6 +45,8 @@ pub(super) struct Done {
     pub(super) entries: u64,
     /// Bytes of plain files.
     pub(super) bytes: u64,
+    /// File capabilities that files are to get, by real path.
+    pub(super) capabilities: BTreeMap<Vec<u8>, Vec<u8>>,
 }
 
 /// The writer of one layer.
@@ -102,6 +105,7 @@ impl Writer {
             done: Done {
                 entries: 0,
                 bytes: 0,
+                capabilities: BTreeMap::new(),
             },
             sparse_bytes: 0,
             folders: Folders::new(tree),
@@ -218,11 +222,10 @@ impl Writer {
     }
 
     pub(super) fn discard(&mut self, folder: &Folder, name: &CStr, path: &[u8]) -> nix::Result<()> {
-        if !self.owners.is_empty() {
+        if !self.owners.is_empty() || !self.done.capabilities.is_empty() {
             let real = folder.real_path(path);
-            let below = [&real[..], b"/"].concat();
-            self.owners
-                .retain(|known, _| *known != real && !known.starts_with(&below));
+            forget(&mut self.owners, &real);
+            forget(&mut self.done.capabilities, &real);
         }
         self.keep.discard(&mut self.folders, folder.as_fd(), name)
     }
@@ -246,6 +249,15 @@ impl Writer {
         let fd = self.place(folder, name, &entry.path, create)?;
         self.record(Some(fd.as_fd()), folder, &entry.path, ids)?;
         set_xattrs(fd.as_fd(), entry);
+        let capability = entry
+            .xattrs
+            .iter()
+            .find(|(name, _)| name == capabilities::NAME);
+        if let Some(value) = capability.and_then(|(_, value)| capabilities::portable(value)) {
+            self.done
+                .capabilities
+                .insert(folder.real_path(&entry.path), value);
+        }
         if entry.is_cut() {
             let inode = fstat(&fd)?.st_ino;
             if folder.is_linked() {
@@ -493,6 +505,20 @@ fn make_root(layer: BorrowedFd<'_>) -> nix::Result<OwnedFd> {
         OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC,
         Mode::empty(),
     )
+}
+
+/// Drops what is known about a path and all below it.
+fn forget<T>(known: &mut BTreeMap<Vec<u8>, T>, path: &[u8]) {
+    known.remove(path);
+    let below = [path, b"/"].concat();
+    let from_there = known.range(below.clone()..).map(|(path, _)| path);
+    let gone: Vec<Vec<u8>> = from_there
+        .take_while(|path| path.starts_with(&below))
+        .cloned()
+        .collect();
+    for path in gone {
+        known.remove(&path);
+    }
 }
 
 fn folder_ids(entry: &Entry) -> Ids {
