@@ -333,3 +333,47 @@ fn a_device_or_a_set_id_program_of_an_image_has_no_power() {
     let meta = std::fs::metadata(given.join("su")).unwrap();
     assert_eq!(meta.uid(), nix::unistd::geteuid().as_raw());
 }
+
+#[test]
+fn a_link_in_a_volume_is_no_way_out_of_it() {
+    let Some((sandbox, image)) = Sandbox::with_busybox() else {
+        return skipped("no registry or no busybox");
+    };
+    let victim = sandbox.work().join("victim");
+    std::fs::create_dir_all(&victim).unwrap();
+    std::fs::write(victim.join("secret"), "x").unwrap();
+    let prepare = format!(
+        "mkdir /v/real && echo in >/v/real/file && ln -s {} /v/abs && ln -s ../../../../../../../../..{0} /v/up && ln -s real /v/rel",
+        victim.display()
+    );
+    sandbox
+        .coracle(["run", "--rm", "-v", "vol:/v", &image, "sh", "-c", &prepare])
+        .ok();
+    let mount = |part: &str| {
+        let mount = format!("type=volume,src=vol,dst=/m,volume-subpath={part}");
+        sandbox
+            .coracle([
+                "run",
+                "--rm",
+                "--mount",
+                &mount,
+                &image,
+                "sh",
+                "-c",
+                "ls /m; echo y >/m/new",
+            ])
+            .output()
+    };
+    for inside in ["real", "rel"] {
+        let out = mount(inside);
+        assert!(
+            out.code == 0 && out.stdout.contains("file"),
+            "{inside}: {out:?}"
+        );
+    }
+    for outside in ["abs", "up"] {
+        let out = mount(outside);
+        assert!(!out.stdout.contains("secret"), "{outside}: {out:?}");
+        assert!(!victim.join("new").exists(), "{outside} was written");
+    }
+}

@@ -212,6 +212,9 @@ pub enum Source {
     Bind {
         /// Absolute.
         path: PathBuf,
+        /// What of `path` is mounted (`volume-subpath`), empty for all of it; links in it stay inside `path`, whose content a
+        /// container has written.
+        below: String,
         /// First use: when this folder is empty, copy the content of the destination in the image into it.
         copy_up: bool,
     },

@@ -454,6 +454,7 @@ impl Builder {
                 },
                 Op::OpenTree {
                     path,
+                    below: CString::default(),
                     recursive: false,
                     slot,
                 },
@@ -475,6 +476,7 @@ impl Builder {
             let slot = next()?;
             self.ops.push(Op::OpenTree {
                 path: path(host)?,
+                below: CString::default(),
                 recursive: false,
                 slot,
             });
@@ -495,6 +497,7 @@ impl Builder {
         match &mount.source {
             Source::Bind {
                 path: source,
+                below,
                 copy_up,
             } => {
                 let source = path(source)?;
@@ -506,6 +509,7 @@ impl Builder {
                 }
                 self.ops.push(Op::OpenTree {
                     path: source,
+                    below: text(below)?,
                     recursive: mount.recursive,
                     slot,
                 });

@@ -62,13 +62,35 @@ pub(crate) fn mount(source: &CStr, target: &CStr, fstype: &CStr, flags: u64, dat
     .map(drop)
 }
 
-/// A detached copy of the mount at `path` (open_tree(2)).
-pub(crate) fn clone_tree(path: &CStr, recursive: bool) -> Step<OwnedFd> {
+/// A detached copy of the mount at `path` (open_tree(2)), or of the part `below` it: a container may have written that one,
+/// so links in it stay inside `path` (openat2(2), RESOLVE_IN_ROOT).
+pub(crate) fn clone_tree(path: &CStr, below: &CStr, recursive: bool) -> Step<OwnedFd> {
+    use nix::fcntl::{AT_FDCWD, OFlag, OpenHow, ResolveFlag, open, openat2};
     let flags = OPEN_TREE_CLONE
         | libc::O_CLOEXEC as libc::c_uint
         | if recursive { AT_RECURSIVE } else { 0 };
-    // SAFETY: C string and numbers; the call returns a descriptor.
-    new_fd(unsafe { libc::syscall(libc::SYS_open_tree, libc::AT_FDCWD, path.as_ptr(), flags) })
+    let clone = |at: BorrowedFd<'_>, path: &CStr, flags: libc::c_uint| {
+        // SAFETY: a live descriptor, a C string and numbers; the call returns a descriptor.
+        new_fd(unsafe { libc::syscall(libc::SYS_open_tree, at.as_raw_fd(), path.as_ptr(), flags) })
+    };
+    if below.is_empty() {
+        return clone(AT_FDCWD, path, flags);
+    }
+    let look = OFlag::O_PATH | OFlag::O_CLOEXEC;
+    let root = open(
+        path,
+        look | OFlag::O_DIRECTORY,
+        nix::sys::stat::Mode::empty(),
+    )?;
+    let how = OpenHow::new()
+        .flags(look)
+        .resolve(ResolveFlag::RESOLVE_IN_ROOT | ResolveFlag::RESOLVE_NO_MAGICLINKS);
+    let part = openat2(&root, below, how)?;
+    clone(
+        part.as_fd(),
+        c"",
+        flags | libc::AT_EMPTY_PATH as libc::c_uint,
+    )
 }
 
 /// A detached new file system (fsopen(2), fsconfig(2), fsmount(2)). An option with an empty value is a flag.

@@ -89,9 +89,10 @@ pub(crate) enum Op {
     Symlink { text: CString, path: CString },
     /// Copies the content of `from` (inside the root at the current directory) into the empty folder `to`.
     CopyUp { from: CString, to: CString },
-    /// open_tree(2) with OPEN_TREE_CLONE.
+    /// open_tree(2) with OPEN_TREE_CLONE. `below`: only this part of `path`, whose links stay inside it; empty for all.
     OpenTree {
         path: CString,
+        below: CString,
         recursive: bool,
         slot: Slot,
     },
@@ -350,10 +351,11 @@ fn step(op: &Op, slots: &mut [RawFd; SLOTS], report: BorrowedFd<'_>, index: u32)
         Op::CopyUp { from, to } => super::copy::up(from, to).map_err(|e| e.errno()),
         Op::OpenTree {
             path,
+            below,
             recursive,
             slot,
         } => {
-            let tree = mount::clone_tree(path, *recursive)?;
+            let tree = mount::clone_tree(path, below, *recursive)?;
             keep(slots, *slot, tree);
             Ok(())
         }

@@ -66,16 +66,14 @@ fn mount(point: &MountPoint) -> Result<Mount> {
 }
 
 fn bind(point: &MountPoint) -> Mount {
-    let mut path = PathBuf::from(&point.source);
-    if !point.subpath.is_empty() {
-        path.push(point.subpath.trim_start_matches('/'));
-    }
     let words = || point.mode.split(',');
     Mount {
         destination: clean(&point.destination),
         source: Source::Bind {
-            path,
-            copy_up: point.copy,
+            path: PathBuf::from(&point.source),
+            below: point.subpath.clone(),
+            // docker fills whole volumes only
+            copy_up: point.copy && point.subpath.is_empty(),
         },
         read_only: !point.rw,
         flags: words()
@@ -235,10 +233,18 @@ mod tests {
             (m.flags, m.propagation),
             (libc::MS_NOEXEC, libc::MS_SLAVE | libc::MS_REC)
         );
-        let Source::Bind { path, copy_up } = m.source else {
+        let Source::Bind {
+            path,
+            below,
+            copy_up,
+        } = m.source
+        else {
             panic!("no bind")
         };
-        assert_eq!((path, copy_up), (PathBuf::from("/v/data/a/b"), true));
+        assert_eq!(
+            (path, below.as_str(), copy_up),
+            (PathBuf::from("/v/data"), "a/b", false)
+        );
         assert!(
             mount(&MountPoint {
                 kind: "npipe".to_owned(),

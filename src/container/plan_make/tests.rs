@@ -217,7 +217,7 @@ ns net New pid Of(77, 1234) ipc Host uts Host cgroup Host
 root /up ro true name "h" shm 1048576
 masked 0 readonly 0
 mount /tmp ro false Tmpfs { data: "size=1m", copy_up: false }
-mount /tmp/v ro false Bind { path: "/data/volumes/v1/data", copy_up: true }
+mount /tmp/v ro false Bind { path: "/data/volumes/v1/data", below: "", copy_up: true }
 sysctl net.core.somaxconn=10
 stop 2 after 3 restart always
 log Some((10485760, 3))

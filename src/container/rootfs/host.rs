@@ -130,6 +130,7 @@ pub(crate) fn mounts(record: &Record, paths: &Paths) -> Result<Vec<Mount>> {
             },
             Part::ReadOnly => Source::Bind {
                 path: path.clone(),
+                below: String::new(),
                 copy_up: false,
             },
             Part::Link(_) | Part::Empty(_) => return None,
