@@ -53,6 +53,25 @@ pub enum What {
 }
 
 impl Ids {
+    /// Returns the type and mode to report of a file whose own is `kept`. A recorded mode counts as long as the file has
+    /// the mode that it was kept with: whoever changed that meant the new one.
+    pub fn mode(&self, kept: u32) -> u32 {
+        let (kind, bits) = (kept & !0o7777, kept & 0o7777);
+        match self.what {
+            What::File(mode) if bits == mode | 0o400 => kind | mode,
+            What::Folder(mode) if bits == mode | 0o700 => kind | mode,
+            What::Device { is_char, mode, .. } => {
+                let kind = if is_char {
+                    libc::S_IFCHR
+                } else {
+                    libc::S_IFBLK
+                };
+                kind | mode.filter(|mode| bits == mode | 0o400).unwrap_or(bits)
+            }
+            _ => kept,
+        }
+    }
+
     /// Says whether there is nothing to record.
     pub fn is_plain(&self) -> bool {
         *self == Ids::default()
@@ -131,6 +150,18 @@ mod tests {
         ] {
             assert_eq!(Ids::parse(text.as_bytes()).unwrap().to_string(), text);
         }
+    }
+
+    #[test]
+    fn a_recorded_mode_counts_until_somebody_changes_the_files() {
+        let mode = |text: &str, kept| Ids::parse(text.as_bytes()).unwrap().mode(kept);
+        assert_eq!(mode("0:42:f:0", 0o100_400), 0o100_000);
+        assert_eq!(mode("0:42:f:0", 0o100_640), 0o100_640);
+        assert_eq!(mode("0:0:d:555", 0o040_755), 0o040_555);
+        assert_eq!(mode("0:0:d:555", 0o040_750), 0o040_750);
+        assert_eq!(mode("0:6:b:8:0", 0o100_660), 0o060_660);
+        assert_eq!(mode("0:5:c:5:2:66", 0o100_466), 0o020_066);
+        assert_eq!(mode("7:7", 0o104_755), 0o104_755);
     }
 
     #[test]

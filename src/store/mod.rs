@@ -52,6 +52,7 @@ pub mod gc;
 pub mod ids;
 pub mod images;
 pub mod layers;
+pub mod owners;
 pub mod paths;
 pub mod prune;
 pub(crate) mod record;

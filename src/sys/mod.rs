@@ -21,6 +21,7 @@ pub mod random;
 pub(crate) mod seccomp;
 pub(crate) mod socket;
 pub(crate) mod spawn;
+pub(crate) mod stat;
 mod stub;
 pub(crate) mod syscalls;
 pub mod thread;

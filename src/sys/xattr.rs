@@ -52,6 +52,29 @@ pub(crate) fn get(fd: impl AsFd, name: &CStr) -> Result<Option<Vec<u8>>, Errno> 
     }
 }
 
+/// Reads an attribute of what `path` names into `buffer`, a last link followed; `None` when there is none, it does not fit,
+/// or the file system has no attributes. For descriptors of O_PATH, by way of their names in /proc.
+pub(crate) fn get_by_path<'a>(
+    path: &CStr,
+    name: &CStr,
+    buffer: &'a mut [u8],
+) -> Result<Option<&'a [u8]>, Errno> {
+    // SAFETY: C strings and a buffer with its length.
+    let n = unsafe {
+        libc::getxattr(
+            path.as_ptr(),
+            name.as_ptr(),
+            buffer.as_mut_ptr().cast(),
+            buffer.len(),
+        )
+    };
+    match Errno::result(n) {
+        Ok(n) => Ok(Some(&buffer[..n as usize])),
+        Err(Errno::ENODATA | Errno::EOPNOTSUPP | Errno::ERANGE) => Ok(None),
+        Err(e) => Err(e),
+    }
+}
+
 /// Removes an attribute; one that is not there is fine.
 pub(crate) fn remove(fd: impl AsFd, name: &CStr) -> Result<(), Errno> {
     // SAFETY: a live descriptor and a C string.
