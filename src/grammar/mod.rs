@@ -2,6 +2,7 @@
 
 pub mod csv;
 pub mod dns;
+pub mod dockerfile;
 pub mod env;
 pub mod filter;
 pub mod go;
