@@ -3,16 +3,15 @@
 //! Every step goes by folder descriptors of the layers and never follows a link of the kernel's accord, so nothing that
 //! an image holds can lead out of its layers.
 
+use std::ffi::CString;
 use std::fs::File;
 use std::io::Read;
-use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
-use nix::errno::Errno;
-use nix::fcntl::{AtFlags, OFlag, open, openat, readlinkat};
-use nix::sys::stat::{FileStat, Mode, fstatat};
+use nix::fcntl::{OFlag, openat, readlinkat};
+use nix::sys::stat::{Mode, fstat};
 
-use crate::sys::overlay;
+use crate::image::stack::{Folder, Found, roots, step};
 
 /// Files larger than this are not read: those that we look for have some kilobytes.
 const LARGEST: u64 = 8 << 20;
@@ -20,30 +19,18 @@ const LARGEST: u64 = 8 << 20;
 /// Links followed for one path, as the kernel's MAXSYMLINKS.
 const MOST_LINKS: u32 = 40;
 
-/// One folder as the container sees it: its part in each layer that has one, the uppermost first.
-type Folder = Vec<OwnedFd>;
-
-/// What the stack has under a name.
-enum Entry {
-    Folder(Folder),
-    /// In this layer of the parent.
-    File(usize, FileStat),
-    Link(PathBuf),
-}
-
 /// Returns the content of the plain file at `path` (absolute, inside); `None` when there is none, or one that is no plain
 /// file or larger than 8 MiB. `layers`: the trees, the uppermost first; a missing tree counts as empty.
 pub(crate) fn read_file(layers: &[PathBuf], path: &str) -> Option<Vec<u8>> {
     let (folder, name) = parent_of(layers, path)?;
-    let (layer, stat) = match step(&folder, &name)? {
-        Entry::File(layer, stat) => (layer, stat),
-        _ => return None,
+    let Found::Other(part, stat) = step(&folder, &name)? else {
+        return None;
     };
     if stat.st_mode & libc::S_IFMT != libc::S_IFREG || stat.st_size as u64 > LARGEST {
         return None;
     }
     let flags = OFlag::O_RDONLY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK;
-    let fd = openat(&folder[layer], name.as_str(), flags, Mode::empty()).ok()?;
+    let fd = openat(&folder[part].fd, name.as_c_str(), flags, Mode::empty()).ok()?;
     let mut content = Vec::with_capacity(stat.st_size as usize);
     File::from(fd)
         .take(LARGEST)
@@ -56,34 +43,30 @@ pub(crate) fn read_file(layers: &[PathBuf], path: &str) -> Option<Vec<u8>> {
 pub(crate) fn mode(layers: &[PathBuf], path: &str) -> Option<u32> {
     let (folder, name) = parent_of(layers, path)?;
     let stat = match step(&folder, &name)? {
-        Entry::File(_, stat) => stat,
-        Entry::Folder(parts) => nix::sys::stat::fstat(parts.first()?).ok()?,
-        Entry::Link(_) => return None,
+        Found::Other(_, stat) => stat,
+        Found::Folder(parts) => fstat(&parts.first()?.fd).ok()?,
     };
     Some(stat.st_mode & 0o7777)
 }
 
 /// Walks to the folder that holds the last name of `path`, links followed up to the end.
-fn parent_of(layers: &[PathBuf], path: &str) -> Option<(Folder, String)> {
+fn parent_of(layers: &[PathBuf], path: &str) -> Option<(Folder, CString)> {
     let mut way: Vec<Folder> = vec![roots(layers)];
     let mut links = 0;
-    let mut left: Vec<String> = names(Path::new(path));
+    let mut left: Vec<CString> = names(Path::new(path));
     left.reverse();
     loop {
         let name = left.pop()?;
-        if name == ".." {
+        if name.as_c_str() == c".." {
             if way.len() > 1 {
                 way.pop();
             }
             continue;
         }
         match step(way.last()?, &name)? {
-            Entry::Folder(_) | Entry::File(..) if left.is_empty() => {
-                return Some((way.pop()?, name));
-            }
-            Entry::Folder(next) => way.push(next),
-            Entry::File(..) => return None,
-            Entry::Link(target) => {
+            Found::Other(part, stat) if stat.st_mode & libc::S_IFMT == libc::S_IFLNK => {
+                let target = readlinkat(&way.last()?[part].fd, name.as_c_str()).ok()?;
+                let target = PathBuf::from(target);
                 links += 1;
                 if links > MOST_LINKS {
                     return None;
@@ -93,59 +76,23 @@ fn parent_of(layers: &[PathBuf], path: &str) -> Option<(Folder, String)> {
                 }
                 left.extend(names(&target).into_iter().rev());
             }
+            _ if left.is_empty() => return Some((way.pop()?, name)),
+            Found::Folder(next) => way.push(next),
+            Found::Other(..) => return None,
         }
     }
 }
 
-fn names(path: &Path) -> Vec<String> {
+fn names(path: &Path) -> Vec<CString> {
+    use std::os::unix::ffi::OsStrExt;
     use std::path::Component;
-    path.components()
-        .filter_map(|c| match c {
-            Component::Normal(name) => Some(name.to_string_lossy().into_owned()),
-            Component::ParentDir => Some("..".to_owned()),
-            _ => None,
-        })
-        .collect()
-}
-
-const FOLDER: OFlag = OFlag::O_PATH
-    .union(OFlag::O_DIRECTORY)
-    .union(OFlag::O_NOFOLLOW)
-    .union(OFlag::O_CLOEXEC);
-
-fn roots(layers: &[PathBuf]) -> Folder {
-    layers
-        .iter()
-        .filter_map(|l| open(l, FOLDER & !OFlag::O_NOFOLLOW, Mode::empty()).ok())
-        .collect()
-}
-
-/// Looks one name up the way that overlayfs does: the uppermost layer that has it decides; folders merge down to the
-/// first one that is opaque or to a layer that has something else there.
-fn step(folder: &Folder, name: &str) -> Option<Entry> {
-    let mut parts = Vec::new();
-    for (layer, dir) in folder.iter().enumerate() {
-        let stat = match fstatat(dir, name, AtFlags::AT_SYMLINK_NOFOLLOW) {
-            Ok(stat) => stat,
-            Err(Errno::ENOENT) => continue,
-            Err(_) => break,
-        };
-        match stat.st_mode & libc::S_IFMT {
-            _ if overlay::is_whiteout(&stat) => break,
-            libc::S_IFDIR => {
-                let part = openat(dir, name, FOLDER, Mode::empty()).ok()?;
-                let is_last = layer + 1 == folder.len() || overlay::is_opaque(&part);
-                parts.push(part);
-                if is_last {
-                    break;
-                }
-            }
-            _ if !parts.is_empty() => break,
-            libc::S_IFLNK => return readlinkat(dir, name).ok().map(|t| Entry::Link(t.into())),
-            _ => return Some(Entry::File(layer, stat)),
-        }
-    }
-    (!parts.is_empty()).then_some(Entry::Folder(parts))
+    let parts = path.components().filter_map(|c| match c {
+        Component::Normal(name) => Some(name.as_bytes()),
+        Component::ParentDir => Some(&b".."[..]),
+        _ => None,
+    });
+    // a path of a request or of a link of the kernel's holds no NUL
+    parts.filter_map(|name| CString::new(name).ok()).collect()
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use crate::error::{Error, Kind, Result};
 use crate::store::containers::Record;
 use crate::store::paths::Paths;
+use crate::sys::overlay;
 
 use super::plan::{Mount, Root};
 
@@ -24,12 +25,7 @@ pub(crate) fn root(
     let (upper, work) = (writable.join("upper"), writable.join("work"));
     // The kernel wants the uppermost first, images name the lowest first.
     let lower = || -> Vec<PathBuf> {
-        let trees: Vec<PathBuf> = record
-            .layers
-            .iter()
-            .rev()
-            .map(|d| layer(d).join("tree"))
-            .collect();
+        let trees = trees(record, layer);
         if trees.is_empty() {
             vec![dir.join("empty")]
         } else {
@@ -62,6 +58,21 @@ pub(crate) fn root(
             volatile: record.host.auto_remove,
         }),
     }
+}
+
+/// Returns the trees of the image's layers, the uppermost first, down to one that hides all below it: overlayfs does not
+/// look for an opaque mark at a layer's root.
+pub(crate) fn trees(record: &Record, layer: &dyn Fn(&str) -> PathBuf) -> Vec<PathBuf> {
+    let mut trees = Vec::with_capacity(record.layers.len());
+    for id in record.layers.iter().rev() {
+        let tree = layer(id).join("tree");
+        let is_last = overlay::is_opaque_at(&tree);
+        trees.push(tree);
+        if is_last {
+            break;
+        }
+    }
+    trees
 }
 
 /// Returns where the root is mounted, in the container's own mount namespace. The overlay goes over its own upper folder, so
@@ -118,15 +129,7 @@ pub(crate) fn prepare(
             make(&upper)?;
             make(&work)
         }
-        Root::Plain { path } => {
-            let trees: Vec<PathBuf> = record
-                .layers
-                .iter()
-                .rev()
-                .map(|d| layer(d).join("tree"))
-                .collect();
-            merge::copy(&trees, &path)
-        }
+        Root::Plain { path } => merge::copy(&trees(record, layer), &path),
     }
 }
 
@@ -186,6 +189,18 @@ mod tests {
             panic!()
         };
         assert_eq!((work, volatile), ("/d/containers/0123/work".into(), false));
+    }
+
+    #[test]
+    fn a_layer_that_hides_all_below_it_is_the_last_one() {
+        let base = std::env::temp_dir().join(format!("rootfs-opaque-{}", std::process::id()));
+        fs_err::create_dir_all(base.join("bb/tree")).unwrap();
+        let tree = std::fs::File::open(base.join("bb/tree")).unwrap();
+        let marked = crate::sys::xattr::set(&tree, c"user.overlay.opaque", b"y").is_ok();
+        let found = trees(&record("overlay"), &|id| base.join(&id[7..]));
+        fs_err::remove_dir_all(&base).unwrap();
+        assert_eq!(found.len(), if marked { 1 } else { 2 });
+        assert_eq!(found[0], base.join("bb/tree"));
     }
 
     #[test]

@@ -1,34 +1,13 @@
 //! How much a container wrote.
 
-use std::collections::HashSet;
-use std::os::unix::fs::MetadataExt;
-use std::path::Path;
-
 use crate::store::Store;
 use crate::store::containers::Record;
+use crate::store::size::tree_bytes;
 
 /// Returns the bytes of the files in the container's writable layer, each file once; what cannot be read counts for nothing.
 pub(crate) fn writable(store: &Store, record: &Record) -> u64 {
     let own = store.containers().path(&record.id);
-    of_tree(&record.writable.as_deref().unwrap_or(&own).join("upper"))
-}
-
-fn of_tree(top: &Path) -> u64 {
-    let (mut total, mut seen, mut folders) = (0, HashSet::new(), vec![top.to_owned()]);
-    while let Some(folder) = folders.pop() {
-        let Ok(entries) = std::fs::read_dir(&folder) else {
-            continue;
-        };
-        for entry in entries.flatten() {
-            let Ok(meta) = entry.metadata() else { continue };
-            if meta.is_dir() {
-                folders.push(entry.path());
-            } else if meta.nlink() == 1 || seen.insert((meta.dev(), meta.ino())) {
-                total += meta.len();
-            }
-        }
-    }
-    total
+    tree_bytes(&record.writable.as_deref().unwrap_or(&own).join("upper"))
 }
 
 #[cfg(test)]

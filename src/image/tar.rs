@@ -15,6 +15,7 @@ mod pax;
 mod sparse;
 #[cfg(test)]
 pub(crate) mod tests;
+pub(crate) mod write;
 
 use crate::error::{Error, Kind, Result};
 use header::Block;

@@ -18,8 +18,10 @@ mod links;
 mod marks;
 mod writer;
 
+pub(super) use entries::Entries;
 pub(super) use folders::Folders;
 pub(super) use keep::{REPLACED, number};
+pub(super) use writer::write_owners;
 
 #[cfg(test)]
 mod tests;

@@ -9,6 +9,7 @@
 //!     layer                     Record, JSON
 //! <data>/staging/<hex>/         the same, being made by the holder of the lock
 //! <data>/staging/<hex>.lock     held while a layer is made; dropped by the kernel with its holder
+//! <data>/staging/draft-<random> the same of a layer whose diff id is not known yet, and draft-<random>.lock
 //! ```
 //! Whoever wants a layer takes its lock first ([`Layers::stage`]); when another process is unpacking it, that means
 //! waiting for it, and usually finding the layer made. The lock file is unlinked only after the rename, so whoever gets
@@ -26,7 +27,7 @@ use std::sync::OnceLock;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Context, Kind, Result};
-use crate::store::{Store, folder, hex_of, record, trash};
+use crate::store::{Store, folder, hex_of, random_hex, record, trash};
 use crate::sys::lock::Lock;
 
 /// The door to the layers.
@@ -162,6 +163,23 @@ impl<'a> Layers<'a> {
         Ok(Stage::Make(staging))
     }
 
+    /// Takes a place to make a layer in whose diff id is not known yet: a commit's, a build step's, an import's.
+    pub fn draft(&self) -> Result<Draft<'a>> {
+        let name = format!("draft-{}", random_hex::<8>()?);
+        let path = self.store.data("staging").join(name);
+        let lock = Lock::wait(&path.with_extension("lock"))?;
+        let draft = Draft(Staging {
+            store: self.store,
+            diff_id: String::new(),
+            path,
+            lock: Some(lock),
+        });
+        folder(draft.path()).context(Kind::System, || {
+            format!("cannot make `{}`", draft.path().display())
+        })?;
+        Ok(draft)
+    }
+
     /// Notes one more place from which the layer can be had.
     pub fn add_source(&self, diff_id: &str, source: Source) -> Result<()> {
         let mut record = self.record(diff_id)?;
@@ -256,6 +274,32 @@ impl Staging<'_> {
     }
 }
 
+/// A layer that is being made and has no name yet; dropped before it is published, nothing of it stays.
+#[derive(Debug)]
+pub struct Draft<'a>(Staging<'a>);
+
+impl Draft<'_> {
+    /// Returns the folder to make the layer in; it exists and is empty.
+    pub fn path(&self) -> &Path {
+        &self.0.path
+    }
+
+    /// Makes the layer appear under the diff id that it turned out to have. When another process was faster, its layer
+    /// stays and this one goes.
+    pub fn publish(self, unpacked: &Unpacked, source: Option<Source>) -> Result<()> {
+        match self.0.store.layers().stage(&unpacked.diff_id)? {
+            Stage::Present => Ok(()),
+            Stage::Make(staging) => {
+                // rename(2) takes an empty folder's place
+                std::fs::rename(self.path(), staging.path()).context(Kind::System, || {
+                    format!("cannot make `{}`", staging.path().display())
+                })?;
+                staging.publish(unpacked, source)
+            }
+        }
+    }
+}
+
 impl Drop for Staging<'_> {
     fn drop(&mut self) {
         if let Some(lock) = self.lock.take() {
@@ -344,6 +388,25 @@ mod tests {
         make(&s, &id('a'));
         assert!(!s.store.layers().tree(&id('a')).join("half").exists());
         assert!(is_empty(&s, "staging"));
+    }
+
+    #[test]
+    fn a_draft_becomes_the_layer_that_it_turned_out_to_be_and_the_first_one_stays() {
+        let s = Scratch::new();
+        for text in ["first", "second"] {
+            let draft = s.store.layers().draft().unwrap();
+            std::fs::create_dir(draft.path().join("tree")).unwrap();
+            std::fs::write(draft.path().join("tree/f"), text).unwrap();
+            let unpacked = Unpacked {
+                diff_id: id('c'),
+                ..Unpacked::default()
+            };
+            draft.publish(&unpacked, None).unwrap();
+        }
+        let made = s.store.layers().tree(&id('c'));
+        assert_eq!(std::fs::read_to_string(made.join("f")).unwrap(), "first");
+        drop(s.store.layers().draft().unwrap());
+        assert!(is_empty(&s, "staging") && is_empty(&s, "trash"));
     }
 
     #[test]

@@ -2,8 +2,10 @@
 
 #![allow(unsafe_code)]
 
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd, AsRawFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 
 use nix::sys::stat::FileStat;
 
@@ -14,9 +16,16 @@ pub(crate) fn is_whiteout(stat: &FileStat) -> bool {
 
 /// Returns whether the folder hides the folders below it. `dir` may be opened with O_PATH.
 pub(crate) fn is_opaque(dir: impl AsFd) -> bool {
-    let Ok(path) = CString::new(format!("/proc/self/fd/{}", dir.as_fd().as_raw_fd())) else {
-        return false;
-    };
+    CString::new(format!("/proc/self/fd/{}", dir.as_fd().as_raw_fd()))
+        .is_ok_and(|path| has_mark(&path))
+}
+
+/// Returns whether the folder at `path` hides the folders below it.
+pub(crate) fn is_opaque_at(path: &Path) -> bool {
+    CString::new(path.as_os_str().as_bytes()).is_ok_and(|path| has_mark(&path))
+}
+
+fn has_mark(path: &CStr) -> bool {
     let mut value = [0u8; 4];
     let name = c"user.overlay.opaque";
     // SAFETY: C strings, and a buffer of the length told.

@@ -2,9 +2,7 @@
 
 #![allow(unsafe_code)]
 
-use std::ffi::CStr;
-#[cfg(test)]
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd, AsRawFd};
 
 use nix::errno::Errno;
@@ -85,6 +83,58 @@ pub(crate) fn remove(fd: impl AsFd, name: &CStr) -> Result<(), Errno> {
     }
 }
 
+/// Returns the value of an attribute of `name` in the folder `at`, which is not opened; as [`get`].
+pub(crate) fn get_at(
+    at: impl AsFd,
+    name: &CStr,
+    attribute: &CStr,
+) -> Result<Option<Vec<u8>>, Errno> {
+    let path = below(at, name)?;
+    let mut value = vec![0u8; LARGEST];
+    // SAFETY: C strings and a buffer with its length.
+    let n = unsafe {
+        libc::lgetxattr(
+            path.as_ptr(),
+            attribute.as_ptr(),
+            value.as_mut_ptr().cast(),
+            value.len(),
+        )
+    };
+    match Errno::result(n) {
+        Ok(n) => {
+            value.truncate(n as usize);
+            Ok(Some(value))
+        }
+        Err(Errno::ENODATA | Errno::EOPNOTSUPP) => Ok(None),
+        Err(e) => Err(e),
+    }
+}
+
+/// Returns the names of all attributes of `name` in the folder `at`, which is not opened; as [`list`].
+pub(crate) fn list_at(at: impl AsFd, name: &CStr) -> Result<Vec<CString>, Errno> {
+    let path = below(at, name)?;
+    let mut names = [0u8; LARGEST];
+    // SAFETY: a C string and a buffer with its length.
+    let n = unsafe { libc::llistxattr(path.as_ptr(), names.as_mut_ptr().cast(), names.len()) };
+    match Errno::result(n) {
+        Ok(n) => Ok(split(&names[..n as usize])),
+        Err(Errno::EOPNOTSUPP) => Ok(Vec::new()),
+        Err(e) => Err(e),
+    }
+}
+
+/// A path for the calls that take no descriptor (getxattrat(2) came with Linux 6.13).
+fn below(at: impl AsFd, name: &CStr) -> Result<CString, Errno> {
+    let mut path = format!("/proc/self/fd/{}/", at.as_fd().as_raw_fd()).into_bytes();
+    path.extend_from_slice(name.to_bytes());
+    CString::new(path).map_err(|_| Errno::EINVAL)
+}
+
+fn split(names: &[u8]) -> Vec<CString> {
+    let names = names.split(|b| *b == 0).filter(|name| !name.is_empty());
+    names.filter_map(|name| CString::new(name).ok()).collect()
+}
+
 /// Returns the names of all attributes; none when the file system has no attributes.
 #[cfg(test)]
 pub(crate) fn list(fd: impl AsFd) -> Result<Vec<CString>, Errno> {
@@ -100,10 +150,7 @@ pub(crate) fn list(fd: impl AsFd) -> Result<Vec<CString>, Errno> {
         };
         match Errno::result(n) {
             Ok(n) => {
-                let names = names[..n as usize]
-                    .split(|b| *b == 0)
-                    .filter(|name| !name.is_empty());
-                return Ok(names.filter_map(|name| CString::new(name).ok()).collect());
+                return Ok(split(&names[..n as usize]));
             }
             Err(Errno::ERANGE) if names.len() < LARGEST => names.resize(LARGEST, 0),
             Err(Errno::EOPNOTSUPP) => return Ok(Vec::new()),

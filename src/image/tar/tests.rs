@@ -64,6 +64,11 @@ fn read(tar: &[u8]) -> Result<Vec<(Entry, Vec<u8>)>> {
     Ok(whole?.entries)
 }
 
+/// The entries of a tar without their bodies.
+pub(crate) fn entries(tar: &[u8]) -> Vec<Entry> {
+    read(tar).unwrap().into_iter().map(|(e, _)| e).collect()
+}
+
 fn one(tar: &[u8]) -> (Entry, Vec<u8>) {
     let mut entries = read(tar).unwrap();
     assert_eq!(entries.len(), 1);

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{Context, Error, Kind, Result};
 
-/// The file.
-pub(super) struct Entries {
+/// The file that is being written.
+pub(crate) struct Entries {
     path: PathBuf,
     encoder: zstd::stream::write::Encoder<'static, File>,
     /// Headers are short, and each call of the encoder costs something.
@@ -19,7 +19,8 @@ impl Entries {
     const LEVEL: i32 = 3;
     const BUFFER: usize = 128 << 10;
 
-    pub(super) fn new(path: &Path) -> Result<Entries> {
+    /// Makes the file.
+    pub(crate) fn new(path: &Path) -> Result<Entries> {
         let cannot = || format!("cannot write `{}`", path.display());
         let file = private_file(path).context(Kind::System, cannot)?;
         let mut encoder = zstd::stream::write::Encoder::new(file, Entries::LEVEL)
@@ -34,7 +35,8 @@ impl Entries {
         })
     }
 
-    pub(super) fn write(&mut self, bytes: &[u8]) -> Result<()> {
+    /// Adds bytes.
+    pub(crate) fn write(&mut self, bytes: &[u8]) -> Result<()> {
         if self.buffer.len() + bytes.len() > Entries::BUFFER {
             self.encoder
                 .write_all(&self.buffer)
@@ -48,7 +50,8 @@ impl Entries {
         Ok(())
     }
 
-    pub(super) fn finish(mut self) -> Result<()> {
+    /// Ends it.
+    pub(crate) fn finish(mut self) -> Result<()> {
         self.encoder
             .write_all(&self.buffer)
             .map_err(|e| self.cannot(e))?;

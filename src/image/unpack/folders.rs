@@ -124,7 +124,7 @@ impl Folders {
     }
 
     /// Forgets all, since something was replaced.
-    pub(super) fn forget(&mut self) {
+    pub(crate) fn forget(&mut self) {
         self.known.clear();
     }
 

@@ -128,19 +128,7 @@ impl Writer {
             self.end_folder(&end).map_err(|e| cannot(&end.path, e))?;
         }
         self.entries.finish()?;
-        if !self.owners.is_empty() {
-            let mut text = Vec::new();
-            for (path, ids) in &self.owners {
-                text.extend_from_slice(format!("{ids} ").as_bytes());
-                text.extend_from_slice(path);
-                text.push(0);
-            }
-            let path = self.layer.join("owners");
-            let written = private_file(&path).and_then(|mut file| file.write_all(&text));
-            written.context(Kind::System, || {
-                format!("cannot write `{}`", path.display())
-            })?;
-        }
+        write_owners(&self.layer, &self.owners)?;
         self.keep.finish().context(Kind::System, || {
             format!("cannot unpack into `{}`", self.layer.display())
         })?;
@@ -484,6 +472,24 @@ impl Sink for Writer {
     fn payload(&mut self, _: &Entry) -> Result<()> {
         Ok(()) // a whole tar is fed in
     }
+}
+
+/// Writes the sidecar `owners` of the layer in `folder`, where there is anything to say (store/ids.rs).
+pub(crate) fn write_owners(folder: &Path, owners: &BTreeMap<Vec<u8>, Ids>) -> Result<()> {
+    if owners.is_empty() {
+        return Ok(());
+    }
+    let mut text = Vec::new();
+    for (path, ids) in owners {
+        text.extend_from_slice(format!("{ids} ").as_bytes());
+        text.extend_from_slice(path);
+        text.push(0);
+    }
+    let path = folder.join("owners");
+    let written = private_file(&path).and_then(|mut file| file.write_all(&text));
+    written.context(Kind::System, || {
+        format!("cannot write `{}`", path.display())
+    })
 }
 
 /// Makes the tree's root, 0755 whatever the folders above it would have it inherit.
