@@ -5,7 +5,7 @@ use clap::{ArgMatches, Command};
 use super::args::{command_line, flag, is_set, opt, value, values};
 use super::flags::run::{environment, environment_args};
 use super::streams::{self, Attached};
-use super::{Session, Verb};
+use super::{Session, Verb, session};
 use crate::container::plan_make::ExecRequest;
 use crate::container::start;
 use crate::error::{Kind, Result};
@@ -83,7 +83,7 @@ fn run(matches: &ArgMatches, session: &mut Session) -> Result<u8> {
     start::check_exec(&container.record, &container.state)?;
     streams::check_terminal(request.stdin, request.tty)?;
     let wanted = [request.stdin, !detach, !detach];
-    let started = start::exec(store, &container, &request, wanted)
+    let started = start::exec(store, &container, &request, wanted, session::DOOR)
         .and_then(|mut process| process.wait_started().map(|_| process));
     let process = match started {
         Ok(process) => process,

@@ -60,7 +60,7 @@ fn launch(
     attach: [bool; 3],
     pid_file: Option<&str>,
 ) -> Result<attach::Session> {
-    let mut process = start::start(session.store()?, record, attach)?;
+    let mut process = start::start(session.store()?, record, attach, session::DOOR)?;
     let pid = process.wait_started()?;
     if let Some(path) = pid_file {
         fs_err::write(path, pid.to_string())?;

@@ -3,12 +3,16 @@
 use std::cell::OnceCell;
 use std::path::PathBuf;
 
+use crate::container::launch::Door;
 use crate::error::{Error, Kind, Result};
 use crate::host::paths;
 use crate::registry::Settings;
 use crate::store::Store;
 use crate::store::paths::Paths;
 use crate::ui::out;
+
+/// A command starts a monitor by forking.
+pub(super) const DOOR: Door = Door::Fork(crate::monitor::forked);
 
 /// One invocation.
 #[derive(Debug, Default)]

@@ -4,7 +4,7 @@ use clap::{ArgMatches, Command};
 
 use super::args::{flag, is_set, operands, opt, value, values};
 use super::streams::{self, Attached};
-use super::{Session, Verb};
+use super::{Session, Verb, session};
 use crate::container::{attach, start};
 use crate::error::{Error, Kind, Result};
 use crate::ui::out;
@@ -73,7 +73,7 @@ pub(super) fn one(session: &Session, name: &str) -> Result<()> {
     if container.is_running {
         return Ok(());
     }
-    start::start(store, &container.record, [false; 3])?.wait_started()?;
+    start::start(store, &container.record, [false; 3], session::DOOR)?.wait_started()?;
     Ok(())
 }
 
@@ -95,7 +95,7 @@ fn attached(session: &Session, name: &str, stdin: bool, keys: Option<&str>) -> R
     let process = match running {
         Some(process) => process,
         None => {
-            let mut process = start::start(store, &container.record, wanted)?;
+            let mut process = start::start(store, &container.record, wanted, session::DOOR)?;
             process.wait_started()?;
             process
         }

@@ -199,10 +199,21 @@ pub struct Mount {
     pub read_only: bool,
     /// MS_NOSUID, MS_NODEV, MS_NOEXEC and the like (mount(2) flags), for tmpfs and where asked.
     pub flags: u64,
-    /// Submounts of a bind come along and are made read-only too, where `read_only`.
-    pub recursive: bool,
+    /// What becomes of a bind's submounts.
+    pub submounts: Submounts,
     /// Propagation flags of mount(2) (MS_PRIVATE, MS_SLAVE, ... with MS_REC); 0 for private.
     pub propagation: u64,
+}
+
+/// Submounts of a bind (`bind-recursive`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Submounts {
+    /// They stay behind.
+    Absent,
+    /// They come along as they are, also below a read-only bind.
+    Untouched,
+    /// They come along and get the bind's own attributes.
+    Same,
 }
 
 /// What is mounted.

@@ -127,6 +127,9 @@ pub(crate) fn prepare(
                 lower.iter().try_for_each(|l| make(l))?;
             }
             make(&upper)?;
+            // the upper folder is the root's own: its mode is the image's, whatever the caller's umask
+            let mode = fs_err::metadata(&lower[0])?.permissions();
+            fs_err::set_permissions(&upper, mode)?;
             make(&work)
         }
         Root::Plain { path } => merge::copy(&trees(record, layer), &path),

@@ -11,16 +11,21 @@ use crate::sys::{fd, tty};
 use super::attach::Session;
 use super::create::mounts;
 use super::etc_files::{self, HostFiles, Reach};
-use super::launch;
+use super::launch::{self, Door};
 use super::plan::{self, Plan};
 use super::plan_make::{self, ExecRequest, Facts};
 
 /// Starts a container that is not running. `attach`: which of stdin, stdout, stderr the caller wants.
 ///
 /// The returned session knows how it went: [`Session::wait_started`].
-pub(crate) fn start(store: &Store, record: &Record, attach: [bool; 3]) -> Result<Session> {
+pub(crate) fn start(
+    store: &Store,
+    record: &Record,
+    attach: [bool; 3],
+    door: Door,
+) -> Result<Session> {
     let plan = first(store, record, window(record.config.tty))?;
-    launch::launch(&plan, attach)
+    launch::launch(&plan, attach, door)
 }
 
 /// Starts one more process in a running container, `Kind::State` with docker's text when it does not run.
@@ -29,10 +34,11 @@ pub(crate) fn exec(
     container: &Found,
     request: &ExecRequest,
     attach: [bool; 3],
+    door: Door,
 ) -> Result<Session> {
     let window = window(request.tty);
     let plan = another(store, &container.record, &container.state, request, window)?;
-    launch::launch(&plan, attach)
+    launch::launch(&plan, attach, door)
 }
 
 /// Rows and columns of the caller's terminal, where a pty is to get them.

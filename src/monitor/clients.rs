@@ -38,8 +38,11 @@ struct Client {
 }
 
 impl Clients {
-    /// Makes the socket `ctl` in the container's runtime folder; a stale one of a killed monitor is replaced.
+    /// Makes the socket `ctl` in the container's runtime folder, once; a stale one of a killed monitor is replaced.
     pub(super) fn listen(&mut self, runtime: &Path) -> Result<()> {
+        if self.listener.is_some() {
+            return Ok(());
+        }
         let path = runtime.join("ctl");
         // we hold the container's lock, so nobody listens there
         let _ = std::fs::remove_file(&path);

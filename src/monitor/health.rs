@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::container::attach::Session;
 use crate::container::control::{Ask, Tell};
-use crate::container::launch::launch;
+use crate::container::launch::{Door, launch};
 use crate::container::plan::Plan;
 use crate::error::Result;
 use crate::image::config::Healthcheck;
@@ -122,7 +122,8 @@ impl Checks {
         }
         if self.running.is_none() && now >= self.next {
             let began = crate::store::now();
-            match plan(&self.argv).and_then(|plan| launch(&plan, [false, true, true])) {
+            match plan(&self.argv).and_then(|plan| launch(&plan, [false, true, true], Door::Spawn))
+            {
                 Ok(session) => {
                     let deadline = now + or(self.config.timeout, 30);
                     self.running = Some(Running {

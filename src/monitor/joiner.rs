@@ -50,7 +50,7 @@ pub(super) fn live(plan: &Plan, launcher: &OwnedFd, attach: [bool; 3]) -> Result
             &[],
         )?;
     }
-    let (child, mut io) = pipes.fork(plan, 0, &script, true)?;
+    let (child, mut io) = pipes.fork(0, &script)?.follow()?.wait(plan, &script)?;
     if attach.contains(&true) {
         let (streams, fds) = io.attach(0, attach, plan.process.stdin_once)?;
         let fds: Vec<_> = fds.iter().map(AsFd::as_fd).collect();

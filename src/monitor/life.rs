@@ -32,7 +32,7 @@ pub(super) fn live(plan: &Plan, launcher: &OwnedFd, attach: [bool; 3]) -> Result
     let PlanKind::Start(start) = &plan.kind else {
         unreachable!("a container's plan starts it")
     };
-    let store = Store::open(paths_of(start))?;
+    let store = Store::known(paths_of(start));
     // held for as long as we live: this is what "running" means
     let lock = store.containers().hold(&plan.id)?;
     let mut life = Life::new(plan, start, &store, lock)?;
@@ -125,9 +125,6 @@ impl<'a> Life<'a> {
 
     fn first_start(&mut self, launcher: &OwnedFd, attach: [bool; 3]) -> Result<()> {
         self.start_program()?;
-        // whoever reads "running" finds somebody who answers
-        self.clients.listen(&self.start.runtime)?;
-        self.save();
         let client = self
             .clients
             .add(sys::fd::duplicate(launcher.as_fd())?, true)?;
@@ -149,26 +146,43 @@ impl<'a> Life<'a> {
         Ok(())
     }
 
+    /// The state says "running" from the moment that the program does.
     fn start_program(&mut self) -> Result<()> {
         let pipes = Pipes::new(&self.plan.process)?;
         let script = script::start(self.plan, self.start, pipes.fds)?;
         let flags = clone_flags(&self.start.namespaces);
-        let forked = group::within(self.start, || pipes.fork(self.plan, flags, &script, false))?;
-        let (child, io) = forked?;
+        let born = group::within(self.start, || pipes.fork(flags, &script))??;
+        if let Err(e) = self.expect(&born.child) {
+            born.kill();
+            return Err(e);
+        }
+        let (child, io) = born.wait(self.plan, &script)?;
         self.io.succeed(io);
+        self.child = Some(child);
+        self.started = Instant::now();
+        // a state that cannot be written: see `save`
+        let _ = self.store.containers().publish_state(&self.plan.id);
+        Ok(())
+    }
+
+    /// What a running container needs, made while the child mounts: whoever reads "running" finds somebody who answers.
+    fn expect(&mut self, child: &Child) -> Result<()> {
+        self.clients.listen(&self.start.runtime)?;
+        self.checks = Checks::new(
+            self.start.health.as_ref(),
+            &["/bin/sh".to_owned(), "-c".to_owned()],
+        );
         self.state.status = Status::Running;
         self.state.pid = child.pid;
         self.state.pid_start = sys::process::start_time(child.pid).unwrap_or(0);
         self.state.started_at = crate::store::now();
         self.state.exit_code = 0;
         self.state.error = String::new();
-        self.started = Instant::now();
-        self.checks = Checks::new(
-            self.start.health.as_ref(),
-            &["/bin/sh".to_owned(), "-c".to_owned()],
-        );
         self.state.health = self.checks.as_ref().map(|c| c.health.clone());
-        self.child = Some(child);
+        let _ = self
+            .store
+            .containers()
+            .prepare_state(&self.plan.id, &self.state);
         Ok(())
     }
 
@@ -316,13 +330,11 @@ impl<'a> Life<'a> {
         if self.restart_at.is_some_and(|at| now >= at) {
             self.restart_at = None;
             self.state.restart_count += 1;
-            match self.start_program() {
-                Ok(()) => self.save(),
-                Err(e) => {
-                    self.state.error = e.to_string();
-                    self.last_code = e.kind().exit_code().into();
-                    self.after_exit();
-                }
+            if let Err(e) = self.start_program() {
+                self.checks = None;
+                self.state.error = e.to_string();
+                self.last_code = e.kind().exit_code().into();
+                self.after_exit();
             }
         }
     }
@@ -447,7 +459,10 @@ impl<'a> Life<'a> {
         if !removed {
             self.save();
         }
-        drop(self.lock.take());
+        let lock = self.lock.take();
+        if !removed {
+            drop(lock);
+        }
         self.clients.tell_exit(code);
         drop(self.log.take());
         while self.io.has_backlog() {
@@ -458,19 +473,25 @@ impl<'a> Life<'a> {
         root::release(self.start);
         group::release(self.start);
         if removed {
-            // what stays is taken by the next command that removes something
-            let _ = self.store.trash().empty();
+            self.sweep();
         }
         Ok(())
+    }
+
+    /// Clears what a removed container leaves, when nobody waits for it any more. What stays if we are killed is taken by
+    /// the next command that removes something.
+    fn sweep(&self) {
+        sys::priority::lowest();
+        self.store.containers().remove_runtime(&self.plan.id);
+        let _ = self.store.trash().empty();
     }
 
     /// Takes the container out of the store, for `--rm`: its name is free when the end is told.
     fn remove(&self) -> bool {
         let Some(lock) = &self.lock else { return false };
-        if self
-            .store
-            .containers()
-            .remove_held(&self.plan.id, lock)
+        let containers = self.store.containers();
+        if containers
+            .take_out(&self.plan.id, &self.plan.name, lock)
             .is_err()
         {
             return false;
@@ -487,14 +508,10 @@ impl<'a> Life<'a> {
 
     /// The program could not be started: as docker, the container stays "created" with the reason, or goes with `--rm`.
     fn not_started(&mut self, why: &Error) {
-        if let Some(child) = self.child.take() {
-            // it was started, but its control socket could not be made
-            let _ = sys::process::signal(child.pidfd.as_fd(), libc::SIGKILL);
-            let _ = sys::process::wait(child.pid);
-        }
+        self.clients.close(&self.start.runtime);
         if self.start.remove {
             if self.remove() {
-                let _ = self.store.trash().empty();
+                self.sweep();
             }
             return;
         }

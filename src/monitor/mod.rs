@@ -30,35 +30,50 @@ use crate::sys;
 /// argv[1] of this role.
 pub const ROLE: &str = crate::container::launch::MONITOR_ROLE;
 
-/// Runs the role; never returns.
+/// Runs the role in a program executed for it; never returns.
 pub fn main() -> ! {
-    let code = match start() {
-        Ok(()) => 0,
-        Err(_) => 125, // whoever launched us was told on the socket, or is gone
-    };
-    #[expect(clippy::disallowed_methods, reason = "a role's last line")]
-    std::process::exit(code)
+    end(start())
+}
+
+/// Runs the role in a fork of the launcher; never returns.
+pub(crate) fn forked(plan: &Plan, launcher: OwnedFd, attach: [bool; 3]) -> ! {
+    end(settle().and_then(|()| live(plan, &launcher, attach)))
+}
+
+fn end(lived: Result<()>) -> ! {
+    // whoever launched us was told on the socket, or is gone
+    sys::process::exit_now(if lived.is_ok() { 0 } else { 125 })
 }
 
 fn start() -> Result<()> {
     sys::process::detach()?;
-    // the launcher's working folder may be unmounted while we live
-    nix::unistd::chdir("/").map_err(|e| sys::SysError::new("chdir(\"/\")", e))?;
     let launcher = sys::fd::duplicate(sys::fd::standard(0))?;
+    settle()?;
+    let (plan, attach) = receive(&launcher).inspect_err(|e| refuse(&launcher, e))?;
+    live(&plan, &launcher, attach)
+}
+
+/// Leaves the launcher's streams and its working folder, which may be unmounted while we live.
+fn settle() -> Result<()> {
+    nix::unistd::chdir("/").map_err(|e| sys::SysError::new("chdir(\"/\")", e))?;
     let null = sys::fd::dev_null()?;
     for n in 0..3 {
         sys::fd::dup_to(std::os::fd::AsFd::as_fd(&null), n)?;
     }
-    drop(null);
-    let launched = receive(&launcher).and_then(|(plan, attach)| match &plan.kind {
-        PlanKind::Start(_) => life::live(&plan, &launcher, attach),
-        PlanKind::Join(_) => joiner::live(&plan, &launcher, attach),
-    });
-    if let Err(e) = &launched {
-        // a launcher that is gone needs no answer
-        let _ = tell(&launcher, &Tell::Failed(e.clone()), &[]);
+    Ok(())
+}
+
+fn live(plan: &Plan, launcher: &OwnedFd, attach: [bool; 3]) -> Result<()> {
+    match &plan.kind {
+        PlanKind::Start(_) => life::live(plan, launcher, attach),
+        PlanKind::Join(_) => joiner::live(plan, launcher, attach),
     }
-    launched
+    .inspect_err(|e| refuse(launcher, e))
+}
+
+/// A launcher that is gone needs no answer.
+fn refuse(launcher: &OwnedFd, error: &Error) {
+    let _ = tell(launcher, &Tell::Failed(error.clone()), &[]);
 }
 
 fn receive(launcher: &OwnedFd) -> Result<(Plan, [bool; 3])> {

@@ -62,51 +62,73 @@ impl Pipes {
         })
     }
 
-    /// Forks with `flags` and walks the script; returns when the program runs.
-    ///
-    /// # Errors
-    /// Why it does not run, in docker's words where it has some; nothing is left of the child then.
-    pub(super) fn fork(
-        self,
-        plan: &Plan,
-        flags: u64,
-        script: &Script,
-        joins: bool,
-    ) -> Result<(Child, Io)> {
+    /// Forks with `flags`; the child walks the script.
+    pub(super) fn fork(self, flags: u64, script: &Script) -> Result<Born> {
         let Pipes {
-            mut io,
+            io,
             report,
             sync,
-            child,
+            child: its_ends,
             child_report,
             ..
         } = self;
-        let mut born = process::fork(flags, || script.run(child_report.as_fd()))?;
-        drop((child, child_report));
-        if joins {
-            born = go_between(born, &sync)?;
-        }
-        let failed = read_report(&report, script);
-        if let Some((op, errno)) = failed {
+        let child = process::fork(flags, || script.run(child_report.as_fd()))?;
+        drop(its_ends);
+        Ok(Born {
+            child,
+            io,
+            report,
+            sync,
+        })
+    }
+}
+
+/// A child on its way through its script.
+pub(super) struct Born {
+    pub(super) child: Child,
+    io: Io,
+    report: OwnedFd,
+    sync: OwnedFd,
+}
+
+impl Born {
+    /// Of a script that enters a pid namespace first: goes on with the child's own child, whose program it will be.
+    pub(super) fn follow(mut self) -> Result<Born> {
+        self.child = go_between(self.child, &self.sync)?;
+        Ok(self)
+    }
+
+    /// Returns when the program runs.
+    ///
+    /// # Errors
+    /// Why it does not run, in docker's words where it has some; nothing is left of the child then.
+    pub(super) fn wait(mut self, plan: &Plan, script: &Script) -> Result<(Child, Io)> {
+        if let Some((op, errno)) = read_report(&self.report, script) {
             // nothing else may wait for it: an unreaped joiner would hold up the container's end
             // (a go-between that failed was waited for already)
-            let _ = process::wait(born.pid);
+            let _ = process::wait(self.child.pid);
             return Err(start_error(plan, op, errno));
         }
         // a child that was killed before its exec left no word either: its pidfd tells that in the watch
         if plan.process.tty {
-            let message = sys::socket::receive(sync.as_fd())?;
+            let message = sys::socket::receive(self.sync.as_fd())?;
             let master = message.and_then(|m| m.fds.into_iter().next());
             let Some(master) = master else {
-                process::wait(born.pid)?;
+                process::wait(self.child.pid)?;
                 return Err(Error::new(
                     Kind::System,
                     "the process was killed before its program ran",
                 ));
             };
-            io.set_outputs(master, None)?;
+            self.io.set_outputs(master, None)?;
         }
-        Ok((born, io))
+        Ok((self.child, self.io))
+    }
+
+    /// Ends the child.
+    pub(super) fn kill(self) {
+        let _ = process::signal(self.child.pidfd.as_fd(), libc::SIGKILL);
+        let _ = process::wait(self.child.pid);
     }
 }
 

@@ -6,7 +6,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use crate::container::plan::{
-    Join, Kind as PlanKind, Mount, Namespace, Plan, Process, Root, Source, Start, User,
+    Join, Kind as PlanKind, Mount, Namespace, Plan, Process, Root, Source, Start, Submounts, User,
 };
 use crate::error::{Error, Kind, Result};
 use crate::sys::spawn::{Last, Op, SLOTS, Script, Slot, When};
@@ -510,7 +510,7 @@ impl Builder {
                 self.ops.push(Op::OpenTree {
                     path: source,
                     below: text(below)?,
-                    recursive: mount.recursive,
+                    recursive: mount.submounts != Submounts::Absent,
                     slot,
                 });
             }
@@ -547,7 +547,7 @@ impl Builder {
             slot,
             target,
             attributes,
-            recursive: mount.recursive,
+            recursive: mount.submounts == Submounts::Same,
             propagation: mount.propagation,
         });
         Ok(())

@@ -126,6 +126,11 @@ impl Store {
         Ok(Store { paths })
     }
 
+    /// Returns a store that was opened before, by whoever started this process for it.
+    pub(crate) fn known(paths: Paths) -> Store {
+        Store { paths }
+    }
+
     /// Returns the two folders.
     pub fn paths(&self) -> &Paths {
         &self.paths

@@ -111,11 +111,20 @@ pub(crate) fn write_bytes_new(path: &Path, bytes: &[u8]) -> Result<()> {
     put(path, bytes, true)
 }
 
+/// Writes a record beside `path`, for [`publish`].
+pub(crate) fn prepare<T: Serialize>(path: &Path, value: &T) -> Result<()> {
+    put(&temporary(path), json(path, value)?.as_bytes(), false)
+}
+
 /// Writes a text: temporary file beside `path`, then rename.
 pub(crate) fn write_text(path: &Path, text: &str) -> Result<()> {
-    let temporary = temporary(path);
-    put(&temporary, text.as_bytes(), false)?;
-    std::fs::rename(&temporary, path).context(Kind::System, || {
+    put(&temporary(path), text.as_bytes(), false)?;
+    publish(path)
+}
+
+/// Makes the record that was prepared beside `path` the one that is read.
+pub(crate) fn publish(path: &Path) -> Result<()> {
+    std::fs::rename(temporary(path), path).context(Kind::System, || {
         format!("cannot write `{}`", path.display())
     })
 }

@@ -5,7 +5,7 @@
 use std::ffi::CStr;
 use std::fs::File;
 use std::io::{Read, Seek, Write};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
 
 use nix::errno::Errno;
 
@@ -118,6 +118,22 @@ pub(crate) fn standard(fd: RawFd) -> BorrowedFd<'static> {
 pub(crate) fn borrow<'a>(fd: RawFd) -> BorrowedFd<'a> {
     // SAFETY: a number that is not open makes poll say POLLNVAL and every other call fail with EBADF.
     unsafe { BorrowedFd::borrow_raw(fd) }
+}
+
+/// Closes every descriptor but 0, 1, 2 and `fd`, which gets the number 3. For a process that has just been forked: whatever
+/// else in it believes to own a descriptor must never run again.
+pub(crate) fn keep_only(fd: OwnedFd) -> Result<OwnedFd> {
+    // its number is closed below with all others
+    let number_of = fd.into_raw_fd();
+    if number_of != 3 {
+        // SAFETY: plain system call with numbers; 3 is nobody's from here on.
+        let r = unsafe { libc::dup3(number_of, 3, libc::O_CLOEXEC) };
+        number(r.into(), || "dup3(3)".to_owned())?;
+    }
+    // SAFETY: as the function's comment says, no owner of a closed number runs again.
+    let r = unsafe { libc::syscall(libc::SYS_close_range, 4, libc::c_uint::MAX, 0) };
+    number(r, || "close_range(4)".to_owned())?;
+    owned(3, || "dup3(3)".to_owned())
 }
 
 /// read(2) once; `Ok(0)` is the end, `None` means that it would block.

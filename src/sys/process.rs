@@ -136,6 +136,49 @@ pub(crate) fn detach() -> Result<()> {
     }
 }
 
+/// Goes on as a second process beside this one, in a session of its own, with `socket` and no other descriptor but 0, 1
+/// and 2; the other one runs `body`. It is this process's child, never waited for: meant for callers that end.
+///
+/// # Panics
+/// As [`fork`].
+pub(crate) fn fork_role(name: &str, socket: OwnedFd, body: impl FnOnce(OwnedFd)) -> Result<()> {
+    let forked = fork(0, || {
+        leave_terminal();
+        if let Ok(socket) = super::fd::keep_only(socket) {
+            rename(name);
+            body(socket);
+        }
+    });
+    forked.map(drop)
+}
+
+/// Ends the process at once: no destructor, no exit handler, nothing flushed that a fork has copied.
+pub(crate) fn exit_now(code: i32) -> ! {
+    // SAFETY: ends the process.
+    unsafe { libc::_exit(code) }
+}
+
+unsafe extern "C" {
+    /// argv[0], where the kernel has put it (program_invocation_name(3)).
+    static program_invocation_name: *mut libc::c_char;
+}
+
+/// Gives this process the command line `coracle NAME`, cut where the old one ended, and the name `NAME`.
+fn rename(name: &str) {
+    if let Ok(name) = std::ffi::CString::new(name) {
+        nix::sys::prctl::set_name(&name).ok();
+    }
+    let room: usize = std::env::args_os().map(|word| word.len() + 1).sum();
+    let line: Vec<u8> = [b"coracle\0", name.as_bytes()].concat();
+    // SAFETY: the kernel lays argv's strings one behind the other, `room` bytes in all, in memory that is ours to write;
+    // the last byte stays zero, and the standard library copies an argument whenever it is asked for one.
+    unsafe {
+        let start = program_invocation_name.cast::<u8>();
+        std::ptr::write_bytes(start, 0, room);
+        std::ptr::copy_nonoverlapping(line.as_ptr(), start, line.len().min(room.saturating_sub(1)));
+    }
+}
+
 /// Starts our own program in another role (argv[1]), with `socket` as its stdin and no other descriptor. Works with any
 /// number of threads. Returns when the role has detached itself.
 pub(crate) fn spawn_role(role: &str, socket: OwnedFd) -> Result<()> {

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::Facts;
-use crate::container::plan::{Mount, Source};
+use crate::container::plan::{Mount, Source, Submounts};
 use crate::error::{Error, Kind, Result};
 use crate::grammar::go::clean;
 use crate::store::containers::{MountPoint, Record};
@@ -80,7 +80,11 @@ fn bind(point: &MountPoint) -> Mount {
             .filter_map(flag)
             .filter(|(_, on)| *on)
             .fold(0, |set, (bit, _)| set | bit),
-        recursive: point.recursive != "disabled",
+        submounts: match point.recursive.as_str() {
+            "disabled" => Submounts::Absent,
+            "writable" => Submounts::Untouched,
+            _ => Submounts::Same,
+        },
         propagation: propagation(&point.propagation),
     }
 }
@@ -131,7 +135,7 @@ fn tmpfs(destination: &str, options: &str, read_only: bool) -> Result<Mount> {
         },
         read_only,
         flags: libc::MS_NOEXEC | libc::MS_NOSUID | libc::MS_NODEV,
-        recursive: false,
+        submounts: Submounts::Absent,
         propagation: 0,
     };
     let mut data: Vec<&str> = Vec::new();
@@ -226,8 +230,8 @@ mod tests {
         };
         let m = mount(&point).unwrap();
         assert_eq!(
-            (m.destination.as_str(), m.read_only, m.recursive),
-            ("/d", true, false)
+            (m.destination.as_str(), m.read_only, m.submounts),
+            ("/d", true, Submounts::Absent)
         );
         assert_eq!(
             (m.flags, m.propagation),

@@ -16,7 +16,7 @@
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
-use crate::container::plan::{Mount, Source};
+use crate::container::plan::{Mount, Source, Submounts};
 use crate::error::Result;
 use crate::image::config::{ContainerConfig, ImageConfig};
 use crate::store::containers::Record;
@@ -142,7 +142,11 @@ pub(crate) fn mounts(record: &Record, paths: &Paths) -> Result<Vec<Mount>> {
             source,
             read_only,
             flags: 0,
-            recursive: read_only,
+            submounts: if read_only {
+                Submounts::Same
+            } else {
+                Submounts::Absent
+            },
             propagation: 0,
         })
     };

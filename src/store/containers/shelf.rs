@@ -284,6 +284,16 @@ impl<'a> Containers<'a> {
         record::write(&self.path(id).join("state"), state)
     }
 
+    /// As [`Containers::write_state`] in two steps: nobody reads it until it is published.
+    pub(crate) fn prepare_state(&self, id: &str, state: &State) -> Result<()> {
+        record::prepare(&self.path(id).join("state"), state)
+    }
+
+    /// The second step of [`Containers::prepare_state`].
+    pub(crate) fn publish_state(&self, id: &str) -> Result<()> {
+        record::publish(&self.path(id).join("state"))
+    }
+
     /// Gives a container another name. `Kind::Conflict` when it is taken, docker's texts.
     pub fn rename(&self, id: &str, new: &str) -> Result<()> {
         let old = self.name_of(id)?.ok_or_else(|| super::no_such(id))?;
@@ -316,20 +326,24 @@ impl<'a> Containers<'a> {
         self.remove_held(id, &lock)
     }
 
-    /// Removes a container whose lock the caller holds: its monitor does so for `--rm`.
-    pub fn remove_held(&self, id: &str, _lock: &Lock) -> Result<()> {
-        let hint = self
-            .read_record(id)
-            .ok()
-            .flatten()
-            .map(|record| record.name)
-            .unwrap_or_default();
+    fn remove_held(&self, id: &str, lock: &Lock) -> Result<()> {
+        let hint = self.read_record(id).ok().flatten();
+        let hint = hint.map(|record| record.name).unwrap_or_default();
+        let taken = self.take_out(id, &hint, lock);
+        if taken.as_ref().is_err_and(|e| e.kind() == Kind::NotFound) {
+            return taken;
+        }
+        self.remove_runtime(id);
+        taken
+    }
+
+    /// Takes a container whose lock the caller holds out of the store, and its name; `hint` may be that name. The runtime
+    /// folder with the lock stays, for [`Containers::remove_runtime`].
+    pub(crate) fn take_out(&self, id: &str, hint: &str, _lock: &Lock) -> Result<()> {
         if !self.store.trash().put(&self.path(id))? {
             return Err(super::no_such(id));
         }
-        let released = self.names().release(id, &hint);
-        self.remove_runtime(id);
-        released
+        self.names().release(id, hint)
     }
 
     /// Removes the runtime folder of a container that is gone. What cannot be removed vanishes with the next boot.
