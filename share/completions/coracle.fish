@@ -37,6 +37,7 @@ complete -c coracle -n "__fish_coracle_needs_command" -f -a "images" -d 'List im
 complete -c coracle -n "__fish_coracle_needs_command" -f -a "info" -d 'Display system-wide information'
 complete -c coracle -n "__fish_coracle_needs_command" -f -a "inspect" -d 'Return low-level information on Docker objects'
 complete -c coracle -n "__fish_coracle_needs_command" -f -a "kill" -d 'Kill one or more running containers'
+complete -c coracle -n "__fish_coracle_needs_command" -f -a "load" -d 'Load an image from a tar archive or STDIN'
 complete -c coracle -n "__fish_coracle_needs_command" -f -a "login" -d 'Log in to a registry'
 complete -c coracle -n "__fish_coracle_needs_command" -f -a "logout" -d 'Log out from a registry'
 complete -c coracle -n "__fish_coracle_needs_command" -f -a "logs" -d 'Fetch the logs of a container'
@@ -50,6 +51,7 @@ complete -c coracle -n "__fish_coracle_needs_command" -f -a "restart" -d 'Restar
 complete -c coracle -n "__fish_coracle_needs_command" -f -a "rm" -d 'Remove one or more containers'
 complete -c coracle -n "__fish_coracle_needs_command" -f -a "rmi" -d 'Remove one or more images'
 complete -c coracle -n "__fish_coracle_needs_command" -f -a "run" -d 'Create and run a new container from an image'
+complete -c coracle -n "__fish_coracle_needs_command" -f -a "save" -d 'Save one or more images to a tar archive (streamed to STDOUT by default)'
 complete -c coracle -n "__fish_coracle_needs_command" -f -a "start" -d 'Start one or more stopped containers'
 complete -c coracle -n "__fish_coracle_needs_command" -f -a "stop" -d 'Stop one or more running containers'
 complete -c coracle -n "__fish_coracle_needs_command" -f -a "system" -d 'The commands of the group system'
@@ -600,16 +602,18 @@ complete -c coracle -n "__fish_coracle_using_subcommand history" -s H -l human -
 complete -c coracle -n "__fish_coracle_using_subcommand history" -l no-trunc -d 'Don\'t truncate output' -r
 complete -c coracle -n "__fish_coracle_using_subcommand history" -s q -l quiet -d 'Only show image IDs' -r
 complete -c coracle -n "__fish_coracle_using_subcommand history" -s h -l help
-complete -c coracle -n "__fish_coracle_using_subcommand image; and not __fish_seen_subcommand_from history inspect list ls prune pull remove rm tag" -s h -l help -d 'Print help'
-complete -c coracle -n "__fish_coracle_using_subcommand image; and not __fish_seen_subcommand_from history inspect list ls prune pull remove rm tag" -f -a "history" -d 'Show the history of an image'
-complete -c coracle -n "__fish_coracle_using_subcommand image; and not __fish_seen_subcommand_from history inspect list ls prune pull remove rm tag" -f -a "inspect" -d 'Display detailed information on one or more images'
-complete -c coracle -n "__fish_coracle_using_subcommand image; and not __fish_seen_subcommand_from history inspect list ls prune pull remove rm tag" -f -a "list" -d 'List images'
-complete -c coracle -n "__fish_coracle_using_subcommand image; and not __fish_seen_subcommand_from history inspect list ls prune pull remove rm tag" -f -a "ls" -d 'List images'
-complete -c coracle -n "__fish_coracle_using_subcommand image; and not __fish_seen_subcommand_from history inspect list ls prune pull remove rm tag" -f -a "prune" -d 'Remove unused images'
-complete -c coracle -n "__fish_coracle_using_subcommand image; and not __fish_seen_subcommand_from history inspect list ls prune pull remove rm tag" -f -a "pull" -d 'Download an image from a registry'
-complete -c coracle -n "__fish_coracle_using_subcommand image; and not __fish_seen_subcommand_from history inspect list ls prune pull remove rm tag" -f -a "remove" -d 'Remove one or more images'
-complete -c coracle -n "__fish_coracle_using_subcommand image; and not __fish_seen_subcommand_from history inspect list ls prune pull remove rm tag" -f -a "rm" -d 'Remove one or more images'
-complete -c coracle -n "__fish_coracle_using_subcommand image; and not __fish_seen_subcommand_from history inspect list ls prune pull remove rm tag" -f -a "tag" -d 'Create a tag TARGET_IMAGE that refers to SOURCE_IMAGE'
+complete -c coracle -n "__fish_coracle_using_subcommand image; and not __fish_seen_subcommand_from history inspect list load ls prune pull remove rm save tag" -s h -l help -d 'Print help'
+complete -c coracle -n "__fish_coracle_using_subcommand image; and not __fish_seen_subcommand_from history inspect list load ls prune pull remove rm save tag" -f -a "history" -d 'Show the history of an image'
+complete -c coracle -n "__fish_coracle_using_subcommand image; and not __fish_seen_subcommand_from history inspect list load ls prune pull remove rm save tag" -f -a "inspect" -d 'Display detailed information on one or more images'
+complete -c coracle -n "__fish_coracle_using_subcommand image; and not __fish_seen_subcommand_from history inspect list load ls prune pull remove rm save tag" -f -a "list" -d 'List images'
+complete -c coracle -n "__fish_coracle_using_subcommand image; and not __fish_seen_subcommand_from history inspect list load ls prune pull remove rm save tag" -f -a "load" -d 'Load an image from a tar archive or STDIN'
+complete -c coracle -n "__fish_coracle_using_subcommand image; and not __fish_seen_subcommand_from history inspect list load ls prune pull remove rm save tag" -f -a "ls" -d 'List images'
+complete -c coracle -n "__fish_coracle_using_subcommand image; and not __fish_seen_subcommand_from history inspect list load ls prune pull remove rm save tag" -f -a "prune" -d 'Remove unused images'
+complete -c coracle -n "__fish_coracle_using_subcommand image; and not __fish_seen_subcommand_from history inspect list load ls prune pull remove rm save tag" -f -a "pull" -d 'Download an image from a registry'
+complete -c coracle -n "__fish_coracle_using_subcommand image; and not __fish_seen_subcommand_from history inspect list load ls prune pull remove rm save tag" -f -a "remove" -d 'Remove one or more images'
+complete -c coracle -n "__fish_coracle_using_subcommand image; and not __fish_seen_subcommand_from history inspect list load ls prune pull remove rm save tag" -f -a "rm" -d 'Remove one or more images'
+complete -c coracle -n "__fish_coracle_using_subcommand image; and not __fish_seen_subcommand_from history inspect list load ls prune pull remove rm save tag" -f -a "save" -d 'Save one or more images to a tar archive (streamed to STDOUT by default)'
+complete -c coracle -n "__fish_coracle_using_subcommand image; and not __fish_seen_subcommand_from history inspect list load ls prune pull remove rm save tag" -f -a "tag" -d 'Create a tag TARGET_IMAGE that refers to SOURCE_IMAGE'
 complete -c coracle -n "__fish_coracle_using_subcommand image; and __fish_seen_subcommand_from history" -l format -d 'Format output using a custom template: \'table\':            Print output in table format with column headers (default) \'table TEMPLATE\':   Print output in table format using the given Go template \'json\':             Print in JSON format \'TEMPLATE\':         Print output using the given Go template. Refer to https://docs.docker.com/go/formatting/ for more information about formatting output with templates' -r
 complete -c coracle -n "__fish_coracle_using_subcommand image; and __fish_seen_subcommand_from history" -s H -l human -d 'Print sizes and dates in human readable format (default true)' -r
 complete -c coracle -n "__fish_coracle_using_subcommand image; and __fish_seen_subcommand_from history" -l no-trunc -d 'Don\'t truncate output' -r
@@ -624,6 +628,10 @@ complete -c coracle -n "__fish_coracle_using_subcommand image; and __fish_seen_s
 complete -c coracle -n "__fish_coracle_using_subcommand image; and __fish_seen_subcommand_from list" -l no-trunc -d 'Don\'t truncate output' -r
 complete -c coracle -n "__fish_coracle_using_subcommand image; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Only show image IDs' -r
 complete -c coracle -n "__fish_coracle_using_subcommand image; and __fish_seen_subcommand_from list" -s h -l help
+complete -c coracle -n "__fish_coracle_using_subcommand image; and __fish_seen_subcommand_from load" -s i -l input -d 'Read from tar archive file, instead of STDIN' -r
+complete -c coracle -n "__fish_coracle_using_subcommand image; and __fish_seen_subcommand_from load" -l platform -d 'Load only the given platform variant' -r
+complete -c coracle -n "__fish_coracle_using_subcommand image; and __fish_seen_subcommand_from load" -s q -l quiet -d 'Suppress the load output' -r
+complete -c coracle -n "__fish_coracle_using_subcommand image; and __fish_seen_subcommand_from load" -s h -l help
 complete -c coracle -n "__fish_coracle_using_subcommand image; and __fish_seen_subcommand_from ls" -s a -l all -d 'Show all images (default hides intermediate images)' -r
 complete -c coracle -n "__fish_coracle_using_subcommand image; and __fish_seen_subcommand_from ls" -l digests -d 'Show digests' -r
 complete -c coracle -n "__fish_coracle_using_subcommand image; and __fish_seen_subcommand_from ls" -s f -l filter -d 'Filter output based on conditions provided' -r
@@ -646,6 +654,9 @@ complete -c coracle -n "__fish_coracle_using_subcommand image; and __fish_seen_s
 complete -c coracle -n "__fish_coracle_using_subcommand image; and __fish_seen_subcommand_from rm" -s f -l force -d 'Force removal of the image' -r
 complete -c coracle -n "__fish_coracle_using_subcommand image; and __fish_seen_subcommand_from rm" -l no-prune -d 'Do not delete untagged parents' -r
 complete -c coracle -n "__fish_coracle_using_subcommand image; and __fish_seen_subcommand_from rm" -s h -l help
+complete -c coracle -n "__fish_coracle_using_subcommand image; and __fish_seen_subcommand_from save" -s o -l output -d 'Write to a file, instead of STDOUT' -r
+complete -c coracle -n "__fish_coracle_using_subcommand image; and __fish_seen_subcommand_from save" -l platform -d 'Save only the given platform variant' -r
+complete -c coracle -n "__fish_coracle_using_subcommand image; and __fish_seen_subcommand_from save" -s h -l help
 complete -c coracle -n "__fish_coracle_using_subcommand image; and __fish_seen_subcommand_from tag" -s h -l help
 complete -c coracle -n "__fish_coracle_using_subcommand images" -s a -l all -d 'Show all images (default hides intermediate images)' -r
 complete -c coracle -n "__fish_coracle_using_subcommand images" -l digests -d 'Show digests' -r
@@ -662,6 +673,10 @@ complete -c coracle -n "__fish_coracle_using_subcommand inspect" -l type -d 'Ret
 complete -c coracle -n "__fish_coracle_using_subcommand inspect" -s h -l help
 complete -c coracle -n "__fish_coracle_using_subcommand kill" -s s -l signal -d 'Signal to send to the container' -r
 complete -c coracle -n "__fish_coracle_using_subcommand kill" -s h -l help
+complete -c coracle -n "__fish_coracle_using_subcommand load" -s i -l input -d 'Read from tar archive file, instead of STDIN' -r
+complete -c coracle -n "__fish_coracle_using_subcommand load" -l platform -d 'Load only the given platform variant' -r
+complete -c coracle -n "__fish_coracle_using_subcommand load" -s q -l quiet -d 'Suppress the load output' -r
+complete -c coracle -n "__fish_coracle_using_subcommand load" -s h -l help
 complete -c coracle -n "__fish_coracle_using_subcommand login" -s p -l password -d 'Password' -r
 complete -c coracle -n "__fish_coracle_using_subcommand login" -l password-stdin -d 'Take the password from stdin' -r
 complete -c coracle -n "__fish_coracle_using_subcommand login" -s u -l username -d 'Username' -r
@@ -859,6 +874,9 @@ complete -c coracle -n "__fish_coracle_using_subcommand run" -l dns-opt -d '' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l net -d '' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l net-alias -d '' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l help
+complete -c coracle -n "__fish_coracle_using_subcommand save" -s o -l output -d 'Write to a file, instead of STDOUT' -r
+complete -c coracle -n "__fish_coracle_using_subcommand save" -l platform -d 'Save only the given platform variant' -r
+complete -c coracle -n "__fish_coracle_using_subcommand save" -s h -l help
 complete -c coracle -n "__fish_coracle_using_subcommand start" -s a -l attach -d 'Attach STDOUT/STDERR and forward signals' -r
 complete -c coracle -n "__fish_coracle_using_subcommand start" -l detach-keys -d 'Override the key sequence for detaching a container' -r
 complete -c coracle -n "__fish_coracle_using_subcommand start" -s i -l interactive -d 'Attach container\'s STDIN' -r

@@ -42,7 +42,11 @@ pub(super) fn find(session: &Session, wanted: Wanted<'_>) -> Result<Image> {
     {
         here = local(session, wanted.word)?;
     }
-    let fits = |image: &Image| platform.as_ref().is_none_or(|p| p.matches(&of(image)));
+    let fits = |image: &Image| {
+        platform
+            .as_ref()
+            .is_none_or(|p| p.matches(&image.config.platform()))
+    };
     match (wanted.pull, here) {
         (Pull::Missing | Pull::Never, Some(image)) if fits(&image) => Ok(image),
         (Pull::Never, None) => Err(images::no_such(wanted.word)),
@@ -112,22 +116,13 @@ fn fetch(
     store.images().find(&pulled.id)
 }
 
-fn of(image: &Image) -> Platform {
-    let config = &image.config;
-    Platform::new(
-        &config.os,
-        &config.architecture,
-        config.variant.as_deref().unwrap_or_default(),
-    )
-}
-
 fn wrong_platform(word: &str, image: &Image, wanted: Option<&Platform>) -> Error {
     let wanted = wanted.map(ToString::to_string).unwrap_or_default();
     Error::new(
         Kind::Usage,
         format!(
             "image with reference {word} was found but does not match the specified platform: wanted {wanted}, actual: {}",
-            of(image)
+            image.config.platform()
         ),
     )
 }

@@ -37,6 +37,7 @@ mod images;
 mod info;
 mod inspect;
 mod kill;
+mod load;
 mod login;
 mod logout;
 mod logs;
@@ -52,6 +53,7 @@ mod restart;
 mod rm;
 mod rmi;
 mod run;
+mod save;
 mod start;
 mod stop;
 mod streams;
@@ -83,6 +85,8 @@ static COMMANDS: &[&Verb] = &[
     &rename::VERB,
     &rmi::VERB,
     &tag::VERB,
+    &save::VERB,
+    &load::VERB,
     &volume::CREATE,
     &volume::LS,
     &volume::RM,

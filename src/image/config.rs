@@ -6,6 +6,10 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::error::{Error, Kind, Result};
+use crate::grammar::platform::Platform;
+use crate::grammar::reference::check_digest;
+
 /// A whole image configuration document.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct ImageConfig {
@@ -33,6 +37,26 @@ pub struct ImageConfig {
     /// How it was made, the oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub history: Vec<History>,
+}
+
+impl ImageConfig {
+    /// Returns what it is for.
+    pub fn platform(&self) -> Platform {
+        let variant = self.variant.as_deref().unwrap_or_default();
+        Platform::new(&self.os, &self.architecture, variant)
+    }
+
+    /// Refuses ids of layers that are none: they become names of folders.
+    pub fn check(&self) -> Result<()> {
+        let is_id = |id: &&String| id.starts_with("sha256:") && check_digest(id).is_ok();
+        match self.rootfs.diff_ids.iter().find(|id| !is_id(id)) {
+            None => Ok(()),
+            Some(id) => Err(Error::new(
+                Kind::Corrupt,
+                format!("cannot use the layer id `{id}`"),
+            )),
+        }
+    }
 }
 
 /// `rootfs` of an image configuration.
@@ -186,7 +210,7 @@ fn is_zero(n: &i64) -> bool {
 }
 
 /// Go writes `null` for an empty map or list.
-fn null_default<'de, D: serde::Deserializer<'de>, T: Default + Deserialize<'de>>(
+pub(crate) fn null_default<'de, D: serde::Deserializer<'de>, T: Default + Deserialize<'de>>(
     d: D,
 ) -> Result<T, D::Error> {
     Ok(Option::<T>::deserialize(d)?.unwrap_or_default())

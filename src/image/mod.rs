@@ -1,15 +1,18 @@
 //! Images: their configuration, unpacking, pulling, removal.
 
+pub(crate) mod archive;
 pub mod capabilities;
 pub mod config;
 pub(crate) mod decode;
 pub mod embedded;
 pub(crate) mod list;
+pub(crate) mod load;
 pub mod manifest;
 pub mod pack;
 pub mod progress;
 pub mod pull;
 pub mod regenerate;
+pub(crate) mod save;
 pub(crate) mod stack;
 pub(crate) mod tar;
 pub mod unpack;

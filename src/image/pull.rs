@@ -232,7 +232,7 @@ impl Pull<'_> {
             return Ok(false);
         };
         let is_wanted = match &self.platform {
-            Some(wanted) => wanted.rank(&platform_of(&config)).is_some(),
+            Some(wanted) => wanted.rank(&config.platform()).is_some(),
             None => true,
         };
         let layers = self.store.layers();
@@ -311,7 +311,7 @@ impl Pull<'_> {
         let Some(wanted) = &self.platform else {
             return Ok(());
         };
-        let actual = platform_of(config);
+        let actual = config.platform();
         if wanted.rank(&actual).is_some() {
             return Ok(());
         }
@@ -325,18 +325,11 @@ impl Pull<'_> {
     /// Fetches and unpacks what is missing; returns the unpacked size of all layers.
     fn layers(&self, described: &Described) -> Result<u64> {
         let (manifest, config) = (&described.manifest, &described.config);
+        config.check()?;
         let mut missing: Vec<Layer<'_>> = Vec::new();
         let mut seen: Vec<(&str, &str)> = Vec::new();
         for (blob, diff_id) in manifest.layers.iter().zip(&config.rootfs.diff_ids) {
             let pair = (blob.digest.as_str(), diff_id.as_str());
-            if !diff_id.starts_with("sha256:")
-                || crate::grammar::reference::check_digest(diff_id).is_err()
-            {
-                return Err(Error::new(
-                    Kind::Corrupt,
-                    format!("cannot use the layer id `{diff_id}`"),
-                ));
-            }
             // the same blob cannot be two layers: both would write one partial file
             if seen
                 .iter()
@@ -376,12 +369,4 @@ impl Pull<'_> {
             .map(|id| self.store.layers().size(id));
         sizes.sum()
     }
-}
-
-fn platform_of(config: &ImageConfig) -> Platform {
-    Platform::new(
-        &config.os,
-        &config.architecture,
-        config.variant.as_deref().unwrap_or_default(),
-    )
 }

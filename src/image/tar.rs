@@ -429,7 +429,7 @@ pub(crate) fn show(path: &[u8]) -> String {
 }
 
 /// Returns `path` as it lies below the root: lexically cleaned, as docker does. `None` when it leads out.
-fn clean(path: &[u8]) -> Option<Vec<u8>> {
+pub(crate) fn clean(path: &[u8]) -> Option<Vec<u8>> {
     let is_absolute = path.starts_with(b"/");
     let mut cleaned: Vec<u8> = Vec::with_capacity(path.len());
     for name in path.split(|b| *b == b'/') {

@@ -7,6 +7,7 @@
 #[macro_use]
 mod support;
 
+mod archives;
 mod doctor;
 mod errors;
 mod exec;
