@@ -7,7 +7,7 @@
 //!     log                          json-file log, made by the monitor
 //!     owners                       recorded owners of what has no attributes (owners.rs)
 //!     upper/ work/                 writable layer of the overlay (or under the node-local folder named in Record::writable)
-//! <data>/containers/names/<name>   symbolic link whose text is the id; made with O_EXCL semantics, so names are unique without a lock
+//! <data>/containers/names/<name>   symbolic link whose text is the id in base64; made with O_EXCL semantics, so names are unique without a lock
 //! <runtime>/containers/<id>/lock   held by the living monitor (sys::lock)
 //! <runtime>/containers/<id>/ctl    its SOCK_SEQPACKET control socket
 //! ```
