@@ -48,6 +48,7 @@ mod port;
 mod prune;
 mod ps;
 mod pull;
+mod push;
 mod rename;
 mod restart;
 mod rm;
@@ -87,6 +88,7 @@ static COMMANDS: &[&Verb] = &[
     &tag::VERB,
     &save::VERB,
     &load::VERB,
+    &push::VERB,
     &volume::CREATE,
     &volume::LS,
     &volume::RM,

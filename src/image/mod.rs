@@ -11,6 +11,7 @@ pub mod manifest;
 pub mod pack;
 pub mod progress;
 pub mod pull;
+pub mod push;
 pub mod regenerate;
 pub(crate) mod save;
 pub(crate) mod stack;

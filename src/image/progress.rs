@@ -11,7 +11,7 @@ pub trait Progress: Sync {
 }
 
 /// Where a layer is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Step {
     /// It is missing here and will be fetched.
     Queued,
@@ -27,11 +27,21 @@ pub enum Step {
     Done,
     /// Another process has just put it there.
     Waiting,
+    /// A push has it to send, or to find there.
+    Preparing,
+    /// Bytes that were sent, of all.
+    Pushing(u64, u64),
+    /// The registry has it now.
+    Pushed,
+    /// The repository had it.
+    Known,
+    /// Another repository of the registry had it.
+    Mounted(String),
 }
 
 impl Step {
     /// Returns docker's word for it.
-    pub fn word(self) -> String {
+    pub fn word(&self) -> String {
         match self {
             Step::Queued => "Pulling fs layer".to_owned(),
             Step::Exists => "Already exists".to_owned(),
@@ -43,6 +53,11 @@ impl Step {
             Step::Downloaded => "Download complete".to_owned(),
             Step::Done => "Pull complete".to_owned(),
             Step::Waiting => "Waiting".to_owned(),
+            Step::Preparing => "Preparing".to_owned(),
+            Step::Pushing(..) => "Pushing".to_owned(),
+            Step::Pushed => "Pushed".to_owned(),
+            Step::Known => "Layer already exists".to_owned(),
+            Step::Mounted(repository) => format!("Mounted from {repository}"),
         }
     }
 }

@@ -20,7 +20,7 @@ use crate::registry::{Manifest, Remote, Settings};
 use crate::store::images::Name;
 use crate::store::{Store, now, short_id};
 
-use layers::{Layer, Layers};
+use layers::{Layer, Layers, source};
 
 mod layers;
 
@@ -325,6 +325,7 @@ impl Pull<'_> {
     /// Fetches and unpacks what is missing; returns the unpacked size of all layers.
     fn layers(&self, described: &Described) -> Result<u64> {
         let (manifest, config) = (&described.manifest, &described.config);
+        let repository = self.reference.name();
         config.check()?;
         let mut missing: Vec<Layer<'_>> = Vec::new();
         let mut seen: Vec<(&str, &str)> = Vec::new();
@@ -349,13 +350,16 @@ impl Pull<'_> {
             };
             if self.store.layers().has(diff_id) {
                 self.progress.layer(layer.id, Step::Exists);
+                // a push to this registry can mount it from here
+                self.store
+                    .layers()
+                    .add_source(diff_id, source(&repository, blob))?;
             } else if seen.iter().all(|(_, id)| *id != pair.1) {
                 self.progress.layer(layer.id, Step::Queued);
                 missing.push(layer);
             }
             seen.push(pair);
         }
-        let repository = self.reference.name();
         let layers = Layers {
             store: self.store,
             progress: self.progress,

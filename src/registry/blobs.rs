@@ -17,8 +17,8 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
+use reqwest::Response;
 use reqwest::header::CONTENT_RANGE;
-use reqwest::{Method, Response};
 use sha2::{Digest, Sha256};
 use tokio::sync::{mpsc, oneshot};
 
@@ -259,10 +259,8 @@ impl<'a> Sink<'a> {
         while self.offset < self.blob.size || self.blob.size == 0 {
             let from = (self.offset > 0).then_some(self.offset);
             let ask = Ask {
-                method: Method::GET,
-                path: &path,
-                accept: "*/*",
                 from,
+                ..Ask::get(&path, "*/*")
             };
             let answer = host.send(&ask, &mut patience, &waiting).await?;
             let failure = match self.copy(answer).await {

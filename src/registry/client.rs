@@ -72,11 +72,10 @@ impl Remote {
             .runtime
             .block_on(self.on_hosts(async |host: &Host, patience| {
                 let path = format!("/v2/{}/manifests/{tag}", host.endpoint.repository);
+                let accepted = accept();
                 let ask = Ask {
                     method: Method::HEAD,
-                    path: &path,
-                    accept: &accept(),
-                    from: None,
+                    ..Ask::get(&path, &accepted)
                 };
                 let answer = host.send(&ask, patience, &quiet).await?;
                 let header = answer.headers().get("Docker-Content-Digest");
@@ -285,7 +284,7 @@ fn accept() -> String {
     .join(", ")
 }
 
-fn quiet(_: Duration) {}
+pub(super) fn quiet(_: Duration) {}
 
 fn is_tag(text: &str) -> bool {
     text.bytes()

@@ -9,7 +9,10 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use reqwest::header::{ACCEPT, AUTHORIZATION, RANGE, RETRY_AFTER, WWW_AUTHENTICATE};
+use reqwest::header::{
+    ACCEPT, AUTHORIZATION, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, RANGE, RETRY_AFTER,
+    WWW_AUTHENTICATE,
+};
 use reqwest::{Client, Method, RequestBuilder, Response};
 use serde::Deserialize;
 
@@ -52,11 +55,25 @@ struct Login {
 /// What is asked for.
 pub(super) struct Ask<'a> {
     pub(super) method: Method,
-    /// After the host, from `/v2/` on.
+    /// After the host, from `/v2/` on; or a whole URL that the host gave us for an upload.
     pub(super) path: &'a str,
     pub(super) accept: &'a str,
     /// First byte that is wanted.
     pub(super) from: Option<u64>,
+    /// What is sent.
+    pub(super) payload: Option<Payload<'a>>,
+}
+
+/// The body of a request.
+#[derive(Clone, Copy)]
+pub(super) struct Payload<'a> {
+    pub(super) media_type: &'a str,
+    /// Bytes.
+    pub(super) size: u64,
+    /// Where they belong in a body that is sent in parts: first and last byte.
+    pub(super) range: Option<(u64, u64)>,
+    /// Makes the bytes, for each try anew.
+    pub(super) make: &'a dyn Fn() -> reqwest::Body,
 }
 
 impl<'a> Ask<'a> {
@@ -66,15 +83,18 @@ impl<'a> Ask<'a> {
             path,
             accept,
             from: None,
+            payload: None,
         }
     }
 
     /// Docker's name for the request: `Get "https://host/v2/"`.
     fn what(&self, url: &str) -> String {
-        let verb = if self.method == Method::HEAD {
-            "Head"
-        } else {
-            "Get"
+        let verb = match self.method {
+            Method::HEAD => "Head",
+            Method::POST => "Post",
+            Method::PATCH => "Patch",
+            Method::PUT => "Put",
+            _ => "Get",
         };
         format!("{verb} \"{url}\"")
     }
@@ -104,6 +124,14 @@ impl Patience {
             tries: 0,
             limit: 1,
             is_midway: false,
+        }
+    }
+
+    /// For what is not simply sent again.
+    pub(super) fn none() -> Patience {
+        Patience {
+            limit: 0,
+            ..Patience::long()
         }
     }
 
@@ -259,12 +287,15 @@ impl Host {
 
     /// One try; a 401 renews the authorization and asks once more.
     async fn send_once(&self, ask: &Ask<'_>) -> Result<Response, Failure> {
-        let url = format!(
-            "{}://{}{}",
-            self.scheme().await?,
-            self.endpoint.host,
-            ask.path
-        );
+        let base = format!("{}://{}", self.scheme().await?, self.endpoint.host);
+        let url = match ask.path.starts_with('/') {
+            true => format!("{base}{}", ask.path),
+            false => ask.path.to_owned(),
+        };
+        // another host gets no credentials of this one
+        let is_ours = url
+            .strip_prefix(&base)
+            .is_some_and(|rest| rest.starts_with('/'));
         let mut renewed = false;
         loop {
             let (header, generation) = {
@@ -278,13 +309,17 @@ impl Host {
             if let Some(from) = ask.from {
                 request = request.header(RANGE, format!("bytes={from}-"));
             }
+            if let Some(payload) = &ask.payload {
+                request = with_payload(request, payload);
+            }
+            let header = header.filter(|_| is_ours);
             let answer = self
                 .deliver(authorize(request, header.as_deref()), ask.what(&url))
                 .await?;
             let status = answer.status().as_u16();
             match status {
                 200..=299 => return Ok(answer),
-                401 if !renewed => {
+                401 if !renewed && is_ours => {
                     renewed = true;
                     self.renew(&answer, generation, ask.what(&url)).await?;
                 }
@@ -498,6 +533,16 @@ fn authorize(request: RequestBuilder, header: Option<&str>) -> RequestBuilder {
         Some(header) => request.header(AUTHORIZATION, header),
         None => request,
     }
+}
+
+fn with_payload(request: RequestBuilder, payload: &Payload<'_>) -> RequestBuilder {
+    let mut request = request
+        .header(CONTENT_TYPE, payload.media_type)
+        .header(CONTENT_LENGTH, payload.size);
+    if let Some((first, last)) = payload.range {
+        request = request.header(CONTENT_RANGE, format!("{first}-{last}"));
+    }
+    request.body((payload.make)())
 }
 
 fn basic(user: &str, secret: &str) -> String {

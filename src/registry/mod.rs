@@ -18,10 +18,12 @@ pub mod mirrors;
 mod names;
 mod settings;
 mod token;
+mod upload;
 
 pub use blobs::{Blob, Body, Fetcher, Moved, Orders, orders};
 pub use client::{DOCUMENT_LIMIT, Manifest, Remote, check_login};
 pub use settings::Settings;
+pub use upload::{Sent, Start};
 
 #[cfg(test)]
 mod tests;

@@ -10,6 +10,8 @@ use crate::error::{Kind, Result};
 use crate::grammar::reference::Reference;
 use crate::store::blobs::digest_of;
 
+mod upload;
+
 /// A request as the script sees it.
 struct Seen {
     method: String,

@@ -72,7 +72,7 @@ impl Progress for Lines {
 
     fn layer(&self, id: &str, step: Step) {
         match step {
-            Step::Downloading(..) => {}
+            Step::Downloading(..) | Step::Pushing(..) => {}
             Step::Downloaded => {
                 print(self.0, &format!("{id}: Verifying Checksum"));
                 print(self.0, &format!("{id}: {}", step.word()));
@@ -112,7 +112,7 @@ impl Progress for Bars {
             bar.set_style(ProgressStyle::with_template("{msg}").expect("a valid template"));
             Layer { bar, drawn: None }
         });
-        if let Step::Downloading(done, total) = step {
+        if let Step::Downloading(done, total) | Step::Pushing(done, total) = step {
             let interval = Duration::from_secs(1) / u32::from(RATE);
             if done < total && layer.drawn.is_some_and(|at| at.elapsed() < interval) {
                 return;
@@ -121,10 +121,12 @@ impl Progress for Bars {
         }
         let text = format!(
             "{id}: {}",
-            words(step, self.width.saturating_sub(BESIDE_BAR))
+            words(&step, self.width.saturating_sub(BESIDE_BAR))
         );
         match step {
-            Step::Done | Step::Exists => layer.bar.abandon_with_message(text),
+            Step::Done | Step::Exists | Step::Pushed | Step::Known | Step::Mounted(_) => {
+                layer.bar.abandon_with_message(text)
+            }
             _ => layer.bar.set_message(text),
         }
         if layer.drawn.is_none() {
@@ -140,8 +142,8 @@ impl Bars {
 }
 
 /// `Downloading [==>   ]   3.2MB/27MB`, with a bar as wide as fits.
-fn words(step: Step, room: usize) -> String {
-    let Step::Downloading(done, total) = step else {
+fn words(step: &Step, room: usize) -> String {
+    let (Step::Downloading(done, total) | Step::Pushing(done, total)) = *step else {
         return step.word();
     };
     let width = room.min(BAR_WIDTH);
@@ -180,15 +182,15 @@ mod tests {
     #[test]
     fn a_bar_fits_its_room_or_is_left_out() {
         let half = Step::Downloading(500, 1000);
-        assert_eq!(words(half, 10), "Downloading [=====>     ]     500B/1kB");
-        assert_eq!(words(half, 9), "Downloading     500B/1kB");
+        assert_eq!(words(&half, 10), "Downloading [=====>     ]     500B/1kB");
+        assert_eq!(words(&half, 9), "Downloading     500B/1kB");
         assert_eq!(
-            words(Step::Downloading(1000, 1000), 200)
+            words(&Step::Downloading(1000, 1000), 200)
                 .matches('=')
                 .count(),
             BAR_WIDTH
         );
-        assert_eq!(words(Step::Done, 200), "Pull complete");
+        assert_eq!(words(&Step::Done, 200), "Pull complete");
     }
 
     #[test]

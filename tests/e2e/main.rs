@@ -18,6 +18,7 @@ mod lists;
 mod logs;
 mod mounts;
 mod pull;
+mod push;
 mod run;
 mod storm;
 mod terminal;

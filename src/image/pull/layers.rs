@@ -165,20 +165,20 @@ impl<'a> Layers<'a> {
                 unpacked.diff_id, layer.diff_id
             )));
         }
-        staging.publish(&unpacked, Some(self.source(layer)))?;
+        staging.publish(&unpacked, Some(source(self.repository, layer.blob)))?;
         // gone or never made: both fine, and a leftover is swept later
         let _ = fs_err::remove_file(&partial);
         self.progress.layer(layer.id, Step::Done);
         Ok(())
     }
+}
 
-    /// Where the layer came from, so that a push can mount or send the same blob again.
-    fn source(&self, layer: &Layer<'_>) -> Source {
-        Source {
-            repository: self.repository.to_owned(),
-            digest: layer.blob.digest.clone(),
-            size: layer.blob.size as u64,
-            media_type: layer.blob.media_type.clone(),
-        }
+/// Where the layer is, so that a push can mount or send the same blob again.
+pub(super) fn source(repository: &str, blob: &OciDescriptor) -> Source {
+    Source {
+        repository: repository.to_owned(),
+        digest: blob.digest.clone(),
+        size: blob.size as u64,
+        media_type: blob.media_type.clone(),
     }
 }

@@ -1,0 +1,99 @@
+//! `coracle push`.
+
+use clap::{ArgMatches, Command};
+
+use super::args::{flag, is_set, operands, opt, value};
+use super::{Session, Verb};
+use crate::error::{Error, Kind, Result};
+use crate::grammar::reference::{DEFAULT_TAG, Reference};
+use crate::image::progress::{Progress, Silent};
+use crate::image::push::{Compression, Options, push, push_all};
+use crate::registry::mirrors::Registries;
+use crate::ui::out;
+use crate::ui::progress::{Stream, progress};
+
+pub(super) const VERB: Verb = Verb {
+    path: &["push"],
+    aliases: &[&["image", "push"]],
+    about: "Upload an image to a registry",
+    args,
+    run,
+};
+
+fn args(command: Command) -> Command {
+    command
+        .arg(operands("image", 1).value_name("NAME[:TAG]"))
+        .arg(flag(
+            "all-tags",
+            'a',
+            "Push all tags of an image to the repository",
+        ))
+        .arg(opt(
+            "compression",
+            None,
+            "string",
+            "Compress layers with \"gzip\" or \"zstd\" (default: as they are, else gzip)",
+        ))
+        .arg(flag(
+            "disable-content-trust",
+            None,
+            "Skip image signing (default true)",
+        ))
+        .arg(flag("quiet", 'q', "Suppress verbose output"))
+}
+
+fn run(matches: &ArgMatches, session: &mut Session) -> Result<u8> {
+    let settings = session.registries();
+    let text = Registries::read(&settings)?.expand(value(matches, "image").unwrap_or_default());
+    // docker's client reads the name, so its daemon's prefix is not said
+    let usage = |text: String| Error::new(Kind::Usage, text);
+    let mut reference = Reference::parse(&text).map_err(|e| usage(e.to_string()))?;
+    let all = is_set(matches, "all-tags");
+    if all && (reference.tag().is_some() || reference.digest().is_some()) {
+        return Err(usage("tag can't be used with --all-tags/-a".to_owned()));
+    }
+    if reference.digest().is_some() {
+        return Err(usage("cannot push a digest reference".to_owned()));
+    }
+    let compression = match value(matches, "compression") {
+        None | Some("") => None,
+        Some("gzip") => Some(Compression::Gzip),
+        Some("zstd") => Some(Compression::Zstd),
+        Some(other) => {
+            return Err(usage(format!(
+                "unknown compression `{other}`: gzip or zstd"
+            )));
+        }
+    };
+    let quiet = is_set(matches, "quiet");
+    let shown: Box<dyn Progress> = if quiet {
+        Box::new(Silent)
+    } else {
+        progress(Stream::Stdout)
+    };
+    if !all && reference.tag().is_none() {
+        if !quiet {
+            out::line(format_args!("Using default tag: {DEFAULT_TAG}"))?;
+        }
+        reference = reference.or_latest();
+    }
+    let options = Options {
+        settings,
+        compression,
+    };
+    let push = if all { push_all } else { push };
+    let done = push(session.store()?, &reference, &options, shown.as_ref());
+    drop(shown);
+    // docker tells these on the stream of the push, without its daemon's prefix
+    done.map_err(|e| match e.kind() {
+        Kind::NotFound | Kind::Denied | Kind::Network => usage(e.to_string()),
+        _ => e,
+    })?;
+    if quiet {
+        out::line(match all {
+            true => reference.name(),
+            false => reference.to_string(),
+        })?;
+    }
+    Ok(0)
+}
