@@ -50,12 +50,13 @@ fn files() -> BTreeMap<PathBuf, String> {
     for shell in [Shell::Bash, Shell::Fish, Shell::Zsh] {
         let mut bytes = Vec::new();
         clap_complete::generate(shell, &mut tree(), "coracle", &mut bytes);
-        let name = match shell {
-            Shell::Bash => "coracle.bash",
-            Shell::Fish => "coracle.fish",
-            _ => "_coracle",
+        let generated = text(bytes);
+        let (name, script) = match shell {
+            Shell::Bash => ("coracle.bash", generated + include_str!("completion/names.bash")),
+            Shell::Fish => ("coracle.fish", generated + include_str!("completion/names.fish")),
+            _ => ("_coracle", with_names(&generated)),
         };
-        all.insert(Path::new("share/completions").join(name), text(bytes));
+        all.insert(Path::new("share/completions").join(name), script);
     }
     for verb in COMMANDS {
         let name = format!("coracle-{}", verb.path.join("-"));
@@ -73,6 +74,25 @@ fn files() -> BTreeMap<PathBuf, String> {
         .subcommands(verbs);
     all.insert(PathBuf::from("man/coracle.1"), page("coracle", root));
     all
+}
+
+/// zsh asks a function for what stands at each place; the functions must be there before the file's last lines call it.
+fn with_names(generated: &str) -> String {
+    let mut script = generated.to_owned();
+    for (places, function) in [
+        (["CONTAINER", "containers"], "_coracle_containers"),
+        (["IMAGE", "image"], "_coracle_images"),
+        (["images", "SOURCE_IMAGE[:TAG]"], "_coracle_images"),
+        (["VOLUME", "volumes"], "_coracle_volumes"),
+        (["NETWORK", "network"], "_coracle_networks"),
+    ] {
+        for place in places {
+            script = script.replace(&format!(":{place}:_default"), &format!(":{place}:{function}"));
+        }
+    }
+    let last = script.rfind("\nif [ ").expect("clap's last lines call the function");
+    script.insert_str(last, include_str!("completion/names.zsh"));
+    script
 }
 
 /// Clap wants names that last as long as the program.
