@@ -52,8 +52,14 @@ fn files() -> BTreeMap<PathBuf, String> {
         clap_complete::generate(shell, &mut tree(), "coracle", &mut bytes);
         let generated = text(bytes);
         let (name, script) = match shell {
-            Shell::Bash => ("coracle.bash", generated + include_str!("completion/names.bash")),
-            Shell::Fish => ("coracle.fish", generated + include_str!("completion/names.fish")),
+            Shell::Bash => (
+                "coracle.bash",
+                generated + include_str!("completion/names.bash"),
+            ),
+            Shell::Fish => (
+                "coracle.fish",
+                generated + include_str!("completion/names.fish"),
+            ),
             _ => ("_coracle", with_names(&generated)),
         };
         all.insert(Path::new("share/completions").join(name), script);
@@ -87,10 +93,15 @@ fn with_names(generated: &str) -> String {
         (["NETWORK", "network"], "_coracle_networks"),
     ] {
         for place in places {
-            script = script.replace(&format!(":{place}:_default"), &format!(":{place}:{function}"));
+            script = script.replace(
+                &format!(":{place}:_default"),
+                &format!(":{place}:{function}"),
+            );
         }
     }
-    let last = script.rfind("\nif [ ").expect("clap's last lines call the function");
+    let last = script
+        .rfind("\nif [ ")
+        .expect("clap's last lines call the function");
     script.insert_str(last, include_str!("completion/names.zsh"));
     script
 }

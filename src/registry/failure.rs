@@ -91,6 +91,12 @@ impl Failure {
             None if e.is_connect() => format!("dial tcp: {}", deepest(e)),
             None => deepest(e),
         };
+        // the registry has read our hello and wants none of us: with TLS 1.3 it says so after the greeting
+        let phase = if why.starts_with(REMOTE) {
+            Phase::Greeting
+        } else {
+            phase
+        };
         Failure::Connection { what, why, phase }
     }
 
@@ -201,12 +207,16 @@ fn phase(e: &reqwest::Error, cause: Option<&io::Error>) -> Phase {
 }
 
 const UNKNOWN_AUTHORITY: &str = "x509: certificate signed by unknown authority";
+const REMOTE: &str = "remote error: tls: ";
 const NOT_TLS: &str = "http: server gave HTTP response to HTTPS client";
 
 /// Go's words for what rustls says: people and scripts know them.
 fn tls_words(rustls: &str) -> Option<String> {
     if rustls.contains("InvalidContentType") {
         return Some(NOT_TLS.to_owned());
+    }
+    if let Some(alert) = rustls.strip_prefix("received fatal alert: ") {
+        return Some(format!("{REMOTE}{}", spaced(alert)));
     }
     let why = rustls.strip_prefix("invalid peer certificate: ")?;
     let why = match why {
@@ -222,7 +232,24 @@ fn tls_words(rustls: &str) -> Option<String> {
     Some(format!("tls: failed to verify certificate: {why}"))
 }
 
+/// `CertificateRequired` to `certificate required`.
+fn spaced(name: &str) -> String {
+    let mut words = String::new();
+    for c in name.chars() {
+        if c.is_uppercase() && !words.is_empty() {
+            words.push(' ');
+        }
+        words.push(c.to_ascii_lowercase());
+    }
+    words
+}
+
 fn tls_hint(why: &str) -> Option<&'static str> {
+    if why.starts_with(REMOTE) && why.contains("certificate") {
+        return Some(
+            "it asks for a client's: put client.cert and client.key into ~/.docker/certs.d/HOST:PORT",
+        );
+    }
     if why.ends_with(UNKNOWN_AUTHORITY) {
         return Some(
             "put the authority's certificate into ~/.docker/certs.d/HOST:PORT/ca.crt or name it in SSL_CERT_FILE",
@@ -329,6 +356,11 @@ mod tests {
                 "http: server gave HTTP response to HTTPS client; a registry without TLS"
             ),
             "{plain}"
+        );
+        let asked = told("received fatal alert: CertificateRequired").expect("known");
+        assert!(
+            asked.contains("remote error: tls: certificate required; it asks for a client's"),
+            "{asked}"
         );
         assert_eq!(told("connection reset"), None);
     }

@@ -20,6 +20,7 @@ mod mounts;
 mod pull;
 mod push;
 mod run;
+mod secure;
 mod storm;
 mod terminal;
 mod trouble;

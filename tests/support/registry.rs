@@ -28,6 +28,11 @@ pub fn get() -> Option<&'static Registry> {
 
 /// Starts another one over an empty folder, for tests that break it.
 pub fn start(folder: PathBuf) -> Option<Registry> {
+    start_with(folder, "", "")
+}
+
+/// As [`start`] with more members of its configuration's `http` (JSON, each after a comma) and more lines at the end.
+pub fn start_with(folder: PathBuf, http: &str, more: &str) -> Option<Registry> {
     if !["/usr/bin/docker-registry", "/usr/local/bin/docker-registry"]
         .iter()
         .any(|p| std::path::Path::new(p).exists())
@@ -50,7 +55,7 @@ pub fn start(folder: PathBuf) -> Option<Registry> {
         format!(
             "version: 0.1\nlog: {{level: error, accesslog: {{disabled: true}}}}\n\
              storage: {{filesystem: {{rootdirectory: {}}}, delete: {{enabled: true}}}}\n\
-             http: {{addr: \"127.0.0.1:{port}\"}}\n",
+             http: {{addr: \"127.0.0.1:{port}\"{http}}}\n{more}\n",
             folder.display()
         ),
     )

@@ -70,7 +70,10 @@ fn refused(name: &str, why: &str) -> Error {
         Kind::Host,
         format!("credential helper `docker-credential-{name}`"),
     )
-    .because(why.trim().replace('\n', " "))
+    .because(match why.trim() {
+        "" => "it failed without a word".to_owned(),
+        why => why.replace('\n', " "),
+    })
 }
 
 struct Answer {
