@@ -1,11 +1,12 @@
 //! The table of docs/PERFORMANCE.md: Coracle beside bubblewrap, podman and docker, as Markdown on stdout.
 //!
 //! ```text
-//! benches/run [--peers SCRIPT] [--image NAME] [--rounds N] [--only WORD]
+//! benches/run [--peers SCRIPT] [--image NAME] [--rounds N] [--folder DIR] [--only WORD]
 //! ```
 //! Both sides of a line take turns in one run, by the same unprivileged user (root lends the account coracle-test). Times
 //! are medians, for pulls minima. SCRIPT is a program with `SCRIPT sh COMMAND`: a shell where docker and podman stand;
-//! podman belongs to the user alice there. Without it the peers' columns are empty.
+//! podman belongs to the user alice there. Without it the peers' columns are empty. The stores are made in /var/tmp or DIR:
+//! a file system with a journal tells more, since ext4 without one looks for free inodes near those just deleted.
 
 #![allow(
     clippy::disallowed_methods,
@@ -18,6 +19,9 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
+
+/// Pause before a measurement, where peers are.
+const SETTLE: Duration = Duration::from_millis(150);
 
 /// What the command line says, and what follows from it.
 struct Bench {
@@ -65,6 +69,10 @@ impl Bench {
                 "--image" => bench.image = arguments.next().unwrap_or_default(),
                 "--rounds" => {
                     bench.rounds = arguments.next().and_then(|n| n.parse().ok()).unwrap_or(40)
+                }
+                "--folder" => {
+                    let folder = arguments.next().expect("--folder names one");
+                    bench.home = Path::new(&folder).join(format!("bench-{}", std::process::id()));
                 }
                 "--only" => bench.only = arguments.next(),
                 _ => {} // cargo's own: --bench
@@ -171,7 +179,12 @@ impl Bench {
         for round in 0..self.rounds + 2 {
             for (n, (name, side)) in sides.iter_mut().enumerate() {
                 // a peer that takes 100 ms and more needs fewer rounds for a median
-                let is_slow = matches!(*name, "podman" | "docker") && round > self.rounds / 2;
+                let is_peer = matches!(*name, "podman" | "docker");
+                let is_slow = is_peer && round > self.rounds / 2;
+                if self.peers.is_some() {
+                    // what a peer tidies after its end, and what the kernel does, is not the next one's time
+                    std::thread::sleep(SETTLE);
+                }
                 if let Some(time) = (!is_slow).then(&mut *side).flatten()
                     && round >= 2
                 {
