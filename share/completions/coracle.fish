@@ -26,14 +26,18 @@ end
 
 complete -c coracle -n "__fish_coracle_needs_command" -s h -l help -d 'Print help'
 complete -c coracle -n "__fish_coracle_needs_command" -f -a "attach" -d 'Attach local standard input, output, and error streams to a running container'
+complete -c coracle -n "__fish_coracle_needs_command" -f -a "commit" -d 'Create a new image from a container\'s changes'
 complete -c coracle -n "__fish_coracle_needs_command" -f -a "completion" -d 'Generate the autocompletion script for the specified shell'
 complete -c coracle -n "__fish_coracle_needs_command" -f -a "container" -d 'The commands of the group container'
 complete -c coracle -n "__fish_coracle_needs_command" -f -a "create" -d 'Create a new container'
+complete -c coracle -n "__fish_coracle_needs_command" -f -a "diff" -d 'Inspect changes to files or directories on a container\'s filesystem'
 complete -c coracle -n "__fish_coracle_needs_command" -f -a "doctor" -d 'Show what this host allows and what could be better'
 complete -c coracle -n "__fish_coracle_needs_command" -f -a "exec" -d 'Execute a command in a running container'
+complete -c coracle -n "__fish_coracle_needs_command" -f -a "export" -d 'Export a container\'s filesystem as a tar archive'
 complete -c coracle -n "__fish_coracle_needs_command" -f -a "history" -d 'Show the history of an image'
 complete -c coracle -n "__fish_coracle_needs_command" -f -a "image" -d 'The commands of the group image'
 complete -c coracle -n "__fish_coracle_needs_command" -f -a "images" -d 'List images'
+complete -c coracle -n "__fish_coracle_needs_command" -f -a "import" -d 'Import the contents from a tarball to create a filesystem image'
 complete -c coracle -n "__fish_coracle_needs_command" -f -a "info" -d 'Display system-wide information'
 complete -c coracle -n "__fish_coracle_needs_command" -f -a "inspect" -d 'Return low-level information on Docker objects'
 complete -c coracle -n "__fish_coracle_needs_command" -f -a "kill" -d 'Kill one or more running containers'
@@ -66,34 +70,47 @@ complete -c coracle -n "__fish_coracle_using_subcommand attach" -l detach-keys -
 complete -c coracle -n "__fish_coracle_using_subcommand attach" -l no-stdin -d 'Do not attach STDIN' -r
 complete -c coracle -n "__fish_coracle_using_subcommand attach" -l sig-proxy -d 'Proxy all received signals to the process (default true)' -r
 complete -c coracle -n "__fish_coracle_using_subcommand attach" -s h -l help
+complete -c coracle -n "__fish_coracle_using_subcommand commit" -s a -l author -d 'Author (e.g., "John Hannibal Smith <hannibal@a-team.com>")' -r
+complete -c coracle -n "__fish_coracle_using_subcommand commit" -s c -l change -d 'Apply Dockerfile instruction to the created image' -r
+complete -c coracle -n "__fish_coracle_using_subcommand commit" -s m -l message -d 'Commit message' -r
+complete -c coracle -n "__fish_coracle_using_subcommand commit" -s p -l pause -d 'Pause container during commit (default true)' -r
+complete -c coracle -n "__fish_coracle_using_subcommand commit" -s h -l help
 complete -c coracle -n "__fish_coracle_using_subcommand completion" -s h -l help
-complete -c coracle -n "__fish_coracle_using_subcommand container; and not __fish_seen_subcommand_from attach create exec inspect kill list logs ls pause port prune ps remove rename restart rm run start stop top unpause wait" -s h -l help -d 'Print help'
-complete -c coracle -n "__fish_coracle_using_subcommand container; and not __fish_seen_subcommand_from attach create exec inspect kill list logs ls pause port prune ps remove rename restart rm run start stop top unpause wait" -f -a "attach" -d 'Attach local standard input, output, and error streams to a running container'
-complete -c coracle -n "__fish_coracle_using_subcommand container; and not __fish_seen_subcommand_from attach create exec inspect kill list logs ls pause port prune ps remove rename restart rm run start stop top unpause wait" -f -a "create" -d 'Create a new container'
-complete -c coracle -n "__fish_coracle_using_subcommand container; and not __fish_seen_subcommand_from attach create exec inspect kill list logs ls pause port prune ps remove rename restart rm run start stop top unpause wait" -f -a "exec" -d 'Execute a command in a running container'
-complete -c coracle -n "__fish_coracle_using_subcommand container; and not __fish_seen_subcommand_from attach create exec inspect kill list logs ls pause port prune ps remove rename restart rm run start stop top unpause wait" -f -a "inspect" -d 'Display detailed information on one or more containers'
-complete -c coracle -n "__fish_coracle_using_subcommand container; and not __fish_seen_subcommand_from attach create exec inspect kill list logs ls pause port prune ps remove rename restart rm run start stop top unpause wait" -f -a "kill" -d 'Kill one or more running containers'
-complete -c coracle -n "__fish_coracle_using_subcommand container; and not __fish_seen_subcommand_from attach create exec inspect kill list logs ls pause port prune ps remove rename restart rm run start stop top unpause wait" -f -a "list" -d 'List containers'
-complete -c coracle -n "__fish_coracle_using_subcommand container; and not __fish_seen_subcommand_from attach create exec inspect kill list logs ls pause port prune ps remove rename restart rm run start stop top unpause wait" -f -a "logs" -d 'Fetch the logs of a container'
-complete -c coracle -n "__fish_coracle_using_subcommand container; and not __fish_seen_subcommand_from attach create exec inspect kill list logs ls pause port prune ps remove rename restart rm run start stop top unpause wait" -f -a "ls" -d 'List containers'
-complete -c coracle -n "__fish_coracle_using_subcommand container; and not __fish_seen_subcommand_from attach create exec inspect kill list logs ls pause port prune ps remove rename restart rm run start stop top unpause wait" -f -a "pause" -d 'Pause all processes within one or more containers'
-complete -c coracle -n "__fish_coracle_using_subcommand container; and not __fish_seen_subcommand_from attach create exec inspect kill list logs ls pause port prune ps remove rename restart rm run start stop top unpause wait" -f -a "port" -d 'List port mappings or a specific mapping for the container'
-complete -c coracle -n "__fish_coracle_using_subcommand container; and not __fish_seen_subcommand_from attach create exec inspect kill list logs ls pause port prune ps remove rename restart rm run start stop top unpause wait" -f -a "prune" -d 'Remove all stopped containers'
-complete -c coracle -n "__fish_coracle_using_subcommand container; and not __fish_seen_subcommand_from attach create exec inspect kill list logs ls pause port prune ps remove rename restart rm run start stop top unpause wait" -f -a "ps" -d 'List containers'
-complete -c coracle -n "__fish_coracle_using_subcommand container; and not __fish_seen_subcommand_from attach create exec inspect kill list logs ls pause port prune ps remove rename restart rm run start stop top unpause wait" -f -a "remove" -d 'Remove one or more containers'
-complete -c coracle -n "__fish_coracle_using_subcommand container; and not __fish_seen_subcommand_from attach create exec inspect kill list logs ls pause port prune ps remove rename restart rm run start stop top unpause wait" -f -a "rename" -d 'Rename a container'
-complete -c coracle -n "__fish_coracle_using_subcommand container; and not __fish_seen_subcommand_from attach create exec inspect kill list logs ls pause port prune ps remove rename restart rm run start stop top unpause wait" -f -a "restart" -d 'Restart one or more containers'
-complete -c coracle -n "__fish_coracle_using_subcommand container; and not __fish_seen_subcommand_from attach create exec inspect kill list logs ls pause port prune ps remove rename restart rm run start stop top unpause wait" -f -a "rm" -d 'Remove one or more containers'
-complete -c coracle -n "__fish_coracle_using_subcommand container; and not __fish_seen_subcommand_from attach create exec inspect kill list logs ls pause port prune ps remove rename restart rm run start stop top unpause wait" -f -a "run" -d 'Create and run a new container from an image'
-complete -c coracle -n "__fish_coracle_using_subcommand container; and not __fish_seen_subcommand_from attach create exec inspect kill list logs ls pause port prune ps remove rename restart rm run start stop top unpause wait" -f -a "start" -d 'Start one or more stopped containers'
-complete -c coracle -n "__fish_coracle_using_subcommand container; and not __fish_seen_subcommand_from attach create exec inspect kill list logs ls pause port prune ps remove rename restart rm run start stop top unpause wait" -f -a "stop" -d 'Stop one or more running containers'
-complete -c coracle -n "__fish_coracle_using_subcommand container; and not __fish_seen_subcommand_from attach create exec inspect kill list logs ls pause port prune ps remove rename restart rm run start stop top unpause wait" -f -a "top" -d 'Display the running processes of a container'
-complete -c coracle -n "__fish_coracle_using_subcommand container; and not __fish_seen_subcommand_from attach create exec inspect kill list logs ls pause port prune ps remove rename restart rm run start stop top unpause wait" -f -a "unpause" -d 'Unpause all processes within one or more containers'
-complete -c coracle -n "__fish_coracle_using_subcommand container; and not __fish_seen_subcommand_from attach create exec inspect kill list logs ls pause port prune ps remove rename restart rm run start stop top unpause wait" -f -a "wait" -d 'Block until one or more containers stop, then print their exit codes'
+complete -c coracle -n "__fish_coracle_using_subcommand container; and not __fish_seen_subcommand_from attach commit create diff exec export inspect kill list logs ls pause port prune ps remove rename restart rm run start stop top unpause wait" -s h -l help -d 'Print help'
+complete -c coracle -n "__fish_coracle_using_subcommand container; and not __fish_seen_subcommand_from attach commit create diff exec export inspect kill list logs ls pause port prune ps remove rename restart rm run start stop top unpause wait" -f -a "attach" -d 'Attach local standard input, output, and error streams to a running container'
+complete -c coracle -n "__fish_coracle_using_subcommand container; and not __fish_seen_subcommand_from attach commit create diff exec export inspect kill list logs ls pause port prune ps remove rename restart rm run start stop top unpause wait" -f -a "commit" -d 'Create a new image from a container\'s changes'
+complete -c coracle -n "__fish_coracle_using_subcommand container; and not __fish_seen_subcommand_from attach commit create diff exec export inspect kill list logs ls pause port prune ps remove rename restart rm run start stop top unpause wait" -f -a "create" -d 'Create a new container'
+complete -c coracle -n "__fish_coracle_using_subcommand container; and not __fish_seen_subcommand_from attach commit create diff exec export inspect kill list logs ls pause port prune ps remove rename restart rm run start stop top unpause wait" -f -a "diff" -d 'Inspect changes to files or directories on a container\'s filesystem'
+complete -c coracle -n "__fish_coracle_using_subcommand container; and not __fish_seen_subcommand_from attach commit create diff exec export inspect kill list logs ls pause port prune ps remove rename restart rm run start stop top unpause wait" -f -a "exec" -d 'Execute a command in a running container'
+complete -c coracle -n "__fish_coracle_using_subcommand container; and not __fish_seen_subcommand_from attach commit create diff exec export inspect kill list logs ls pause port prune ps remove rename restart rm run start stop top unpause wait" -f -a "export" -d 'Export a container\'s filesystem as a tar archive'
+complete -c coracle -n "__fish_coracle_using_subcommand container; and not __fish_seen_subcommand_from attach commit create diff exec export inspect kill list logs ls pause port prune ps remove rename restart rm run start stop top unpause wait" -f -a "inspect" -d 'Display detailed information on one or more containers'
+complete -c coracle -n "__fish_coracle_using_subcommand container; and not __fish_seen_subcommand_from attach commit create diff exec export inspect kill list logs ls pause port prune ps remove rename restart rm run start stop top unpause wait" -f -a "kill" -d 'Kill one or more running containers'
+complete -c coracle -n "__fish_coracle_using_subcommand container; and not __fish_seen_subcommand_from attach commit create diff exec export inspect kill list logs ls pause port prune ps remove rename restart rm run start stop top unpause wait" -f -a "list" -d 'List containers'
+complete -c coracle -n "__fish_coracle_using_subcommand container; and not __fish_seen_subcommand_from attach commit create diff exec export inspect kill list logs ls pause port prune ps remove rename restart rm run start stop top unpause wait" -f -a "logs" -d 'Fetch the logs of a container'
+complete -c coracle -n "__fish_coracle_using_subcommand container; and not __fish_seen_subcommand_from attach commit create diff exec export inspect kill list logs ls pause port prune ps remove rename restart rm run start stop top unpause wait" -f -a "ls" -d 'List containers'
+complete -c coracle -n "__fish_coracle_using_subcommand container; and not __fish_seen_subcommand_from attach commit create diff exec export inspect kill list logs ls pause port prune ps remove rename restart rm run start stop top unpause wait" -f -a "pause" -d 'Pause all processes within one or more containers'
+complete -c coracle -n "__fish_coracle_using_subcommand container; and not __fish_seen_subcommand_from attach commit create diff exec export inspect kill list logs ls pause port prune ps remove rename restart rm run start stop top unpause wait" -f -a "port" -d 'List port mappings or a specific mapping for the container'
+complete -c coracle -n "__fish_coracle_using_subcommand container; and not __fish_seen_subcommand_from attach commit create diff exec export inspect kill list logs ls pause port prune ps remove rename restart rm run start stop top unpause wait" -f -a "prune" -d 'Remove all stopped containers'
+complete -c coracle -n "__fish_coracle_using_subcommand container; and not __fish_seen_subcommand_from attach commit create diff exec export inspect kill list logs ls pause port prune ps remove rename restart rm run start stop top unpause wait" -f -a "ps" -d 'List containers'
+complete -c coracle -n "__fish_coracle_using_subcommand container; and not __fish_seen_subcommand_from attach commit create diff exec export inspect kill list logs ls pause port prune ps remove rename restart rm run start stop top unpause wait" -f -a "remove" -d 'Remove one or more containers'
+complete -c coracle -n "__fish_coracle_using_subcommand container; and not __fish_seen_subcommand_from attach commit create diff exec export inspect kill list logs ls pause port prune ps remove rename restart rm run start stop top unpause wait" -f -a "rename" -d 'Rename a container'
+complete -c coracle -n "__fish_coracle_using_subcommand container; and not __fish_seen_subcommand_from attach commit create diff exec export inspect kill list logs ls pause port prune ps remove rename restart rm run start stop top unpause wait" -f -a "restart" -d 'Restart one or more containers'
+complete -c coracle -n "__fish_coracle_using_subcommand container; and not __fish_seen_subcommand_from attach commit create diff exec export inspect kill list logs ls pause port prune ps remove rename restart rm run start stop top unpause wait" -f -a "rm" -d 'Remove one or more containers'
+complete -c coracle -n "__fish_coracle_using_subcommand container; and not __fish_seen_subcommand_from attach commit create diff exec export inspect kill list logs ls pause port prune ps remove rename restart rm run start stop top unpause wait" -f -a "run" -d 'Create and run a new container from an image'
+complete -c coracle -n "__fish_coracle_using_subcommand container; and not __fish_seen_subcommand_from attach commit create diff exec export inspect kill list logs ls pause port prune ps remove rename restart rm run start stop top unpause wait" -f -a "start" -d 'Start one or more stopped containers'
+complete -c coracle -n "__fish_coracle_using_subcommand container; and not __fish_seen_subcommand_from attach commit create diff exec export inspect kill list logs ls pause port prune ps remove rename restart rm run start stop top unpause wait" -f -a "stop" -d 'Stop one or more running containers'
+complete -c coracle -n "__fish_coracle_using_subcommand container; and not __fish_seen_subcommand_from attach commit create diff exec export inspect kill list logs ls pause port prune ps remove rename restart rm run start stop top unpause wait" -f -a "top" -d 'Display the running processes of a container'
+complete -c coracle -n "__fish_coracle_using_subcommand container; and not __fish_seen_subcommand_from attach commit create diff exec export inspect kill list logs ls pause port prune ps remove rename restart rm run start stop top unpause wait" -f -a "unpause" -d 'Unpause all processes within one or more containers'
+complete -c coracle -n "__fish_coracle_using_subcommand container; and not __fish_seen_subcommand_from attach commit create diff exec export inspect kill list logs ls pause port prune ps remove rename restart rm run start stop top unpause wait" -f -a "wait" -d 'Block until one or more containers stop, then print their exit codes'
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from attach" -l detach-keys -d 'Override the key sequence for detaching a container' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from attach" -l no-stdin -d 'Do not attach STDIN' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from attach" -l sig-proxy -d 'Proxy all received signals to the process (default true)' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from attach" -s h -l help
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from commit" -s a -l author -d 'Author (e.g., "John Hannibal Smith <hannibal@a-team.com>")' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from commit" -s c -l change -d 'Apply Dockerfile instruction to the created image' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from commit" -s m -l message -d 'Commit message' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from commit" -s p -l pause -d 'Pause container during commit (default true)' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from commit" -s h -l help
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l add-host -d 'Add a custom host-to-IP mapping (host:ip)' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l annotation -d 'Add an annotation to the container' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -s a -l attach -d 'Attach to STDIN, STDOUT or STDERR' -r
@@ -231,6 +248,7 @@ complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_se
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l net -d '' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l net-alias -d '' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l help
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from diff" -s h -l help
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from exec" -s e -l env -d 'Set environment variables' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from exec" -l env-file -d 'Read in a file of environment variables' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from exec" -s d -l detach -d 'Detached mode: run command in the background' -r
@@ -241,6 +259,8 @@ complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_se
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from exec" -s u -l user -d 'Username or UID (format: "<name|uid>[:<group|gid>]")' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from exec" -s w -l workdir -d 'Working directory inside the container' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from exec" -s h -l help
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from export" -s o -l output -d 'Write to a file, instead of STDOUT' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from export" -s h -l help
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from inspect" -s f -l format -d 'Format output using a custom template: \'json\':             Print in JSON format \'TEMPLATE\':         Print output using the given Go template. Refer to https://docs.docker.com/go/formatting/ for more information about formatting output with templates' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from inspect" -s s -l size -d 'Display total file sizes' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from inspect" -s h -l help
@@ -586,6 +606,7 @@ complete -c coracle -n "__fish_coracle_using_subcommand create" -l dns-opt -d ''
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l net -d '' -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l net-alias -d '' -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l help
+complete -c coracle -n "__fish_coracle_using_subcommand diff" -s h -l help
 complete -c coracle -n "__fish_coracle_using_subcommand doctor" -s f -l format -d 'Format the output: "table" or "json"' -r
 complete -c coracle -n "__fish_coracle_using_subcommand doctor" -s h -l help
 complete -c coracle -n "__fish_coracle_using_subcommand exec" -s e -l env -d 'Set environment variables' -r
@@ -598,29 +619,36 @@ complete -c coracle -n "__fish_coracle_using_subcommand exec" -s t -l tty -d 'Al
 complete -c coracle -n "__fish_coracle_using_subcommand exec" -s u -l user -d 'Username or UID (format: "<name|uid>[:<group|gid>]")' -r
 complete -c coracle -n "__fish_coracle_using_subcommand exec" -s w -l workdir -d 'Working directory inside the container' -r
 complete -c coracle -n "__fish_coracle_using_subcommand exec" -s h -l help
+complete -c coracle -n "__fish_coracle_using_subcommand export" -s o -l output -d 'Write to a file, instead of STDOUT' -r
+complete -c coracle -n "__fish_coracle_using_subcommand export" -s h -l help
 complete -c coracle -n "__fish_coracle_using_subcommand history" -l format -d 'Format output using a custom template: \'table\':            Print output in table format with column headers (default) \'table TEMPLATE\':   Print output in table format using the given Go template \'json\':             Print in JSON format \'TEMPLATE\':         Print output using the given Go template. Refer to https://docs.docker.com/go/formatting/ for more information about formatting output with templates' -r
 complete -c coracle -n "__fish_coracle_using_subcommand history" -s H -l human -d 'Print sizes and dates in human readable format (default true)' -r
 complete -c coracle -n "__fish_coracle_using_subcommand history" -l no-trunc -d 'Don\'t truncate output' -r
 complete -c coracle -n "__fish_coracle_using_subcommand history" -s q -l quiet -d 'Only show image IDs' -r
 complete -c coracle -n "__fish_coracle_using_subcommand history" -s h -l help
-complete -c coracle -n "__fish_coracle_using_subcommand image; and not __fish_seen_subcommand_from history inspect list load ls prune pull push remove rm save tag" -s h -l help -d 'Print help'
-complete -c coracle -n "__fish_coracle_using_subcommand image; and not __fish_seen_subcommand_from history inspect list load ls prune pull push remove rm save tag" -f -a "history" -d 'Show the history of an image'
-complete -c coracle -n "__fish_coracle_using_subcommand image; and not __fish_seen_subcommand_from history inspect list load ls prune pull push remove rm save tag" -f -a "inspect" -d 'Display detailed information on one or more images'
-complete -c coracle -n "__fish_coracle_using_subcommand image; and not __fish_seen_subcommand_from history inspect list load ls prune pull push remove rm save tag" -f -a "list" -d 'List images'
-complete -c coracle -n "__fish_coracle_using_subcommand image; and not __fish_seen_subcommand_from history inspect list load ls prune pull push remove rm save tag" -f -a "load" -d 'Load an image from a tar archive or STDIN'
-complete -c coracle -n "__fish_coracle_using_subcommand image; and not __fish_seen_subcommand_from history inspect list load ls prune pull push remove rm save tag" -f -a "ls" -d 'List images'
-complete -c coracle -n "__fish_coracle_using_subcommand image; and not __fish_seen_subcommand_from history inspect list load ls prune pull push remove rm save tag" -f -a "prune" -d 'Remove unused images'
-complete -c coracle -n "__fish_coracle_using_subcommand image; and not __fish_seen_subcommand_from history inspect list load ls prune pull push remove rm save tag" -f -a "pull" -d 'Download an image from a registry'
-complete -c coracle -n "__fish_coracle_using_subcommand image; and not __fish_seen_subcommand_from history inspect list load ls prune pull push remove rm save tag" -f -a "push" -d 'Upload an image to a registry'
-complete -c coracle -n "__fish_coracle_using_subcommand image; and not __fish_seen_subcommand_from history inspect list load ls prune pull push remove rm save tag" -f -a "remove" -d 'Remove one or more images'
-complete -c coracle -n "__fish_coracle_using_subcommand image; and not __fish_seen_subcommand_from history inspect list load ls prune pull push remove rm save tag" -f -a "rm" -d 'Remove one or more images'
-complete -c coracle -n "__fish_coracle_using_subcommand image; and not __fish_seen_subcommand_from history inspect list load ls prune pull push remove rm save tag" -f -a "save" -d 'Save one or more images to a tar archive (streamed to STDOUT by default)'
-complete -c coracle -n "__fish_coracle_using_subcommand image; and not __fish_seen_subcommand_from history inspect list load ls prune pull push remove rm save tag" -f -a "tag" -d 'Create a tag TARGET_IMAGE that refers to SOURCE_IMAGE'
+complete -c coracle -n "__fish_coracle_using_subcommand image; and not __fish_seen_subcommand_from history import inspect list load ls prune pull push remove rm save tag" -s h -l help -d 'Print help'
+complete -c coracle -n "__fish_coracle_using_subcommand image; and not __fish_seen_subcommand_from history import inspect list load ls prune pull push remove rm save tag" -f -a "history" -d 'Show the history of an image'
+complete -c coracle -n "__fish_coracle_using_subcommand image; and not __fish_seen_subcommand_from history import inspect list load ls prune pull push remove rm save tag" -f -a "import" -d 'Import the contents from a tarball to create a filesystem image'
+complete -c coracle -n "__fish_coracle_using_subcommand image; and not __fish_seen_subcommand_from history import inspect list load ls prune pull push remove rm save tag" -f -a "inspect" -d 'Display detailed information on one or more images'
+complete -c coracle -n "__fish_coracle_using_subcommand image; and not __fish_seen_subcommand_from history import inspect list load ls prune pull push remove rm save tag" -f -a "list" -d 'List images'
+complete -c coracle -n "__fish_coracle_using_subcommand image; and not __fish_seen_subcommand_from history import inspect list load ls prune pull push remove rm save tag" -f -a "load" -d 'Load an image from a tar archive or STDIN'
+complete -c coracle -n "__fish_coracle_using_subcommand image; and not __fish_seen_subcommand_from history import inspect list load ls prune pull push remove rm save tag" -f -a "ls" -d 'List images'
+complete -c coracle -n "__fish_coracle_using_subcommand image; and not __fish_seen_subcommand_from history import inspect list load ls prune pull push remove rm save tag" -f -a "prune" -d 'Remove unused images'
+complete -c coracle -n "__fish_coracle_using_subcommand image; and not __fish_seen_subcommand_from history import inspect list load ls prune pull push remove rm save tag" -f -a "pull" -d 'Download an image from a registry'
+complete -c coracle -n "__fish_coracle_using_subcommand image; and not __fish_seen_subcommand_from history import inspect list load ls prune pull push remove rm save tag" -f -a "push" -d 'Upload an image to a registry'
+complete -c coracle -n "__fish_coracle_using_subcommand image; and not __fish_seen_subcommand_from history import inspect list load ls prune pull push remove rm save tag" -f -a "remove" -d 'Remove one or more images'
+complete -c coracle -n "__fish_coracle_using_subcommand image; and not __fish_seen_subcommand_from history import inspect list load ls prune pull push remove rm save tag" -f -a "rm" -d 'Remove one or more images'
+complete -c coracle -n "__fish_coracle_using_subcommand image; and not __fish_seen_subcommand_from history import inspect list load ls prune pull push remove rm save tag" -f -a "save" -d 'Save one or more images to a tar archive (streamed to STDOUT by default)'
+complete -c coracle -n "__fish_coracle_using_subcommand image; and not __fish_seen_subcommand_from history import inspect list load ls prune pull push remove rm save tag" -f -a "tag" -d 'Create a tag TARGET_IMAGE that refers to SOURCE_IMAGE'
 complete -c coracle -n "__fish_coracle_using_subcommand image; and __fish_seen_subcommand_from history" -l format -d 'Format output using a custom template: \'table\':            Print output in table format with column headers (default) \'table TEMPLATE\':   Print output in table format using the given Go template \'json\':             Print in JSON format \'TEMPLATE\':         Print output using the given Go template. Refer to https://docs.docker.com/go/formatting/ for more information about formatting output with templates' -r
 complete -c coracle -n "__fish_coracle_using_subcommand image; and __fish_seen_subcommand_from history" -s H -l human -d 'Print sizes and dates in human readable format (default true)' -r
 complete -c coracle -n "__fish_coracle_using_subcommand image; and __fish_seen_subcommand_from history" -l no-trunc -d 'Don\'t truncate output' -r
 complete -c coracle -n "__fish_coracle_using_subcommand image; and __fish_seen_subcommand_from history" -s q -l quiet -d 'Only show image IDs' -r
 complete -c coracle -n "__fish_coracle_using_subcommand image; and __fish_seen_subcommand_from history" -s h -l help
+complete -c coracle -n "__fish_coracle_using_subcommand image; and __fish_seen_subcommand_from import" -s c -l change -d 'Apply Dockerfile instruction to the created image' -r
+complete -c coracle -n "__fish_coracle_using_subcommand image; and __fish_seen_subcommand_from import" -s m -l message -d 'Set commit message for imported image' -r
+complete -c coracle -n "__fish_coracle_using_subcommand image; and __fish_seen_subcommand_from import" -l platform -d 'Set platform if server is multi-platform capable' -r
+complete -c coracle -n "__fish_coracle_using_subcommand image; and __fish_seen_subcommand_from import" -s h -l help
 complete -c coracle -n "__fish_coracle_using_subcommand image; and __fish_seen_subcommand_from inspect" -s f -l format -d 'Format output using a custom template: \'json\':             Print in JSON format \'TEMPLATE\':         Print output using the given Go template. Refer to https://docs.docker.com/go/formatting/ for more information about formatting output with templates' -r
 complete -c coracle -n "__fish_coracle_using_subcommand image; and __fish_seen_subcommand_from inspect" -s h -l help
 complete -c coracle -n "__fish_coracle_using_subcommand image; and __fish_seen_subcommand_from list" -s a -l all -d 'Show all images (default hides intermediate images)' -r
@@ -672,6 +700,10 @@ complete -c coracle -n "__fish_coracle_using_subcommand images" -l format -d 'Fo
 complete -c coracle -n "__fish_coracle_using_subcommand images" -l no-trunc -d 'Don\'t truncate output' -r
 complete -c coracle -n "__fish_coracle_using_subcommand images" -s q -l quiet -d 'Only show image IDs' -r
 complete -c coracle -n "__fish_coracle_using_subcommand images" -s h -l help
+complete -c coracle -n "__fish_coracle_using_subcommand import" -s c -l change -d 'Apply Dockerfile instruction to the created image' -r
+complete -c coracle -n "__fish_coracle_using_subcommand import" -s m -l message -d 'Set commit message for imported image' -r
+complete -c coracle -n "__fish_coracle_using_subcommand import" -l platform -d 'Set platform if server is multi-platform capable' -r
+complete -c coracle -n "__fish_coracle_using_subcommand import" -s h -l help
 complete -c coracle -n "__fish_coracle_using_subcommand info" -s f -l format -d 'Format output using a custom template: \'json\':             Print in JSON format \'TEMPLATE\':         Print output using the given Go template. Refer to https://docs.docker.com/go/formatting/ for more information about formatting output with templates' -r
 complete -c coracle -n "__fish_coracle_using_subcommand info" -s h -l help
 complete -c coracle -n "__fish_coracle_using_subcommand inspect" -s f -l format -d 'Format output using a custom template: \'json\':             Print in JSON format \'TEMPLATE\':         Print output using the given Go template. Refer to https://docs.docker.com/go/formatting/ for more information about formatting output with templates' -r

@@ -24,16 +24,20 @@ mod usage;
 mod attach;
 mod check;
 mod client_config;
+mod commit;
 mod completion;
 mod create;
 mod df;
+mod diff;
 mod doctor;
 mod exec;
+mod export;
 mod filter;
 mod format;
 mod history;
 mod image;
 mod images;
+mod import;
 mod info;
 mod inspect;
 mod kill;
@@ -89,6 +93,10 @@ static COMMANDS: &[&Verb] = &[
     &save::VERB,
     &load::VERB,
     &push::VERB,
+    &commit::VERB,
+    &import::VERB,
+    &export::VERB,
+    &diff::VERB,
     &volume::CREATE,
     &volume::LS,
     &volume::RM,

@@ -51,7 +51,7 @@ fn run(matches: &ArgMatches, session: &mut Session) -> Result<u8> {
         .transpose()?;
     let output = value(matches, "output").filter(|path| !path.is_empty());
     match output {
-        Some(path) => check_output(Path::new(path))?,
+        Some(path) => check_output(Path::new(path), "failed to save image")?,
         None if crate::sys::tty::is_terminal(standard(1)) => {
             return Err(Error::new(
                 Kind::Usage,
@@ -68,11 +68,11 @@ fn run(matches: &ArgMatches, session: &mut Session) -> Result<u8> {
     Ok(0)
 }
 
-/// Refuses what a file could not be put at, in docker's words.
-pub(super) fn check_output(path: &Path) -> Result<()> {
+/// Refuses what a file could not be put at, in docker's words, which begin with `what`.
+pub(super) fn check_output(path: &Path, what: &str) -> Result<()> {
     let parent = path.parent().filter(|p| !p.as_os_str().is_empty());
     let refuse = |why: String| {
-        let text = format!("failed to save image: invalid output path: {why}");
+        let text = format!("{what}: invalid output path: {why}");
         Err(Error::new(Kind::Usage, text))
     };
     if let Some(parent) = parent.filter(|p| !p.exists()) {

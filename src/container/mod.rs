@@ -1,9 +1,11 @@
 //! Containers: from what was meant (Request) to what the kernel is told (Plan), and talk to the living ones.
 
 pub(crate) mod attach;
+pub(crate) mod commit;
 pub mod control;
 pub(crate) mod create;
 pub(crate) mod etc_files;
+pub(crate) mod files;
 pub(crate) mod launch;
 pub(crate) mod layered;
 pub(crate) mod limits;

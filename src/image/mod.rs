@@ -2,9 +2,11 @@
 
 pub(crate) mod archive;
 pub mod capabilities;
+pub(crate) mod change;
 pub mod config;
 pub(crate) mod decode;
 pub mod embedded;
+pub(crate) mod import;
 pub(crate) mod list;
 pub(crate) mod load;
 pub mod manifest;

@@ -12,6 +12,7 @@
 //!
 //! Killed at any line: a draft in `staging/`, swept later. Two processes that make the same layer: one stays.
 
+pub(crate) mod merged;
 mod normalise;
 pub(crate) mod open;
 pub(crate) mod owners;
@@ -79,20 +80,32 @@ impl Changes {
     ///
     /// Recorded owners and modes count (store/ids.rs): in attributes, or in a file `owners` beside the tree.
     pub fn of(tree: &Path, lowers: &[PathBuf], options: &Options) -> Result<Changes> {
-        Changes::with_owners(tree, lowers, options, &Owners::beside(tree))
+        Changes::survey(tree, lowers, options, &Owners::beside(tree), &[])
     }
 
-    /// The same with the owners of links and FIFOs given.
-    pub(crate) fn with_owners(
+    /// The same of a container's writable part, which may be mounted: `owners` are those that it recorded, and `points`
+    /// are what its mounts lie on.
+    pub(crate) fn of_container(
         tree: &Path,
         lowers: &[PathBuf],
         options: &Options,
         owners: &Owners,
+        points: &[Vec<u8>],
+    ) -> Result<Changes> {
+        Changes::survey(tree, lowers, options, owners, points)
+    }
+
+    fn survey(
+        tree: &Path,
+        lowers: &[PathBuf],
+        options: &Options,
+        owners: &Owners,
+        points: &[Vec<u8>],
     ) -> Result<Changes> {
         let base = stack::roots(lowers);
         let lower_owners: Vec<Owners> = lowers.iter().map(|tree| Owners::beside(tree)).collect();
         let root = open_tree(tree, OFlag::O_RDONLY)?;
-        let walk = Walk::new(owners, &lower_owners, options.latest);
+        let walk = Walk::new(owners, &lower_owners, options.latest, points);
         let survey = walk.run(
             std::os::fd::AsFd::as_fd(&root),
             &base,

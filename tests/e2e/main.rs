@@ -8,6 +8,7 @@
 mod support;
 
 mod archives;
+mod commit;
 mod doctor;
 mod errors;
 mod exec;

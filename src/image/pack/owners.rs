@@ -1,5 +1,5 @@
-//! What a file of a tree really is: type, mode and owner as recorded (store/ids.rs), where the file itself does not show
-//! them.
+//! What a file of a tree really is: type, mode and owner as recorded (store/ids.rs, store/owners.rs), where the file
+//! itself does not show them.
 
 use std::collections::BTreeMap;
 use std::ffi::{CStr, CString};
@@ -11,25 +11,47 @@ use nix::sys::stat::FileStat;
 use crate::image::capabilities;
 use crate::image::tar::EntryType;
 use crate::store::ids::{self, Ids, What};
-use crate::sys::{overlay, xattr};
+use crate::store::owners::{Key, Place, Sidecar};
+use crate::sys::{overlay, stat, xattr};
 
-/// The sidecar records of one tree: owners of what has no attributes, by path.
+/// The records of one tree that do not lie on the files themselves.
 #[derive(Debug, Default)]
-pub(crate) struct Owners(BTreeMap<Vec<u8>, Ids>);
+pub(crate) struct Owners {
+    /// A layer's: by path.
+    paths: BTreeMap<Vec<u8>, Ids>,
+    /// A container's: by inode.
+    files: Sidecar,
+}
 
 impl Owners {
-    /// Reads the file `owners` beside a tree; none is as good as an empty one.
+    /// Reads the file `owners` beside the tree of a layer; none is as good as an empty one.
     pub(crate) fn beside(tree: &Path) -> Owners {
         let bytes = std::fs::read(tree.with_file_name("owners")).unwrap_or_default();
-        Owners(
-            ids::parse_owners(&bytes)
-                .map(|(path, ids)| (path.to_vec(), ids))
-                .collect(),
-        )
+        let paths = ids::parse_owners(&bytes).map(|(path, ids)| (path.to_vec(), ids));
+        Owners {
+            paths: paths.collect(),
+            files: Sidecar::default(),
+        }
     }
 
-    fn get(&self, path: &[u8]) -> Option<Ids> {
-        self.0.get(path).copied()
+    /// Reads that of the container whose folder is `folder`.
+    pub(crate) fn of_container(folder: &Path) -> Owners {
+        let bytes = std::fs::read(folder.join(Sidecar::NAME)).unwrap_or_default();
+        Owners {
+            paths: BTreeMap::new(),
+            files: Sidecar::parse(&bytes),
+        }
+    }
+
+    fn get(&self, at: BorrowedFd<'_>, name: &CStr, path: &[u8]) -> nix::Result<Option<Ids>> {
+        if let Some(ids) = self.paths.get(path) {
+            return Ok(Some(*ids));
+        }
+        if self.files.is_empty() {
+            return Ok(None);
+        }
+        let stat = stat::statx(at, name, libc::AT_SYMLINK_NOFOLLOW, stat::EVERYTHING)?;
+        Ok(self.files.get(&Key::of(&stat)))
     }
 }
 
@@ -83,23 +105,21 @@ pub(crate) fn meta(
         meta.major = libc::major(stat.st_rdev);
         meta.minor = libc::minor(stat.st_rdev);
     }
-    let mut record = owners.get(path);
+    let mut record = owners.get(at, name, path)?;
     meta.is_aside = record.is_some();
-    // the kernel has no user attributes on anything else
-    if matches!(kind, EntryType::File | EntryType::Folder) {
-        for attribute in xattr::list_at(at, name)? {
-            let bytes = attribute.to_bytes();
-            if attribute.as_c_str() == ids::NAME {
-                let value = xattr::get_at(at, name, ids::NAME)?;
-                record = value.as_deref().and_then(Ids::parse).or(record);
-            } else if bytes == capabilities::NAME {
-                let value = xattr::get_at(at, name, &attribute)?;
-                meta.capability = value.as_deref().and_then(capabilities::portable);
-            } else if bytes.starts_with(b"user.overlay.")
-                || bytes.starts_with(b"user.fuseoverlayfs.")
-            {
-                meta.marks.push(attribute);
+    let place = Place::of(stat.st_mode);
+    for attribute in xattr::list_at(at, name)? {
+        let bytes = attribute.to_bytes();
+        if Some(attribute.as_c_str()) == place.attribute() {
+            let value = xattr::get_at(at, name, &attribute)?;
+            if let Some(ids) = value.as_deref().and_then(|value| place.read(value)) {
+                (record, meta.is_aside) = (Some(ids), false);
             }
+        } else if bytes == capabilities::NAME && kind == EntryType::File {
+            let value = xattr::get_at(at, name, &attribute)?;
+            meta.capability = value.as_deref().and_then(capabilities::portable);
+        } else if bytes.starts_with(b"user.overlay.") || bytes.starts_with(b"user.fuseoverlayfs.") {
+            meta.marks.push(attribute);
         }
     }
     if let Some(ids) = record {

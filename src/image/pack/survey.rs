@@ -16,6 +16,7 @@ use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag, readlinkat};
 use nix::sys::stat::{FileStat, fstatat};
 
+use super::merged::join;
 use super::open::open_anyway;
 use super::owners::{Meta, Owners, meta};
 use crate::error::{Error, Kind, Result};
@@ -80,6 +81,8 @@ pub(super) struct Walk<'a> {
     pub(super) lower_owners: &'a [Owners],
     /// Times later than this become this.
     pub(super) latest: Option<i64>,
+    /// Paths that are mounted over: an empty file or folder there is only the mount's point.
+    pub(super) points: &'a [Vec<u8>],
     above: Vec<Above>,
     /// Inode -> the first name in the tar.
     first: HashMap<u64, Vec<u8>>,
@@ -89,11 +92,17 @@ pub(super) struct Walk<'a> {
 }
 
 impl<'a> Walk<'a> {
-    pub(super) fn new(owners: &'a Owners, lower_owners: &'a [Owners], latest: Option<i64>) -> Self {
+    pub(super) fn new(
+        owners: &'a Owners,
+        lower_owners: &'a [Owners],
+        latest: Option<i64>,
+        points: &'a [Vec<u8>],
+    ) -> Self {
         Walk {
             owners,
             lower_owners,
             latest,
+            points,
             above: Vec::new(),
             first: HashMap::new(),
             waiting: HashMap::new(),
@@ -184,6 +193,13 @@ impl<'a> Walk<'a> {
             self.survey.fixes.push(Fix::Remove(path)); // a socket
             return Ok(());
         };
+        if lower.is_none()
+            && self.points.contains(&path)
+            && is_empty(dir, name, &meta).map_err(failed)?
+        {
+            self.survey.fixes.push(Fix::Remove(path));
+            return Ok(());
+        }
         let kind = match &lower {
             None => ChangeKind::Added,
             Some(lower)
@@ -462,6 +478,18 @@ impl<'a> Walk<'a> {
     }
 }
 
+/// Says whether a file or folder holds nothing.
+fn is_empty(dir: BorrowedFd<'_>, name: &CStr, meta: &Meta) -> nix::Result<bool> {
+    match meta.kind {
+        EntryType::File => Ok(meta.size == 0),
+        EntryType::Folder => {
+            let inner = open_anyway(dir, name, OFlag::O_DIRECTORY)?;
+            Ok(copy::entries(inner.as_fd())?.is_empty())
+        }
+        _ => Ok(false),
+    }
+}
+
 fn has_same_content(a: BorrowedFd<'_>, b: BorrowedFd<'_>, name: &CStr) -> nix::Result<bool> {
     let open = |at| open_anyway(at, name, OFlag::O_NONBLOCK).map(std::fs::File::from);
     let (a, b) = (open(a)?, open(b)?);
@@ -488,16 +516,6 @@ fn link(entry: &mut Entry, first: Vec<u8>) {
     entry.link = first;
     entry.size = 0;
     (entry.major, entry.minor) = (0, 0);
-}
-
-fn join(folder: &[u8], name: &CStr) -> Vec<u8> {
-    let mut path = Vec::with_capacity(folder.len() + 1 + name.to_bytes().len());
-    path.extend_from_slice(folder);
-    if !folder.is_empty() {
-        path.push(b'/');
-    }
-    path.extend_from_slice(name.to_bytes());
-    path
 }
 
 pub(super) fn cannot(path: &[u8], e: Errno) -> Error {
