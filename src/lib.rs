@@ -10,6 +10,7 @@ pub mod grammar;
 // layer 2: the disk
 pub mod store;
 // layer 3: the trades
+pub mod build;
 pub mod container;
 pub mod host;
 pub mod image;

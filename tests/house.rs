@@ -12,6 +12,7 @@ const LAYERS: &[&[&str]] = &[
     &["registry"],
     &["image"],
     &["container"],
+    &["build"],
     &["monitor"],
     &["wire"],
     &["ui"],

@@ -22,6 +22,8 @@ mod session;
 mod usage;
 
 mod attach;
+mod build;
+mod builder;
 mod check;
 mod client_config;
 mod commit;
@@ -73,6 +75,9 @@ mod wait;
 static COMMANDS: &[&Verb] = &[
     &login::VERB,
     &logout::VERB,
+    &build::VERB,
+    &builder::DU,
+    &builder::PRUNE,
     &pull::VERB,
     &attach::VERB,
     &completion::VERB,

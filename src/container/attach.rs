@@ -5,6 +5,8 @@
 //! ends of pipes that it fills with output. So input never passes through the monitor, and a command that is killed or
 //! stopped takes nothing along: its pipes close, or fill up and hold the container's output back.
 
+mod collect;
+
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use nix::errno::Errno;

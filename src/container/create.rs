@@ -222,6 +222,7 @@ fn merge(request: &Request, image: &ContainerConfig) -> Result<ContainerConfig> 
         hostname: request.hostname.clone().unwrap_or_default(),
         domainname: request.domainname.clone().unwrap_or_default(),
         user: text(&request.user, &image.user),
+        args_escaped: false,
         attach_stdin: request.attach[0],
         attach_stdout: request.attach[1],
         attach_stderr: request.attach[2],

@@ -37,6 +37,39 @@ pub(crate) fn clean(path: &str) -> String {
     format!("/{}", parts.join("/"))
 }
 
+/// `time.Duration.String`: `1m0s`, `1.5s`, `300ms`. `ns`: nanoseconds.
+pub(crate) fn duration(ns: i64) -> String {
+    let sign = if ns < 0 { "-" } else { "" };
+    let all = ns.unsigned_abs();
+    let unit = |size: u64, name: &str| {
+        let digits = format!("{:0width$}", all % size, width = size.ilog10() as usize);
+        let fraction = digits.trim_end_matches('0');
+        let dot = if fraction.is_empty() { "" } else { "." };
+        format!("{sign}{}{dot}{fraction}{name}", all / size)
+    };
+    match all {
+        0 => "0s".to_owned(),
+        1..1_000 => format!("{sign}{all}ns"),
+        1_000..1_000_000 => unit(1_000, "µs"),
+        1_000_000..1_000_000_000 => unit(1_000_000, "ms"),
+        _ => {
+            let seconds = all / 1_000_000_000;
+            let digits = format!("{:09}", all % 1_000_000_000);
+            let fraction = digits.trim_end_matches('0');
+            let dot = if fraction.is_empty() { "" } else { "." };
+            let (hours, minutes) = (seconds / 3600, seconds / 60 % 60);
+            let mut text = sign.to_owned();
+            if hours > 0 {
+                text += &format!("{hours}h");
+            }
+            if seconds >= 60 {
+                text += &format!("{minutes}m");
+            }
+            text + &format!("{}{dot}{fraction}s", seconds % 60)
+        }
+    }
+}
+
 /// `strconv.Quote`.
 pub(crate) fn quote(text: &str) -> String {
     quote_in('"', text)

@@ -28,7 +28,7 @@ pub const ROLE: &str = "__capabilities";
 pub(super) const NAME: &[u8] = b"security.capability";
 
 /// Sets the attributes of the files of `tree`, by path, in a process of that role. A favour: nothing fails with it.
-pub(super) fn set(tree: &Path, files: &BTreeMap<Vec<u8>, Vec<u8>>) {
+pub(crate) fn set(tree: &Path, files: &BTreeMap<Vec<u8>, Vec<u8>>) {
     let mut orders = [tree.as_os_str().as_bytes(), b"\0"].concat();
     for (path, value) in files {
         let hex: String = value.iter().map(|b| format!("{b:02x}")).collect();

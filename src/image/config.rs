@@ -169,6 +169,9 @@ pub struct ContainerConfig {
     /// Signal that asks the program to end (`SIGTERM` when absent).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stop_signal: Option<String>,
+    /// CMD is one of BuildKit's, which writes this with each.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub args_escaped: bool,
     /// Seconds between the stop signal and SIGKILL (10 when absent).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stop_timeout: Option<i64>,

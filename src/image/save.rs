@@ -10,7 +10,7 @@ use oci_client::manifest::{
 };
 use serde_json::{Map, Value, json};
 
-use crate::error::{Error, Kind, Result};
+use crate::error::{Context, Error, Kind, Result};
 use crate::grammar::platform::Platform;
 use crate::grammar::reference::Reference;
 use crate::image::archive::blob_path;
@@ -38,14 +38,30 @@ pub(crate) fn members(
     words: &[String],
     platform: Option<&Platform>,
 ) -> Result<Vec<Member>> {
+    let mut images = Vec::new();
+    for image in chosen(store, words)? {
+        let bytes = store.blobs().need(&image.id)?;
+        let config = store.images().config(&image.id)?;
+        check_platform(&image, &config, platform)?;
+        images.push((image, bytes, config));
+    }
+    of_images(store, images)
+}
+
+/// Returns the members of an archive of one image, which need not be one of the store's; its layers are.
+pub(crate) fn of_one(store: &Store, bytes: Vec<u8>, names: Vec<Reference>) -> Result<Vec<Member>> {
+    let id = digest_of(&bytes);
+    let config = serde_json::from_slice(&bytes)
+        .context(Kind::Corrupt, || format!("cannot read configuration {id}"))?;
+    of_images(store, vec![(Saved { id, names }, bytes, config)])
+}
+
+fn of_images(store: &Store, images: Vec<(Saved, Vec<u8>, ImageConfig)>) -> Result<Vec<Member>> {
     let mut small: BTreeMap<String, Vec<u8>> = BTreeMap::new();
     let mut layers: BTreeMap<String, Member> = BTreeMap::new();
     let (mut items, mut manifests) = (Vec::new(), Vec::new());
     let mut repositories: BTreeMap<String, BTreeMap<String, String>> = BTreeMap::new();
-    for image in chosen(store, words)? {
-        let config_bytes = store.blobs().need(&image.id)?;
-        let config = store.images().config(&image.id)?;
-        check_platform(&image, &config, platform)?;
+    for (image, config_bytes, config) in images {
         let mut sources = Map::new();
         let mut descriptors = Vec::new();
         for diff_id in &config.rootfs.diff_ids {

@@ -267,7 +267,7 @@ pub(super) fn mismatch(what: &str, expected: &str, found: &str) -> Error {
         .hint("the registry or something on the way damaged it; try again")
 }
 
-fn runtime() -> Result<Runtime> {
+pub(super) fn runtime() -> Result<Runtime> {
     Builder::new_current_thread()
         .enable_all()
         .build()

@@ -11,6 +11,7 @@
 pub mod auth;
 mod blobs;
 mod client;
+pub(crate) mod download;
 mod failure;
 mod host;
 mod http;

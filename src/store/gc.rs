@@ -109,6 +109,7 @@ pub(crate) fn unreferenced(store: &Store, grace: Duration) -> Result<Unreference
 
 fn needed_layers(store: &Store, names: &[Name]) -> Result<HashSet<String>> {
     let mut needed = layers_of_containers(store)?;
+    needed.extend(store.builds().layers()?);
     let ids: HashSet<&str> = names.iter().map(|name| name.config.as_str()).collect();
     for id in ids {
         // an image whose configuration is broken cannot tell its layers: then none is safe to delete

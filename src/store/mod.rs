@@ -5,6 +5,7 @@
 //!     version                   "1"; made last by the first command, so that a version file means a whole tree
 //!     names, names.lock         image names, JSON lines            images.rs
 //!     blobs/                    manifests and configurations       blobs.rs
+//!     builds/                   the build cache                    builds.rs
 //!     layers/<diff id>/         unpacked layers                    layers.rs
 //!     staging/                  what is being made                 layers.rs, volumes.rs
 //!     partial/                  bodies that are being fetched      blobs.rs
@@ -46,6 +47,7 @@
 //! A power cut may lose what was written in the last seconds: an empty or missing record counts as absent, everywhere.
 
 pub mod blobs;
+pub mod builds;
 pub mod check;
 pub mod containers;
 pub mod gc;
@@ -151,6 +153,11 @@ impl Store {
         Blobs::new(self)
     }
 
+    /// Returns the door to the build cache.
+    pub fn builds(&self) -> builds::Builds<'_> {
+        builds::Builds::new(self)
+    }
+
     /// Returns the door to the layers.
     pub fn layers(&self) -> Layers<'_> {
         Layers::new(self)
@@ -195,6 +202,20 @@ fn make(paths: &Paths) -> Result<()> {
     record::write_bytes_new(&temporary, format!("{VERSION}\n").as_bytes())
         .context(Kind::Host, cannot)?;
     std::fs::rename(&temporary, &version).context(Kind::Host, cannot)
+}
+
+/// Makes an empty folder in `staging/` for the work of one command; swept when its maker could not remove it.
+pub fn scratch_folder(store: &Store) -> Result<PathBuf> {
+    let path = store
+        .data("staging")
+        .join(format!("scratch-{}", random_hex::<8>()?));
+    folder(&path).context(Kind::System, || format!("cannot make `{}`", path.display()))?;
+    Ok(path)
+}
+
+/// Removes what [`scratch_folder`] made; what stays is swept.
+pub fn remove_scratch(path: &Path) {
+    trash::remove_tree(path).ok();
 }
 
 /// Makes a folder (0700) and its missing parents; an existing one is as good.

@@ -8,6 +8,7 @@
 mod support;
 
 mod archives;
+mod build;
 mod commit;
 mod doctor;
 mod errors;
@@ -20,6 +21,7 @@ mod logs;
 mod mounts;
 mod pull;
 mod push;
+mod recorded_builds;
 mod run;
 mod secure;
 mod storm;

@@ -188,7 +188,7 @@ impl<'a> Scanner<'a> {
         let here = |last| Lines { first, last };
         if has_empty {
             read.warnings.push(Warning {
-                rule: "NoEmptyContinuationLine",
+                rule: "NoEmptyContinuation",
                 text: "Empty continuation line".to_owned(),
                 lines: here(self.number),
             });

@@ -8,6 +8,7 @@
 //! mount.rs        the value of `RUN --mount` (instructions/commands_runmount.go)
 //! words.rs        `$v`, `${v:-w}`, quotes and escapes (shell/lex.go); pattern.rs: its patterns
 //! ignore.rs       .dockerignore (moby/patternmatcher)
+//! lint.rs         the rules of `--check` (linter/ruleset.go)
 //! excerpt.rs      the box of lines below an error (util/errdefs/source.go)
 //! ```
 //! Pure: nothing is read, nothing is looked up. Values keep their variables; [`words`] expands them when a stage is built.
@@ -17,6 +18,7 @@ mod flags;
 pub mod ignore;
 pub mod instruction;
 pub mod lines;
+pub mod lint;
 pub mod mount;
 pub mod pattern;
 mod split;

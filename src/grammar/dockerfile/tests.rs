@@ -37,7 +37,7 @@ fn lines_join_with_nothing_between_them() {
 #[test]
 fn an_empty_line_in_a_continuation_swallows_the_next() {
     let file = file("FROM b\nRUN echo a \\\n\nENV b=1\n");
-    assert_eq!(file.warnings[0].rule, "NoEmptyContinuationLine");
+    assert_eq!(file.warnings[0].rule, "NoEmptyContinuation");
     assert_eq!(file.warnings[0].lines, Lines { first: 2, last: 4 });
     assert_eq!(file.stages[0].steps.len(), 1);
     assert_eq!(command("RUN echo a \\\n\nENV b=1\n"), "echo a ENV b=1");

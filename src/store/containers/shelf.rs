@@ -147,6 +147,25 @@ impl<'a> Containers<'a> {
         made
     }
 
+    /// Makes a container without a name: its folder and its record. Nothing lists it; whoever made it removes it, and the
+    /// sweep when he could not. A build's steps are such.
+    pub fn create_unnamed(&self, record: &Record) -> Result<()> {
+        let dir = self.path(&record.id);
+        std::fs::DirBuilder::new()
+            .mode(0o700)
+            .create(&dir)
+            .context(Kind::System, || {
+                format!("cannot make the container's folder `{}`", dir.display())
+            })?;
+        record::write_new(&dir.join("config"), record)
+    }
+
+    /// Removes what [`Containers::create_unnamed`] made, after its monitor.
+    pub fn remove_unnamed(&self, id: &str) -> Result<()> {
+        self.remove_runtime(id);
+        crate::store::trash::remove_tree(&self.path(id))
+    }
+
     /// Returns the container that `word` means: a whole id, a name (a leading `/` is docker's own habit), or the unique
     /// beginning of an id. `Kind::NotFound` or `Kind::Invalid` with docker's text.
     pub fn find(&self, word: &str) -> Result<Found> {

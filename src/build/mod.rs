@@ -1,0 +1,39 @@
+//! Builds images from Dockerfiles: what BuildKit does, as one command that ends, without a daemon.
+//!
+//! ```text
+//! request.rs    what was meant, free of flags
+//! context.rs    where files come from; what of them a step sees, and their digests
+//! plan.rs       Dockerfile + configurations of bases -> stages of steps (state.rs: what an instruction does to a stage)
+//! solve.rs      a thread per stage; a step waits for the stages that it takes from
+//! cache.rs      content keys and what they stand for
+//! run.rs        RUN: a Plan through the door            mounts.rs   its mounts
+//! copy.rs       COPY, ADD, WORKDIR: files into an upper folder (source.rs: what is taken; place.rs: where it goes)
+//! export.rs     document.rs: layers and history to an image in the store
+//! output.rs     a result outside of the store
+//! progress.rs   what happens, as events; nothing here prints
+//! ```
+//! # Killed at any line
+//! A step's result is a layer, which appears by one rename; its cache record is written after it, and the image's name
+//! last of all. So the next build goes on where a killed one stood. What a killed step leaves is a folder without a name in
+//! `containers/` and a draft in `staging/`, both swept later; its processes die with its monitor.
+
+mod bases;
+mod cache;
+mod context;
+mod copy;
+mod document;
+mod export;
+mod fetch;
+mod mounts;
+pub(crate) mod output;
+mod place;
+pub(crate) mod plan;
+pub(crate) mod progress;
+pub(crate) mod request;
+mod run;
+mod solve;
+mod source;
+mod state;
+
+pub(crate) use export::archive;
+pub(crate) use solve::{Built, build, check};

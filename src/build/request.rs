@@ -1,0 +1,84 @@
+//! What a build is asked for, free of flags.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use crate::grammar::platform::Platform;
+use crate::store::containers::Ulimit;
+
+/// One build.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Request {
+    /// The Dockerfile's bytes.
+    pub(crate) dockerfile: Vec<u8>,
+    /// Its name as it is shown: `Dockerfile`.
+    pub(crate) dockerfile_name: String,
+    /// The folder of the context; `None`: there is none.
+    pub(crate) context: Option<PathBuf>,
+    /// Lines of the ignore file, cleaned.
+    pub(crate) ignore: Vec<String>,
+    /// Bytes of the ignore file, for the progress.
+    pub(crate) ignore_size: u64,
+    /// `--build-context`.
+    pub(crate) contexts: BTreeMap<String, Named>,
+    /// `--build-arg`, already looked up.
+    pub(crate) build_args: BTreeMap<String, String>,
+    /// `--label`.
+    pub(crate) labels: Vec<(String, String)>,
+    /// `--target`.
+    pub(crate) target: Option<String>,
+    /// `--platform`; `None`: this machine's.
+    pub(crate) platform: Option<Platform>,
+    /// `--no-cache`.
+    pub(crate) no_cache: bool,
+    /// `--no-cache-filter`: names of stages, lower case.
+    pub(crate) no_cache_filter: Vec<String>,
+    /// `--pull`.
+    pub(crate) pull: bool,
+    /// `--network`: `default`, `none`, `host`.
+    pub(crate) network: String,
+    /// `--add-host` as `name:address`.
+    pub(crate) add_hosts: Vec<String>,
+    /// `--shm-size`.
+    pub(crate) shm_size: i64,
+    /// `--ulimit`.
+    pub(crate) ulimits: Vec<Ulimit>,
+    /// `--secret` by id.
+    pub(crate) secrets: BTreeMap<String, Secret>,
+    /// `--ssh` by id: the agent's socket.
+    pub(crate) ssh: BTreeMap<String, PathBuf>,
+    /// `--allow security.insecure`.
+    pub(crate) allow_insecure: bool,
+    /// Canonical names of `-t`.
+    pub(crate) tags: Vec<String>,
+    /// SOURCE_DATE_EPOCH, seconds since 1970.
+    pub(crate) epoch: Option<i64>,
+    /// `rewrite-timestamp=true` of the output.
+    pub(crate) rewrite_timestamp: bool,
+    /// `--storage-driver`.
+    pub(crate) storage_driver: Option<String>,
+    /// Registries and logins.
+    pub(crate) settings: crate::registry::Settings,
+    /// Write the image into the store; else the caller only takes its layers.
+    pub(crate) write_image: bool,
+    /// Say why steps were not cached.
+    pub(crate) explain: bool,
+}
+
+/// What a name stands for instead of a stage or image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Named {
+    /// A folder of the host.
+    Folder(PathBuf),
+    /// `docker-image://`.
+    Image(String),
+}
+
+/// Where a secret comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Secret {
+    /// A file.
+    File(PathBuf),
+    /// A variable's value.
+    Value(String),
+}

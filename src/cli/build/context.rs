@@ -1,0 +1,148 @@
+//! The context of a build: a folder, a tar or a Dockerfile on standard input.
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use clap::ArgMatches;
+
+use super::super::Session;
+use super::super::args::value;
+use crate::build::request::Request;
+use crate::error::{Context, Error, Kind, Result};
+use crate::grammar::dockerfile::ignore;
+use crate::image::unpack::{self, Limits};
+use crate::store;
+
+/// A folder of the store's that goes when dropped.
+pub(super) struct Scratch(Option<PathBuf>);
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        if let Some(path) = &self.0 {
+            // the sweep takes what stays
+            store::remove_scratch(path);
+        }
+    }
+}
+
+/// Finds the context and the Dockerfile.
+pub(super) fn open(
+    matches: &ArgMatches,
+    session: &Session,
+    request: &mut Request,
+) -> Result<Scratch> {
+    let word = value(matches, "context").unwrap_or_default();
+    let file = value(matches, "file").unwrap_or_default();
+    if word == "-" {
+        return stdin(file, session, request);
+    }
+    let folder = PathBuf::from(word);
+    if !folder.is_dir() {
+        let text = format!("unable to prepare context: path {word:?} not found");
+        return Err(Error::new(Kind::Usage, text));
+    }
+    let folder = fs_err::canonicalize(folder)?;
+    read(&folder, Path::new(""), file, request)?;
+    request.context = Some(folder);
+    Ok(Scratch(None))
+}
+
+/// Reads the Dockerfile and the ignore file of a context. `-f` is relative to where the user is, `base` beside the
+/// context for one that was unpacked.
+fn read(folder: &Path, base: &Path, file: &str, request: &mut Request) -> Result<()> {
+    if file == "-" {
+        request.dockerfile_name = "Dockerfile".to_owned();
+        std::io::stdin()
+            .read_to_end(&mut request.dockerfile)
+            .context(
+                Kind::System,
+                || "cannot read the Dockerfile from standard input",
+            )?;
+        return ignored(&folder.join(".dockerignore"), request).map(drop);
+    }
+    let path = match file {
+        "" => default(folder),
+        file => base.join(file),
+    };
+    request.dockerfile_name = name(&path);
+    request.dockerfile = std::fs::read(&path).map_err(|e| {
+        let why = match e.kind() {
+            std::io::ErrorKind::NotFound => "no such file or directory".to_owned(),
+            _ => e.to_string(),
+        };
+        let text = format!(
+            "failed to solve: failed to read dockerfile: open {}: {why}",
+            request.dockerfile_name
+        );
+        Error::new(Kind::Usage, text)
+    })?;
+    let own = path.with_file_name(format!("{}.dockerignore", name(&path)));
+    if ignored(&own, request)? {
+        return Ok(());
+    }
+    ignored(&folder.join(".dockerignore"), request).map(drop)
+}
+
+fn default(folder: &Path) -> PathBuf {
+    let usual = folder.join("Dockerfile");
+    let other = folder.join("Containerfile");
+    match !usual.exists() && other.exists() {
+        true => other,
+        false => usual,
+    }
+}
+
+fn name(path: &Path) -> String {
+    path.file_name()
+        .map(|name| name.to_string_lossy().into_owned())
+        .unwrap_or_default()
+}
+
+fn ignored(path: &Path, request: &mut Request) -> Result<bool> {
+    match std::fs::read(path) {
+        Ok(bytes) => {
+            request.ignore_size = bytes.len() as u64;
+            request.ignore = ignore::lines(&String::from_utf8_lossy(&bytes));
+            Ok(true)
+        }
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(false),
+        Err(e) => Err(e).context(Kind::System, || format!("cannot read `{}`", path.display())),
+    }
+}
+
+/// A tar is the context; anything else is the Dockerfile of a build without one.
+fn stdin(file: &str, session: &Session, request: &mut Request) -> Result<Scratch> {
+    if file == "-" {
+        let text = "invalid argument: can't use stdin for both build context and dockerfile";
+        return Err(Error::new(Kind::Usage, text));
+    }
+    let mut bytes = Vec::new();
+    std::io::stdin().read_to_end(&mut bytes).context(
+        Kind::System,
+        || "cannot read the context from standard input",
+    )?;
+    if !is_archive(&bytes) {
+        request.dockerfile = bytes;
+        request.dockerfile_name = "Dockerfile".to_owned();
+        return Ok(Scratch(None));
+    }
+    let folder = store::scratch_folder(session.store()?)?;
+    let scratch = Scratch(Some(folder.clone()));
+    let mut blocks = Some(bytes);
+    unpack::layer(|| blocks.take(), &folder, &Limits::default())?;
+    let tree = folder.join("tree");
+    read(&tree, &tree, file, request)?;
+    request.context = Some(tree);
+    Ok(scratch)
+}
+
+/// gzip, zstd, bzip2, xz, or the magic of a tar.
+fn is_archive(bytes: &[u8]) -> bool {
+    let starts: [&[u8]; 4] = [
+        &[0x1f, 0x8b],
+        &[0x28, 0xb5, 0x2f, 0xfd],
+        b"BZh",
+        &[0xfd, b'7', b'z', b'X', b'Z'],
+    ];
+    starts.iter().any(|start| bytes.starts_with(start)) || bytes.get(257..262) == Some(b"ustar")
+}
