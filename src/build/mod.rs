@@ -24,6 +24,7 @@ mod copy;
 mod document;
 mod export;
 mod fetch;
+mod mode;
 mod mounts;
 pub(crate) mod output;
 mod place;

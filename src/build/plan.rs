@@ -3,8 +3,9 @@
 
 use std::collections::BTreeMap;
 
+use super::mode::Mode;
 use super::request::{Named, Request};
-use super::state::{FAULT, Globals, Mode, State};
+use super::state::{FAULT, Globals, State};
 use crate::error::{Error, Result};
 use crate::grammar::dockerfile::mount::Mount;
 use crate::grammar::dockerfile::words::Lexer;
