@@ -15,6 +15,7 @@ pub mod container;
 pub mod host;
 pub mod image;
 pub mod monitor;
+pub mod network;
 pub mod registry;
 // layer 4: faces
 pub mod cli;

@@ -11,6 +11,7 @@ const LAYERS: &[&[&str]] = &[
     &["host"],
     &["registry"],
     &["image"],
+    &["network"],
     &["container"],
     &["build"],
     &["monitor"],

@@ -286,6 +286,15 @@ _coracle() {
             coracle__subcmd__image,tag)
                 cmd="coracle__subcmd__image__subcmd__tag"
                 ;;
+            coracle__subcmd__network,connect)
+                cmd="coracle__subcmd__network__subcmd__connect"
+                ;;
+            coracle__subcmd__network,create)
+                cmd="coracle__subcmd__network__subcmd__create"
+                ;;
+            coracle__subcmd__network,disconnect)
+                cmd="coracle__subcmd__network__subcmd__disconnect"
+                ;;
             coracle__subcmd__network,inspect)
                 cmd="coracle__subcmd__network__subcmd__inspect"
                 ;;
@@ -294,6 +303,15 @@ _coracle() {
                 ;;
             coracle__subcmd__network,ls)
                 cmd="coracle__subcmd__network__subcmd__ls"
+                ;;
+            coracle__subcmd__network,prune)
+                cmd="coracle__subcmd__network__subcmd__prune"
+                ;;
+            coracle__subcmd__network,remove)
+                cmd="coracle__subcmd__network__subcmd__remove"
+                ;;
+            coracle__subcmd__network,rm)
+                cmd="coracle__subcmd__network__subcmd__rm"
                 ;;
             coracle__subcmd__system,check)
                 cmd="coracle__subcmd__system__subcmd__check"
@@ -1624,7 +1642,7 @@ _coracle() {
             return 0
             ;;
         coracle__subcmd__container__subcmd__create)
-            opts="-a -c -e -h -i -l -m -p -P -q -t -u -v -w --add-host --annotation --attach --cap-add --cap-drop --cgroupns --cidfile --cpu-shares --cpus --cpuset-cpus --device --dns --dns-option --dns-search --domainname --entrypoint --env --env-file --expose --group-add --health-cmd --health-interval --health-retries --health-start-interval --health-start-period --health-timeout --hostname --identity --init --interactive --ipc --label --label-file --log-driver --log-opt --memory --memory-swap --mount --name --network --no-healthcheck --oom-score-adj --pid --pids-limit --platform --privileged --publish --publish-all --pull --quiet --read-only --replace --restart --rm --security-opt --shm-size --stop-signal --stop-timeout --sysctl --tmpfs --tty --ulimit --user --userns --uts --volume --volumes-from --workdir --blkio-weight --blkio-weight-device --cgroup-conf --cgroup-parent --chrootdirs --cpu-period --cpu-quota --cpu-rt-period --cpu-rt-runtime --cpuset-mems --device-cgroup-rule --device-read-bps --device-read-iops --device-write-bps --device-write-iops --disable-content-trust --gidmap --isolation --kernel-memory --link-local-ip --memory-reservation --memory-swappiness --oom-kill-disable --personality --rdt-class --runtime --storage-opt --subgidname --subuidname --uidmap --volume-driver --authfile --cgroups --group-entry --health-on-failure --hostuser --image-volume --no-hostname --no-hosts --passwd --passwd-entry --sdnotify --systemd --tls-verify --gpus --ip --ip6 --link --mac-address --network-alias --preserve-fds --requires --rmi --secret --timeout --tz --umask --use-api-socket --pod --rootfs --env-host --http-proxy --pidfile --unsetenv --unsetenv-all --dns-opt --net --net-alias --help"
+            opts="-a -c -e -h -i -l -m -p -P -q -t -u -v -w --add-host --annotation --attach --cap-add --cap-drop --cgroupns --cidfile --cpu-shares --cpus --cpuset-cpus --device --dns --dns-option --dns-search --domainname --entrypoint --env --env-file --expose --group-add --health-cmd --health-interval --health-retries --health-start-interval --health-start-period --health-timeout --hostname --identity --init --interactive --ipc --label --label-file --log-driver --log-opt --memory --memory-swap --mount --name --ip --ip6 --mac-address --network-alias --network --no-healthcheck --oom-score-adj --pid --pids-limit --platform --privileged --publish --publish-all --pull --quiet --read-only --replace --restart --rm --security-opt --shm-size --stop-signal --stop-timeout --sysctl --tmpfs --tty --ulimit --user --userns --uts --volume --volumes-from --workdir --blkio-weight --blkio-weight-device --cgroup-conf --cgroup-parent --chrootdirs --cpu-period --cpu-quota --cpu-rt-period --cpu-rt-runtime --cpuset-mems --device-cgroup-rule --device-read-bps --device-read-iops --device-write-bps --device-write-iops --disable-content-trust --gidmap --isolation --kernel-memory --link-local-ip --memory-reservation --memory-swappiness --oom-kill-disable --personality --rdt-class --runtime --storage-opt --subgidname --subuidname --uidmap --volume-driver --authfile --cgroups --group-entry --health-on-failure --hostuser --image-volume --no-hostname --no-hosts --passwd --passwd-entry --sdnotify --systemd --tls-verify --gpus --link --preserve-fds --requires --rmi --secret --timeout --tz --umask --use-api-socket --pod --rootfs --env-host --http-proxy --pidfile --unsetenv --unsetenv-all --dns-opt --net --net-alias --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1811,6 +1829,22 @@ _coracle() {
                     return 0
                     ;;
                 --name)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ip)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ip6)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --mac-address)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --network-alias)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2138,23 +2172,7 @@ _coracle() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --ip)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --ip6)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 --link)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --mac-address)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --network-alias)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2838,7 +2856,7 @@ _coracle() {
             return 0
             ;;
         coracle__subcmd__container__subcmd__run)
-            opts="-d -a -c -e -h -i -l -m -p -P -q -t -u -v -w --detach --detach-keys --sig-proxy --add-host --annotation --attach --cap-add --cap-drop --cgroupns --cidfile --cpu-shares --cpus --cpuset-cpus --device --dns --dns-option --dns-search --domainname --entrypoint --env --env-file --expose --group-add --health-cmd --health-interval --health-retries --health-start-interval --health-start-period --health-timeout --hostname --identity --init --interactive --ipc --label --label-file --log-driver --log-opt --memory --memory-swap --mount --name --network --no-healthcheck --oom-score-adj --pid --pids-limit --platform --privileged --publish --publish-all --pull --quiet --read-only --replace --restart --rm --security-opt --shm-size --stop-signal --stop-timeout --sysctl --tmpfs --tty --ulimit --user --userns --uts --volume --volumes-from --workdir --blkio-weight --blkio-weight-device --cgroup-conf --cgroup-parent --chrootdirs --cpu-period --cpu-quota --cpu-rt-period --cpu-rt-runtime --cpuset-mems --device-cgroup-rule --device-read-bps --device-read-iops --device-write-bps --device-write-iops --disable-content-trust --gidmap --isolation --kernel-memory --link-local-ip --memory-reservation --memory-swappiness --oom-kill-disable --personality --rdt-class --runtime --storage-opt --subgidname --subuidname --uidmap --volume-driver --authfile --cgroups --group-entry --health-on-failure --hostuser --image-volume --no-hostname --no-hosts --passwd --passwd-entry --sdnotify --systemd --tls-verify --gpus --ip --ip6 --link --mac-address --network-alias --preserve-fds --requires --rmi --secret --timeout --tz --umask --use-api-socket --pod --rootfs --env-host --http-proxy --pidfile --unsetenv --unsetenv-all --dns-opt --net --net-alias --help"
+            opts="-d -a -c -e -h -i -l -m -p -P -q -t -u -v -w --detach --detach-keys --sig-proxy --add-host --annotation --attach --cap-add --cap-drop --cgroupns --cidfile --cpu-shares --cpus --cpuset-cpus --device --dns --dns-option --dns-search --domainname --entrypoint --env --env-file --expose --group-add --health-cmd --health-interval --health-retries --health-start-interval --health-start-period --health-timeout --hostname --identity --init --interactive --ipc --label --label-file --log-driver --log-opt --memory --memory-swap --mount --name --ip --ip6 --mac-address --network-alias --network --no-healthcheck --oom-score-adj --pid --pids-limit --platform --privileged --publish --publish-all --pull --quiet --read-only --replace --restart --rm --security-opt --shm-size --stop-signal --stop-timeout --sysctl --tmpfs --tty --ulimit --user --userns --uts --volume --volumes-from --workdir --blkio-weight --blkio-weight-device --cgroup-conf --cgroup-parent --chrootdirs --cpu-period --cpu-quota --cpu-rt-period --cpu-rt-runtime --cpuset-mems --device-cgroup-rule --device-read-bps --device-read-iops --device-write-bps --device-write-iops --disable-content-trust --gidmap --isolation --kernel-memory --link-local-ip --memory-reservation --memory-swappiness --oom-kill-disable --personality --rdt-class --runtime --storage-opt --subgidname --subuidname --uidmap --volume-driver --authfile --cgroups --group-entry --health-on-failure --hostuser --image-volume --no-hostname --no-hosts --passwd --passwd-entry --sdnotify --systemd --tls-verify --gpus --link --preserve-fds --requires --rmi --secret --timeout --tz --umask --use-api-socket --pod --rootfs --env-host --http-proxy --pidfile --unsetenv --unsetenv-all --dns-opt --net --net-alias --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3044,6 +3062,22 @@ _coracle() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --ip)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ip6)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --mac-address)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --network-alias)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --network)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -3368,23 +3402,7 @@ _coracle() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --ip)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --ip6)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 --link)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --mac-address)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --network-alias)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -3578,7 +3596,7 @@ _coracle() {
             return 0
             ;;
         coracle__subcmd__create)
-            opts="-a -c -e -h -i -l -m -p -P -q -t -u -v -w --add-host --annotation --attach --cap-add --cap-drop --cgroupns --cidfile --cpu-shares --cpus --cpuset-cpus --device --dns --dns-option --dns-search --domainname --entrypoint --env --env-file --expose --group-add --health-cmd --health-interval --health-retries --health-start-interval --health-start-period --health-timeout --hostname --identity --init --interactive --ipc --label --label-file --log-driver --log-opt --memory --memory-swap --mount --name --network --no-healthcheck --oom-score-adj --pid --pids-limit --platform --privileged --publish --publish-all --pull --quiet --read-only --replace --restart --rm --security-opt --shm-size --stop-signal --stop-timeout --sysctl --tmpfs --tty --ulimit --user --userns --uts --volume --volumes-from --workdir --blkio-weight --blkio-weight-device --cgroup-conf --cgroup-parent --chrootdirs --cpu-period --cpu-quota --cpu-rt-period --cpu-rt-runtime --cpuset-mems --device-cgroup-rule --device-read-bps --device-read-iops --device-write-bps --device-write-iops --disable-content-trust --gidmap --isolation --kernel-memory --link-local-ip --memory-reservation --memory-swappiness --oom-kill-disable --personality --rdt-class --runtime --storage-opt --subgidname --subuidname --uidmap --volume-driver --authfile --cgroups --group-entry --health-on-failure --hostuser --image-volume --no-hostname --no-hosts --passwd --passwd-entry --sdnotify --systemd --tls-verify --gpus --ip --ip6 --link --mac-address --network-alias --preserve-fds --requires --rmi --secret --timeout --tz --umask --use-api-socket --pod --rootfs --env-host --http-proxy --pidfile --unsetenv --unsetenv-all --dns-opt --net --net-alias --help"
+            opts="-a -c -e -h -i -l -m -p -P -q -t -u -v -w --add-host --annotation --attach --cap-add --cap-drop --cgroupns --cidfile --cpu-shares --cpus --cpuset-cpus --device --dns --dns-option --dns-search --domainname --entrypoint --env --env-file --expose --group-add --health-cmd --health-interval --health-retries --health-start-interval --health-start-period --health-timeout --hostname --identity --init --interactive --ipc --label --label-file --log-driver --log-opt --memory --memory-swap --mount --name --ip --ip6 --mac-address --network-alias --network --no-healthcheck --oom-score-adj --pid --pids-limit --platform --privileged --publish --publish-all --pull --quiet --read-only --replace --restart --rm --security-opt --shm-size --stop-signal --stop-timeout --sysctl --tmpfs --tty --ulimit --user --userns --uts --volume --volumes-from --workdir --blkio-weight --blkio-weight-device --cgroup-conf --cgroup-parent --chrootdirs --cpu-period --cpu-quota --cpu-rt-period --cpu-rt-runtime --cpuset-mems --device-cgroup-rule --device-read-bps --device-read-iops --device-write-bps --device-write-iops --disable-content-trust --gidmap --isolation --kernel-memory --link-local-ip --memory-reservation --memory-swappiness --oom-kill-disable --personality --rdt-class --runtime --storage-opt --subgidname --subuidname --uidmap --volume-driver --authfile --cgroups --group-entry --health-on-failure --hostuser --image-volume --no-hostname --no-hosts --passwd --passwd-entry --sdnotify --systemd --tls-verify --gpus --link --preserve-fds --requires --rmi --secret --timeout --tz --umask --use-api-socket --pod --rootfs --env-host --http-proxy --pidfile --unsetenv --unsetenv-all --dns-opt --net --net-alias --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3765,6 +3783,22 @@ _coracle() {
                     return 0
                     ;;
                 --name)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ip)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ip6)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --mac-address)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --network-alias)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -4092,23 +4126,7 @@ _coracle() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --ip)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --ip6)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 --link)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --mac-address)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --network-alias)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -5330,12 +5348,118 @@ _coracle() {
             return 0
             ;;
         coracle__subcmd__network)
-            opts="-h --help inspect list ls"
+            opts="-h --help connect create disconnect inspect list ls prune remove rm"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        coracle__subcmd__network__subcmd__connect)
+            opts="-h --alias --ip --ip6 --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --alias)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ip)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ip6)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        coracle__subcmd__network__subcmd__create)
+            opts="-d -o -h --attachable --driver --gateway --internal --ip-range --ipv6 --label --opt --subnet --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --attachable)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --driver)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -d)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --gateway)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --internal)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ip-range)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ipv6)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --label)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --opt)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --subnet)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        coracle__subcmd__network__subcmd__disconnect)
+            opts="-f -h --force --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --force)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -f)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -5439,6 +5563,76 @@ _coracle() {
                     return 0
                     ;;
                 -q)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        coracle__subcmd__network__subcmd__prune)
+            opts="-f -h --filter --force --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --filter)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --force)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -f)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        coracle__subcmd__network__subcmd__remove)
+            opts="-f -h --force --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --force)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -f)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        coracle__subcmd__network__subcmd__rm)
+            opts="-f -h --force --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --force)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -f)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -5736,7 +5930,7 @@ _coracle() {
             return 0
             ;;
         coracle__subcmd__run)
-            opts="-d -a -c -e -h -i -l -m -p -P -q -t -u -v -w --detach --detach-keys --sig-proxy --add-host --annotation --attach --cap-add --cap-drop --cgroupns --cidfile --cpu-shares --cpus --cpuset-cpus --device --dns --dns-option --dns-search --domainname --entrypoint --env --env-file --expose --group-add --health-cmd --health-interval --health-retries --health-start-interval --health-start-period --health-timeout --hostname --identity --init --interactive --ipc --label --label-file --log-driver --log-opt --memory --memory-swap --mount --name --network --no-healthcheck --oom-score-adj --pid --pids-limit --platform --privileged --publish --publish-all --pull --quiet --read-only --replace --restart --rm --security-opt --shm-size --stop-signal --stop-timeout --sysctl --tmpfs --tty --ulimit --user --userns --uts --volume --volumes-from --workdir --blkio-weight --blkio-weight-device --cgroup-conf --cgroup-parent --chrootdirs --cpu-period --cpu-quota --cpu-rt-period --cpu-rt-runtime --cpuset-mems --device-cgroup-rule --device-read-bps --device-read-iops --device-write-bps --device-write-iops --disable-content-trust --gidmap --isolation --kernel-memory --link-local-ip --memory-reservation --memory-swappiness --oom-kill-disable --personality --rdt-class --runtime --storage-opt --subgidname --subuidname --uidmap --volume-driver --authfile --cgroups --group-entry --health-on-failure --hostuser --image-volume --no-hostname --no-hosts --passwd --passwd-entry --sdnotify --systemd --tls-verify --gpus --ip --ip6 --link --mac-address --network-alias --preserve-fds --requires --rmi --secret --timeout --tz --umask --use-api-socket --pod --rootfs --env-host --http-proxy --pidfile --unsetenv --unsetenv-all --dns-opt --net --net-alias --help"
+            opts="-d -a -c -e -h -i -l -m -p -P -q -t -u -v -w --detach --detach-keys --sig-proxy --add-host --annotation --attach --cap-add --cap-drop --cgroupns --cidfile --cpu-shares --cpus --cpuset-cpus --device --dns --dns-option --dns-search --domainname --entrypoint --env --env-file --expose --group-add --health-cmd --health-interval --health-retries --health-start-interval --health-start-period --health-timeout --hostname --identity --init --interactive --ipc --label --label-file --log-driver --log-opt --memory --memory-swap --mount --name --ip --ip6 --mac-address --network-alias --network --no-healthcheck --oom-score-adj --pid --pids-limit --platform --privileged --publish --publish-all --pull --quiet --read-only --replace --restart --rm --security-opt --shm-size --stop-signal --stop-timeout --sysctl --tmpfs --tty --ulimit --user --userns --uts --volume --volumes-from --workdir --blkio-weight --blkio-weight-device --cgroup-conf --cgroup-parent --chrootdirs --cpu-period --cpu-quota --cpu-rt-period --cpu-rt-runtime --cpuset-mems --device-cgroup-rule --device-read-bps --device-read-iops --device-write-bps --device-write-iops --disable-content-trust --gidmap --isolation --kernel-memory --link-local-ip --memory-reservation --memory-swappiness --oom-kill-disable --personality --rdt-class --runtime --storage-opt --subgidname --subuidname --uidmap --volume-driver --authfile --cgroups --group-entry --health-on-failure --hostuser --image-volume --no-hostname --no-hosts --passwd --passwd-entry --sdnotify --systemd --tls-verify --gpus --link --preserve-fds --requires --rmi --secret --timeout --tz --umask --use-api-socket --pod --rootfs --env-host --http-proxy --pidfile --unsetenv --unsetenv-all --dns-opt --net --net-alias --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -5939,6 +6133,22 @@ _coracle() {
                     return 0
                     ;;
                 --name)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ip)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ip6)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --mac-address)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --network-alias)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -6266,23 +6476,7 @@ _coracle() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --ip)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --ip6)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 --link)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --mac-address)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --network-alias)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

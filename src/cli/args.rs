@@ -112,6 +112,17 @@ pub(crate) fn many<'a, T: Clone + Send + Sync + 'static>(
     found.unwrap_or_default()
 }
 
+/// Reads `key=value` arguments; without `=` the value is empty.
+pub(crate) fn pairs(
+    matches: &ArgMatches,
+    flag: &str,
+) -> std::collections::BTreeMap<String, String> {
+    values(matches, flag)
+        .map(|text| text.split_once('=').unwrap_or((text, "")))
+        .map(|(key, value)| (key.to_owned(), value.to_owned()))
+        .collect()
+}
+
 /// Says whether a flag was given in any form.
 pub(crate) fn is_given(matches: &ArgMatches, name: &str) -> bool {
     matches.try_contains_id(name).unwrap_or(false)

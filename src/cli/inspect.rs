@@ -213,11 +213,11 @@ fn show(
             printer.add(&image::Details::new(&found, &trees), &go::IMAGE)
         }
         Noun::Network => {
-            let no_such = || Error::new(Kind::NotFound, format!("network {name} not found"));
-            let network = Network::find(name).ok_or_else(no_such)?;
+            let network = store.networks().find(name)?;
             let all = store.containers().list()?;
-            let running = all.iter().filter(|f| f.is_running).map(|f| &f.record);
-            printer.add(&network.with_members(running), &go::NETWORK)
+            let running = all.iter().filter(|f| f.is_running);
+            let running = running.map(|f| (&f.record, &f.state));
+            printer.add(&Network::new(&network, running), &go::NETWORK)
         }
         Noun::Volume => {
             let volume = store.volumes().find(name)?;

@@ -80,12 +80,6 @@ pub(super) fn make(session: &Session, parsed: Parsed) -> Result<Record> {
     {
         out::warn(warning);
     }
-    if record.host.network_mode == "bridge" {
-        session.debug(|| {
-            "network bridge: this container shares the host's network; its ports are the host's"
-                .to_owned()
-        });
-    }
     Ok(record)
 }
 

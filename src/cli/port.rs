@@ -23,7 +23,7 @@ fn run(matches: &ArgMatches, session: &mut Session) -> Result<u8> {
     let name = words.next().expect("clap asks for one or two words");
     let found = session.store()?.containers().find(name)?;
     let ports = match found.is_running {
-        true => port::published(&found.record),
+        true => port::published(&found.record, &found.state),
         false => port::Ports::new(),
     };
     let Some(wanted) = words.next() else {

@@ -65,6 +65,23 @@ pub(super) const IMAGE: Verb = Verb {
     },
 };
 
+/// `network prune`.
+pub(super) const NETWORK: Verb = Verb {
+    path: &["network", "prune"],
+    aliases: &[],
+    about: "Remove all unused networks",
+    args: |command: Command| command.arg(filter(BY_TIME)).arg(force()),
+    run: |matches, session| {
+        let given: Vec<&String> = values(matches, "filter").collect();
+        let filters = Filters::parse(&given, &["label", "label!", "until"])?;
+        if is_set(matches, "force") || is_confirmed(NETWORKS)? {
+            let gone = Pruned::networks(session.store()?, &filters)?;
+            out::text(sections(&[gone]))?;
+        }
+        Ok(0)
+    },
+};
+
 /// `volume prune`.
 pub(super) const VOLUME: Verb = Verb {
     path: &["volume", "prune"],
@@ -121,7 +138,10 @@ pub(super) const SYSTEM: Verb = Verb {
             &["label", "label!", "until"],
             &question,
             move |store, filters| {
-                let mut pruned = vec![Pruned::containers(store, filters)?];
+                let mut pruned = vec![
+                    Pruned::containers(store, filters)?,
+                    Pruned::networks(store, filters)?,
+                ];
                 if volumes {
                     pruned.push(Pruned::volumes(store, false, filters)?);
                 }
@@ -133,6 +153,7 @@ pub(super) const SYSTEM: Verb = Verb {
 };
 
 const CONTAINERS: &str = "This will remove all stopped containers.";
+const NETWORKS: &str = "This will remove all custom networks not used by at least one container.";
 const DANGLING_IMAGES: &str = "This will remove all dangling images.";
 const ALL_IMAGES: &str =
     "This will remove all images without at least one container associated to them.";
@@ -205,6 +226,28 @@ impl Pruned {
             title: "Deleted Containers:",
             lines: pruned.gone,
             bytes: pruned.bytes,
+        })
+    }
+
+    /// Takes no room, and none is won.
+    fn networks(store: &Store, filters: &Filters) -> Result<Pruned> {
+        let until = until(filters)?;
+        let used = super::network::used(store)?;
+        let networks = store.networks();
+        let mut lines = Vec::new();
+        for network in networks.list()?.into_iter().filter(|n| !n.is_built_in()) {
+            let is_wanted = labelled(filters, &network.labels)
+                && is_before(&network.created, until)
+                && !used.contains(&network.name);
+            // one that somebody joins or removes meanwhile stays or is gone
+            if is_wanted && networks.remove(&network).is_ok() {
+                lines.push(network.name);
+            }
+        }
+        Ok(Pruned {
+            title: "Deleted Networks:",
+            lines,
+            bytes: 0,
         })
     }
 
@@ -294,13 +337,15 @@ fn is_confirmed(question: &str) -> Result<bool> {
     Ok(answer.trim().eq_ignore_ascii_case("y"))
 }
 
+fn sections(pruned: &[Pruned]) -> String {
+    let told = pruned.iter().filter(|part| !part.lines.is_empty());
+    told.map(|part| format!("{}\n{}\n\n", part.title, part.lines.join("\n")))
+        .collect()
+}
+
 fn report(pruned: &[Pruned]) -> String {
-    let mut text = String::new();
-    for part in pruned.iter().filter(|part| !part.lines.is_empty()) {
-        text += &format!("{}\n{}\n\n", part.title, part.lines.join("\n"));
-    }
     let bytes: u64 = pruned.iter().map(|part| part.bytes).sum();
-    text + &format!("Total reclaimed space: {}\n", human_size(bytes as f64, 4))
+    sections(pruned) + &format!("Total reclaimed space: {}\n", human_size(bytes as f64, 4))
 }
 
 #[cfg(test)]

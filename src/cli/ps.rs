@@ -14,7 +14,6 @@ use crate::store::containers::Found;
 use crate::ui::out;
 use crate::wire::columns::Width;
 use crate::wire::container::{ImageNames, Row};
-use crate::wire::network::Network;
 
 pub(super) const VERB: Verb = Verb {
     path: &["ps"],
@@ -78,9 +77,7 @@ fn run(matches: &ArgMatches, session: &mut Session) -> Result<u8> {
         ),
     };
     let store = session.store()?;
-    let found = containers::list(store, &query(matches)?, |name| {
-        Network::find(name).map(|n| n.id)
-    })?;
+    let found = containers::list(store, &query(matches)?)?;
     let names = match format.wants("Image") {
         true => ImageNames::new(store.images().names()?),
         false => ImageNames::default(),

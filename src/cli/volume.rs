@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use clap::{ArgMatches, Command};
 
-use super::args::{flag, is_set, list, operands, opt, value, values};
+use super::args::{flag, is_set, list, operands, opt, pairs, value, values};
 use super::format::{self, Format};
 use super::{Session, Verb, filter};
 use crate::container::sweep;
@@ -91,14 +91,6 @@ fn create(matches: &ArgMatches, session: &mut Session) -> Result<u8> {
     let volume = session.store()?.volumes().create(request)?;
     out::line(volume.name)?;
     Ok(0)
-}
-
-/// Reads `key=value` arguments; without `=` the value is empty.
-fn pairs(matches: &ArgMatches, flag: &str) -> BTreeMap<String, String> {
-    values(matches, flag)
-        .map(|text| text.split_once('=').unwrap_or((text, "")))
-        .map(|(key, value)| (key.to_owned(), value.to_owned()))
-        .collect()
 }
 
 fn ls(matches: &ArgMatches, session: &mut Session) -> Result<u8> {

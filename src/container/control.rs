@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Context, Error, Kind, Result};
+use crate::network::plan::Attachment;
 use crate::store::paths::Paths;
 use crate::sys::socket;
 
@@ -38,6 +39,10 @@ pub enum Ask {
         /// Seconds.
         timeout: i64,
     },
+    /// Join one more network; answered by `Done` or `Failed`.
+    Connect(Box<Attachment>),
+    /// Leave the network of this id; answered by `Done` or `Failed`.
+    Disconnect(String),
     /// Freeze (true) or thaw (false) all processes; answered by `Done` or `Failed`.
     Pause(bool),
     /// An exec monitor of this container: it tells its pid and joiner, so that the container's end does not wait for it.
@@ -138,6 +143,12 @@ impl Client {
     pub(crate) fn stop(&self, signal: i32, timeout: i64) -> Result<Option<i32>> {
         self.ask(&Ask::Stop { signal, timeout }, &[])?;
         self.exit()
+    }
+
+    /// Changes its networks.
+    pub(crate) fn change(&self, ask: &Ask) -> Result<()> {
+        self.ask(ask, &[])?;
+        self.done()
     }
 
     /// Freezes or thaws the container.

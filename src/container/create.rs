@@ -11,6 +11,7 @@ use crate::grammar::{env, go, units};
 use crate::host::storage::Rung;
 use crate::image::config::{ContainerConfig, Empty, Healthcheck, ImageConfig};
 use crate::store::containers::{HostConfig, Record};
+use crate::store::networks::Wish;
 use crate::store::{self, Store};
 
 pub(crate) mod mounts;
@@ -49,7 +50,8 @@ pub(crate) fn create(
         .collect::<Result<_>>()?;
     let mut config = merge(&request, &image.config.config)?;
     config.hostname = hostname(store, &config, &host, &id)?;
-    check_published(&host, &config)?;
+    check_published(&host)?;
+    let networks = networks(store, &mut host, std::mem::take(&mut request.networks))?;
     for volume in std::mem::take(&mut request.volumes) {
         // their options say where they lie
         store.volumes().create(volume)?;
@@ -65,6 +67,7 @@ pub(crate) fn create(
         layers: image.config.rootfs.diff_ids.clone(),
         config,
         host,
+        networks,
         mounts,
         driver: if is_host {
             rootfs::host::NAME
@@ -127,36 +130,65 @@ fn resolve_others(store: &Store, host: &mut HostConfig) -> Result<()> {
 fn check(host: &HostConfig) -> Result<()> {
     security::capabilities(host)?;
     security::options(&host.security_opt)?;
-    limits::check(host)?;
-    let known = ["bridge", "host", "none"].contains(&host.network_mode.as_str());
-    if !known && !host.network_mode.starts_with("container:") {
-        return Err(Error::new(
-            Kind::NotFound,
-            format!("network {} not found", host.network_mode),
-        ));
-    }
-    Ok(())
+    limits::check(host)
 }
 
-/// Ports cannot be published as long as a container on `bridge` shares the host's network.
-fn check_published(host: &HostConfig, config: &ContainerConfig) -> Result<()> {
-    if host.network_mode != "bridge" {
-        return Ok(());
+/// Checks the networks that a container is to be on, and names them as they are called. Docker's words.
+fn networks(store: &Store, host: &mut HostConfig, wishes: Vec<Wish>) -> Result<Vec<Wish>> {
+    if host.network_mode.starts_with("container:") {
+        return Ok(Vec::new());
     }
-    let exposed = || {
-        config
-            .exposed_ports
-            .keys()
-            .filter(|_| host.publish_all_ports)
+    let by_mode = Wish {
+        network: match host.network_mode.as_str() {
+            "" => "bridge".to_owned(),
+            name => name.to_owned(),
+        },
+        ..Wish::default()
     };
-    match host.port_bindings.keys().chain(exposed()).next() {
+    let wishes = if wishes.is_empty() {
+        vec![by_mode]
+    } else {
+        wishes
+    };
+    let mut all = Vec::new();
+    for mut wish in wishes {
+        let network = store.networks().find(&wish.network)?;
+        if network.is_built_in() && (wish.address.is_some() || wish.address6.is_some()) {
+            let text = format!(
+                "invalid config for network {}: invalid endpoint settings:\n* user specified IP address is supported on user defined networks only",
+                network.name
+            );
+            return Err(Error::new(Kind::Invalid, text));
+        }
+        for address in [wish.address, wish.address6].into_iter().flatten() {
+            if !network.pools.iter().any(|p| p.subnet.contains(address)) {
+                let text = format!(
+                    "invalid config for network {}: invalid endpoint settings:\nno configured subnet or ip-range contain the IP address {address}",
+                    network.name
+                );
+                return Err(Error::new(Kind::Invalid, text));
+            }
+        }
+        if all.is_empty() {
+            host.network_mode.clone_from(&network.name);
+        }
+        if !network.pools.is_empty() {
+            wish.network = network.name;
+            all.push(wish);
+        }
+    }
+    Ok(all)
+}
+
+/// What a relay cannot carry.
+fn check_published(host: &HostConfig) -> Result<()> {
+    match host.port_bindings.keys().find(|k| k.ends_with("/sctp")) {
         None => Ok(()),
         Some(port) => Err(Error::new(
-            Kind::Host,
-            format!("cannot publish port {port} on network `bridge`"),
+            Kind::Invalid,
+            format!("cannot publish port {port}: protocol not supported"),
         )
-        .because("a container on it shares this host's network, where the port is open as it is")
-        .hint("leave -p out, or say --network host")),
+        .hint("TCP and UDP can be published")),
     }
 }
 

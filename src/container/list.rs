@@ -53,12 +53,7 @@ const HEALTH: &[&str] = &["none", "starting", "healthy", "unhealthy"];
 
 /// Returns the containers that `query` asks for, the newest first.
 ///
-/// `network_id` gives the id of a network by its name, for `--filter network=ID`.
-pub(crate) fn list(
-    store: &Store,
-    query: &Query,
-    network_id: impl Fn(&str) -> Option<&'static str>,
-) -> Result<Vec<Found>> {
+pub(crate) fn list(store: &Store, query: &Query) -> Result<Vec<Found>> {
     let all = store.containers().list_brief()?;
     if query.filters.is_empty() {
         let all = all
@@ -67,6 +62,7 @@ pub(crate) fn list(
         return Ok(all.take(query.limit.unwrap_or(usize::MAX)).collect());
     }
     let chosen = Chosen::new(store, query, &all)?;
+    let network_id = |name: &str| Some(store.networks().find(name).ok()?.id);
     let wanted: Vec<bool> = all.iter().map(|f| chosen.wants(f, &network_id)).collect();
     let kept = all
         .into_iter()
@@ -126,7 +122,7 @@ impl<'q> Chosen<'q> {
         })
     }
 
-    fn wants(&self, found: &Found, network_id: impl Fn(&str) -> Option<&'static str>) -> bool {
+    fn wants(&self, found: &Found, network_id: &dyn Fn(&str) -> Option<String>) -> bool {
         let Found { record, state, .. } = found;
         let f = self.filters;
         (self.stopped_too || found.is_running)
@@ -139,7 +135,7 @@ impl<'q> Chosen<'q> {
             && f.exact("health", health(state))
             && f.any("volume", |v| mounts(record, v))
             && self.wants_ancestor(record)
-            && f.any("network", |v| is_on(record, v, &network_id))
+            && f.any("network", |v| is_on(record, v, network_id))
             && self.wants_port(record, found.is_running)
             && f.labels("label", &record.config.labels)
     }
@@ -321,12 +317,17 @@ fn mounts(record: &Record, value: &str) -> bool {
     })
 }
 
-fn is_on(record: &Record, value: &str, network_id: impl Fn(&str) -> Option<&'static str>) -> bool {
-    let name = match record.host.network_mode.as_str() {
-        "" | "default" => "bridge",
-        name => name,
-    };
-    name == value || (!value.is_empty() && network_id(name).is_some_and(|id| id.starts_with(value)))
+fn is_on(record: &Record, value: &str, network_id: &dyn Fn(&str) -> Option<String>) -> bool {
+    let is_id =
+        |name: &str| !value.is_empty() && network_id(name).is_some_and(|id| id.starts_with(value));
+    let mut names: Vec<&str> = record.networks.iter().map(|w| w.network.as_str()).collect();
+    if names.is_empty() {
+        names.push(match record.host.network_mode.as_str() {
+            "" | "default" => "bridge",
+            name => name,
+        });
+    }
+    names.into_iter().any(|name| name == value || is_id(name))
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ pub(crate) mod layered;
 pub(crate) mod limits;
 pub(crate) mod list;
 pub(crate) mod logs;
+pub(crate) mod network;
 pub mod plan;
 pub(crate) mod plan_make;
 pub(crate) mod remove;

@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::image::config::Healthcheck;
+use crate::network::plan::NetworkPlan;
 use crate::store::containers::RestartPolicy;
 
 /// One start of one process in one container.
@@ -69,6 +70,9 @@ pub struct Start {
     pub etc: Vec<(String, String)>,
     /// Namespaces.
     pub namespaces: Namespaces,
+    /// What leads out of a network namespace of its own; `None` for nothing.
+    #[serde(default)]
+    pub network: Option<NetworkPlan>,
     /// Host name inside.
     pub hostname: String,
     /// NIS domain name inside; empty leaves the kernel's.

@@ -16,6 +16,7 @@ use super::{rootfs, security};
 
 mod facts;
 mod mounts;
+pub(crate) mod network;
 
 pub(crate) use facts::Facts;
 
@@ -63,6 +64,7 @@ pub(crate) fn plan(record: &Record, facts: &Facts) -> Result<Plan> {
         root_point: rootfs::point(&facts.root, &dir),
         etc: Vec::new(),
         namespaces: namespaces(&record.host, facts)?,
+        network: network::plan(record, &hostname(record, facts), facts)?,
         hostname: hostname(record, facts),
         domainname: record.config.domainname.clone(),
         shm_size: shm_size(&record.host),
@@ -259,21 +261,14 @@ fn namespaces(host: &HostConfig, facts: &Facts) -> Result<Namespaces> {
     };
     Ok(Namespaces {
         net: match host.network_mode.as_str() {
-            "none" => Namespace::New,
-            // A network of the user's own is not there yet: every other mode shares the host's.
-            mode => other(mode)?.unwrap_or(Namespace::Host),
+            "host" => Namespace::Host,
+            mode => other(mode)?.unwrap_or(Namespace::New),
         },
         pid: other(&host.pid_mode)?.unwrap_or_else(|| private(&host.pid_mode)),
         ipc: other(&host.ipc_mode)?.unwrap_or_else(|| private(&host.ipc_mode)),
         uts: private(&host.uts_mode),
         cgroup: private(&host.cgroupns_mode),
     })
-}
-
-/// Whether the container is in the host's network without having asked for it.
-fn shares_network(host: &HostConfig) -> bool {
-    !(matches!(host.network_mode.as_str(), "host" | "none")
-        || host.network_mode.starts_with("container:"))
 }
 
 /// 0 for `--ipc none`: no /dev/shm at all.
@@ -298,8 +293,6 @@ fn anonymous_volumes(record: &Record) -> Vec<String> {
 fn sysctls(host: &HostConfig) -> Result<Vec<(String, String)>> {
     host.sysctls
         .iter()
-        // A setting of a network of its own, which is the host's for now: to leave it alone is all that can be done.
-        .filter(|(name, _)| !(name.starts_with("net.") && shares_network(host)))
         .map(|(name, value)| {
             let refused = |why: &str| {
                 let text = format!("{RUNC}: sysctl {name:?} not allowed in {why}: unknown");

@@ -15,6 +15,10 @@ pub(crate) struct Options {
     pub(crate) volumes: bool,
 }
 
+/// How long a monitor that is ending is waited for.
+const ENDING_TRIES: u32 = 500;
+const ENDING_PAUSE: std::time::Duration = std::time::Duration::from_millis(10);
+
 /// Removes a container.
 ///
 /// `Kind::Conflict` with docker's text when it runs and `force` is not set.
@@ -28,7 +32,18 @@ pub(crate) fn remove(store: &Store, container: &Found, options: Options) -> Resu
     {
         client.stop(libc::SIGKILL, 0)?;
     }
-    match store.containers().remove(container.id()) {
+    let mut removed = store.containers().remove(container.id());
+    // its monitor was killed or told to end, answers nobody any more, and is about to let go of its lock
+    for _ in 0..ENDING_TRIES {
+        match &removed {
+            Err(e) if options.force && e.kind() == Kind::State => {
+                std::thread::sleep(ENDING_PAUSE);
+                removed = store.containers().remove(container.id());
+            }
+            _ => break,
+        }
+    }
+    match removed {
         // `--rm`: its monitor was faster
         Err(e) if options.force && e.kind() == Kind::NotFound => return Ok(()),
         other => other?,

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::image::config::Healthcheck;
 use crate::store::containers::{HostConfig, MountPoint};
+use crate::store::networks::Wish;
 use crate::store::volumes;
 
 /// A container to be made. `None` means: as the image says.
@@ -52,6 +53,8 @@ pub struct Request {
     pub mounts: Vec<MountPoint>,
     /// Named volumes among the mounts that get labels or options when they are made.
     pub volumes: Vec<volumes::Request>,
+    /// `--network` with what belongs to it, in order; empty for modes that are no networks.
+    pub networks: Vec<Wish>,
     /// Everything else, docker's HostConfig.
     pub host: HostConfig,
 }

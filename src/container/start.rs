@@ -6,13 +6,14 @@ use crate::error::{Error, Kind, Result};
 use crate::image::regenerate;
 use crate::store::Store;
 use crate::store::containers::{Found, Record, State, Status};
+use crate::store::networks::Network;
 use crate::sys::{fd, tty};
 
 use super::attach::Session;
 use super::create::mounts;
 use super::etc_files::{self, HostFiles, Reach};
 use super::launch::{self, Door};
-use super::plan::{self, Plan};
+use super::plan::{self, Namespace, Plan, Start};
 use super::plan_make::{self, ExecRequest, Facts};
 
 /// Starts a container that is not running. `attach`: which of stdin, stdout, stderr the caller wants.
@@ -79,7 +80,7 @@ pub(crate) fn first(store: &Store, record: &Record, window: (u16, u16)) -> Resul
     let mut plan = plan_make::plan(record, &facts)?;
     mounts::make_sources(store, &record.mounts)?;
     if let plan::Kind::Start(start) = &mut plan.kind {
-        let reach = reach(&record.host.network_mode);
+        let reach = reach(start);
         let made = etc_files::make(record, &start.hostname, &reach, &HostFiles::read(&reach))?;
         start.etc = made.files();
     }
@@ -114,6 +115,7 @@ fn gather(
         store.paths(),
         &|layer| store.layer_path(layer),
         other,
+        &|name| store.networks().find(name),
     )
 }
 
@@ -127,10 +129,20 @@ fn process_of(store: &Store, name: &str) -> Result<(i32, u64)> {
     Ok((found.state.pid, found.state.pid_start))
 }
 
-fn reach(network_mode: &str) -> Reach {
-    match network_mode {
-        "host" => Reach::Host,
-        "none" => Reach::None,
-        _ => Reach::Shared,
+fn reach(start: &Start) -> Reach {
+    let Some(network) = &start.network else {
+        return match start.namespaces.net {
+            Namespace::Host => Reach::Host,
+            Namespace::New => Reach::None,
+            Namespace::Of(..) => Reach::Shared,
+        };
+    };
+    let networks = || network.attachments.iter().map(|a| &a.network);
+    let gateway = |network: &Network| network.pools.first().map(|p| p.gateway.to_string());
+    let outside = networks().find(|n| !n.internal);
+    Reach::Own {
+        host: outside.and_then(gateway),
+        servers: networks().filter_map(gateway).collect(),
+        is_named: networks().any(|n| !n.is_default()),
     }
 }

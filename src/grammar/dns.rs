@@ -1,5 +1,7 @@
 //! What a stub resolver reads and writes: DNS messages (RFC 1035, RFC 3596), hosts(5), resolv.conf(5).
 
+pub mod serve;
+
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 const TYPE_A: u16 = 1;
@@ -49,6 +51,11 @@ fn type_of(family: Family) -> u16 {
         Family::V4 => TYPE_A,
         Family::V6 => TYPE_AAAA,
     }
+}
+
+fn word(bytes: &[u8], at: usize) -> Option<u16> {
+    let two = bytes.get(at..at + 2)?;
+    Some(u16::from_be_bytes([two[0], two[1]]))
 }
 
 fn encode_name(name: &str) -> Option<Vec<u8>> {

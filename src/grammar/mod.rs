@@ -11,6 +11,7 @@ pub mod name;
 pub mod platform;
 pub mod port;
 pub mod reference;
+pub mod subnet;
 pub mod template;
 pub mod units;
 pub mod user;

@@ -138,6 +138,7 @@ fn isolation(facts: &Facts, probe: &Probe) -> Vec<Check> {
                 .does("only `--network host` works"),
             tried => needed("network namespace", tried, "can be made"),
         },
+        networks(&probe.gateway),
     ]
 }
 
@@ -346,6 +347,20 @@ fn supervisor(has_notify: bool, ptrace_scope: Option<u64>) -> Check {
         State::Ok,
         "the kernel can ask a supervisor about system calls",
     )
+}
+
+fn networks(gateway: &Try) -> Check {
+    const NAME: &str = "networks";
+    match gateway {
+        Ok(()) => Check::new(
+            NAME,
+            State::Ok,
+            "containers have addresses, names and published ports of their own, by nf_tables in a namespace of yours",
+        ),
+        Err(cause) => Check::new(NAME, State::Degraded, cause)
+            .does("only `--network host`, `none` and `container:NAME` work")
+            .fix("an administrator can run: modprobe nft_tproxy af_packet veth bridge"),
+    }
 }
 
 fn ports(first: Option<u64>) -> Check {

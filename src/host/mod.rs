@@ -9,3 +9,8 @@ pub mod storage;
 mod userns;
 
 pub use userns::explain_userns;
+
+/// What may forbid a plain user the network namespaces of a container, and what can be done without.
+pub(crate) fn explain_networks() -> &'static str {
+    "`--network host` shares the host's network, `--network none` has none; `coracle doctor` tells what this host allows"
+}

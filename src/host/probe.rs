@@ -38,6 +38,8 @@ pub struct Probe {
     pub mount: Try,
     /// A network namespace.
     pub netns: Try,
+    /// A gateway of a network: any address local, nf_tables' tproxy, packet and raw sockets.
+    pub gateway: Try,
     /// A pid namespace with its own /proc; refused inside containers that mask parts of /proc.
     pub proc: Try,
     /// Overlay with `userxattr`, layers and writable part in the probed folders, with a whiteout made by it.
@@ -98,11 +100,12 @@ impl Drop for Scratch {
     }
 }
 
-/// The role: `__probe LAYERS WRITABLE`, or `__probe proc` as the first process of a pid namespace.
-pub fn main(args: &[OsString]) -> ExitCode {
+/// The role: `__probe LAYERS WRITABLE`, or `__probe proc` as the first process of a pid namespace. `gateway` tries that part
+/// of a network in the network namespace that it is called in; the room of networks lies above this one.
+pub fn main(args: &[OsString], gateway: fn() -> Try) -> ExitCode {
     match args {
         [word] if word == PROC => mount_proc(),
-        [layers, writable] => tell(&run(Path::new(layers), Path::new(writable))),
+        [layers, writable] => tell(&run(Path::new(layers), Path::new(writable), gateway)),
         _ => ExitCode::from(125),
     }
 }
@@ -117,7 +120,7 @@ fn tell(probe: &Probe) -> ExitCode {
     }
 }
 
-fn run(layers: &Path, writable: &Path) -> Probe {
+fn run(layers: &Path, writable: &Path, gateway: fn() -> Try) -> Probe {
     // files first, as the plain user that unpacks layers; then deeper and deeper into namespaces
     let attributes = attributes(writable);
     let layer_attributes = self::attributes(layers);
@@ -134,6 +137,11 @@ fn run(layers: &Path, writable: &Path) -> Probe {
         not_tried()
     };
     let netns = deeper(|| unshared(CloneFlags::CLONE_NEWNET, "unshare(CLONE_NEWNET)"));
+    let gateway = if netns.is_ok() {
+        gateway()
+    } else {
+        not_tried()
+    };
     let proc = if mount.is_ok() {
         pid_namespace()
     } else {
@@ -145,6 +153,7 @@ fn run(layers: &Path, writable: &Path) -> Probe {
         nested_userns,
         mount,
         netns,
+        gateway,
         proc,
         overlay,
         attributes,

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use crate::container::control::{Ask, Tell};
 use crate::error::Result;
+use crate::network::plan::Attachment;
 use crate::sys;
 
 /// What a client wants of the container.
@@ -19,6 +20,10 @@ pub(super) enum Request {
     Stop(i32, i64),
     /// Freeze or thaw.
     Pause(bool),
+    /// Join a network.
+    Connect(Box<Attachment>),
+    /// Leave the network of this id.
+    Disconnect(String),
     /// The client has left.
     Gone,
 }
@@ -122,6 +127,8 @@ impl Clients {
                 Some(Request::Stop(signal, timeout))
             }
             Ask::Pause(on) => Some(Request::Pause(on)),
+            Ask::Connect(attachment) => Some(Request::Connect(attachment)),
+            Ask::Disconnect(network) => Some(Request::Disconnect(network)),
             Ask::Launch { .. } | Ask::Exec { .. } => None,
         }
     }

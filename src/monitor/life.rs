@@ -10,6 +10,7 @@ use super::clients::{Clients, Request};
 use super::health::Checks;
 use super::io::Io;
 use super::log_file::LogFile;
+use super::net::{self, Entered, Net};
 use super::program::{Pipes, fork_error};
 use super::{group, root, script, tell};
 use crate::container::control::Tell;
@@ -73,6 +74,7 @@ pub(super) struct Life<'a> {
     clients: Clients,
     io: Io,
     child: Option<Child>,
+    net: Option<Net>,
     checks: Option<Checks>,
     /// SIGKILL is due: a stop's patience ends.
     kill_at: Option<Instant>,
@@ -90,7 +92,15 @@ pub(super) struct Life<'a> {
 
 impl<'a> Life<'a> {
     fn new(plan: &'a Plan, start: &'a Start, store: &'a Store, lock: Lock) -> Result<Life<'a>> {
-        enter_namespaces(plan, start)?;
+        let entered = enter_namespaces(plan, start)?;
+        let net = match &start.network {
+            Some(network) => Some(net::begin(plan, network, store.paths(), entered)?),
+            None if entered == Entered::No => {
+                sys::namespace::become_root().map_err(fork_error)?;
+                None
+            }
+            None => None,
+        };
         root::prepare(start)?;
         let old = store.containers().state(&plan.id)?;
         Ok(Life {
@@ -112,6 +122,7 @@ impl<'a> Life<'a> {
             clients: Clients::default(),
             io: Io::new(plan.process.tty),
             child: None,
+            net,
             checks: None,
             kill_at: None,
             restart_at: None,
@@ -148,15 +159,26 @@ impl<'a> Life<'a> {
 
     /// The state says "running" from the moment that the program does.
     fn start_program(&mut self) -> Result<()> {
-        let pipes = Pipes::new(&self.plan.process)?;
-        let script = script::start(self.plan, self.start, pipes.fds)?;
+        let mut pipes = Pipes::new(&self.plan.process)?;
+        let mut hosts = String::new();
+        if let Some(net) = &self.net {
+            hosts = net.hosts();
+            pipes.add_relay(net.plug()?);
+        }
+        let script = script::start(self.plan, self.start, &hosts, pipes.fds)?;
         let flags = clone_flags(&self.start.namespaces);
+        if let Some(net) = &self.net {
+            net.note(&mut self.state);
+        }
         let born = group::within(self.start, || pipes.fork(flags, &script))??;
         if let Err(e) = self.expect(&born.child) {
             born.kill();
             return Err(e);
         }
-        let (child, io) = born.wait(self.plan, &script)?;
+        let failure = || self.net.as_ref().and_then(Net::failure);
+        let (child, io) = born
+            .wait(self.plan, &script)
+            .map_err(|e| failure().unwrap_or(e))?;
         self.io.succeed(io);
         self.child = Some(child);
         self.started = Instant::now();
@@ -209,6 +231,7 @@ impl<'a> Life<'a> {
 
     fn wait(&mut self) -> Result<Vec<RawFd>> {
         let mut numbers: Vec<(RawFd, bool)> = self.io.interests();
+        numbers.extend(self.net.iter().map(|net| (net.interest(), false)));
         numbers.extend(self.child.iter().map(|c| (c.pidfd.as_raw_fd(), false)));
         numbers.extend(self.clients.interests().into_iter().map(|fd| (fd, false)));
         numbers.extend(
@@ -291,6 +314,15 @@ impl<'a> Life<'a> {
         {
             return self.ended();
         }
+        if let Some(net) = &self.net
+            && net.interest() == fd
+        {
+            // the program runs on, cut off
+            if net.has_ended() {
+                self.net = None;
+            }
+            return Ok(());
+        }
         if self.clients.owns(fd) {
             for (client, request) in self.clients.ready(fd) {
                 self.answer(client, request);
@@ -365,6 +397,8 @@ impl<'a> Life<'a> {
         self.state.exit_code = self.last_code;
         self.state.finished_at = crate::store::now();
         self.state.health = None;
+        self.state.networks.clear();
+        self.state.ports.clear();
         if self.started.elapsed() >= restart::STEADY {
             self.backoff = restart::FIRST_PAUSE;
         }
@@ -413,8 +447,35 @@ impl<'a> Life<'a> {
                 };
                 self.clients.tell(client, &told, &[]);
             }
+            Request::Connect(attachment) => {
+                self.rewire(client, |net| net.connect(*attachment));
+            }
+            Request::Disconnect(network) => {
+                self.rewire(client, |net| net.disconnect(&network));
+            }
             Request::Gone => self.io.detach(client),
         }
+    }
+
+    fn rewire(&mut self, client: u64, change: impl FnOnce(&mut Net) -> Result<()>) {
+        let told = match self.net.as_mut().map(change) {
+            Some(Err(e)) => Tell::Failed(e),
+            None => Tell::Failed(
+                Error::new(
+                    crate::error::Kind::State,
+                    format!("the network of `{}` is gone", self.plan.name),
+                )
+                .hint("start the container anew"),
+            ),
+            Some(Ok(())) => {
+                if let Some(net) = &self.net {
+                    net.note(&mut self.state);
+                }
+                self.save();
+                Tell::Done
+            }
+        };
+        self.clients.tell(client, &told, &[]);
     }
 
     fn stop(&mut self, signal: i32, timeout: i64) {
@@ -523,9 +584,8 @@ impl<'a> Life<'a> {
     }
 }
 
-/// U0: a user namespace of our own in which we are root over the container's. A container that shares another's namespaces
-/// is made in that one's U0, since only there somebody may enter them.
-fn enter_namespaces(plan: &Plan, start: &Start) -> Result<()> {
+/// A container that shares another's namespaces is made in that one's U0, since only there somebody may enter them.
+fn enter_namespaces(plan: &Plan, start: &Start) -> Result<Entered> {
     let ns = &start.namespaces;
     let shared = [
         (&ns.net, libc::CLONE_NEWNET),
@@ -533,7 +593,7 @@ fn enter_namespaces(plan: &Plan, start: &Start) -> Result<()> {
         (&ns.ipc, libc::CLONE_NEWIPC),
         (&ns.uts, libc::CLONE_NEWUTS),
     ];
-    let mut entered = false;
+    let mut entered = Entered::No;
     for (namespace, flag) in shared {
         let Namespace::Of(pid, pid_start) = namespace else {
             continue;
@@ -546,20 +606,16 @@ fn enter_namespaces(plan: &Plan, start: &Start) -> Result<()> {
             .because("the container whose namespaces it shares is not running")
         };
         let pidfd = sys::process::open_pid(*pid, *pid_start)?.ok_or_else(gone)?;
-        if !entered {
+        if entered == Entered::No {
             sys::namespace::enter(
                 sys::namespace::below_ours(*pid)?.as_fd(),
                 libc::CLONE_NEWUSER,
             )?;
-            entered = true;
+            entered = Entered::Other;
         }
         sys::namespace::enter(pidfd.as_fd(), flag)?;
     }
-    if entered {
-        Ok(())
-    } else {
-        sys::namespace::become_root().map_err(fork_error)
-    }
+    Ok(entered)
 }
 
 fn clone_flags(ns: &crate::container::plan::Namespaces) -> u64 {

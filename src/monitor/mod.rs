@@ -16,6 +16,7 @@ mod io;
 mod joiner;
 mod life;
 mod log_file;
+mod net;
 mod program;
 mod root;
 mod script;

@@ -50,6 +50,7 @@ impl Pipes {
         let fds = Fds {
             stdio,
             sync: child_sync.as_raw_fd(),
+            relay: None,
         };
         child.push(child_sync);
         Ok(Pipes {
@@ -60,6 +61,12 @@ impl Pipes {
             child_report,
             fds,
         })
+    }
+
+    /// Gives the child an end of a socket to the relay.
+    pub(super) fn add_relay(&mut self, socket: OwnedFd) {
+        self.fds.relay = Some(socket.as_raw_fd());
+        self.child.push(socket);
     }
 
     /// Forks with `flags`; the child walks the script.

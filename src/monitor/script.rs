@@ -18,6 +18,8 @@ pub(super) struct Fds {
     pub(super) stdio: [RawFd; 3],
     /// Socket to the monitor: the pty's master, a go-between's child.
     pub(super) sync: RawFd,
+    /// Socket to the relay, which makes the network.
+    pub(super) relay: Option<RawFd>,
 }
 
 /// How a joiner enters the container.
@@ -46,8 +48,9 @@ const SLAVE: Slot = 1;
 const DEV: Slot = 2;
 const FIRST_TREE: Slot = 3;
 
-/// The script of a container's first process, born in its new namespaces.
-pub(super) fn start(plan: &Plan, start: &Start, fds: Fds) -> Result<Script> {
+/// The script of a container's first process, born in its new namespaces. `own_hosts`: the end of its /etc/hosts, once its
+/// addresses are known.
+pub(super) fn start(plan: &Plan, start: &Start, own_hosts: &str, fds: Fds) -> Result<Script> {
     let mut b = Builder::default();
     if let Some(score) = plan.process.oom_score_adj {
         // before the process stops being dumpable: its files then belong to root
@@ -55,6 +58,9 @@ pub(super) fn start(plan: &Plan, start: &Start, fds: Fds) -> Result<Script> {
     }
     b.write("/proc/self/uid_map", "0 0 1", When::Must)?;
     b.write("/proc/self/gid_map", "0 0 1", When::Must)?;
+    if let Some(socket) = fds.relay {
+        b.ops.push(Op::OfferNetwork { socket });
+    }
     b.ops.extend([
         Op::Dumpable(false),
         Op::DeathSignal,
@@ -74,8 +80,17 @@ pub(super) fn start(plan: &Plan, start: &Start, fds: Fds) -> Result<Script> {
     b.proc(start)?;
     b.dev(start)?;
     b.sys(plan, start)?;
-    let trees = b.open_trees(start)?;
+    let trees = b.open_trees(start, own_hosts)?;
     b.ops.push(Op::Pivot);
+    if start.namespaces.net == Namespace::New {
+        // what docker lets everybody in a container do; an old kernel has neither
+        for (name, value) in [
+            ("ip_unprivileged_port_start", "0"),
+            ("ping_group_range", "0 0"),
+        ] {
+            b.write(&format!("/proc/sys/net/ipv4/{name}"), value, When::Try)?;
+        }
+    }
     for (name, value) in &start.sysctls {
         b.write(
             &format!("/proc/sys/{}", name.replace('.', "/")),
@@ -109,6 +124,9 @@ pub(super) fn start(plan: &Plan, start: &Start, fds: Fds) -> Result<Script> {
             uid_map: map(uid)?,
             gid_map: map(gid)?,
         });
+    }
+    if let Some(socket) = fds.relay {
+        b.ops.push(Op::AwaitNetwork { socket });
     }
     b.finish(plan, if start.init { Last::Init } else { Last::Exec })?;
     b.script()
@@ -416,7 +434,7 @@ impl Builder {
     }
 
     /// Opens what the host gives while the host's tree is still there; returns what mounts it later, inside.
-    fn open_trees(&mut self, start: &Start) -> Result<Vec<Op>> {
+    fn open_trees(&mut self, start: &Start, own_hosts: &str) -> Result<Vec<Op>> {
         let mut later = Vec::new();
         let mut slot = FIRST_TREE;
         let mut next = || {
@@ -444,13 +462,14 @@ impl Builder {
             if is_taken(&format!("/etc/{name}")) {
                 continue;
             }
+            let end = if name == "hosts" { own_hosts } else { "" };
             let (slot, made) = (next()?, format!(".{name}"));
             let path = text(&format!("dev/{made}"))?;
             self.ops.extend([
                 Op::Text {
                     path: path.clone(),
                     mode: 0o644,
-                    text: text(content)?,
+                    text: text(&format!("{content}{end}"))?,
                 },
                 Op::OpenTree {
                     path,

@@ -25,6 +25,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Kind};
 use crate::image::config::{ContainerConfig, Empty};
+use crate::store::networks::{Endpoint, Wish};
 
 pub use life::{Orphan, boot_id};
 pub(crate) use names::{is_id, is_name};
@@ -54,6 +55,9 @@ pub struct Record {
     pub config: ContainerConfig,
     /// What the host gives it.
     pub host: HostConfig,
+    /// The networks beside those that are no networks (`host`, `none`, `container:`); the first is the mode's.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub networks: Vec<Wish>,
     /// The mounts beside the root, resolved: volumes have their names.
     pub mounts: Vec<MountPoint>,
     /// Storage rung that `create` chose: `overlay`, `fuse-overlayfs` or `copy`; its upper layer can only be read by that one.
@@ -321,6 +325,12 @@ pub struct State {
     /// Identity mode in force.
     #[serde(default)]
     pub identity: String,
+    /// Its places in networks.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub networks: Vec<Endpoint>,
+    /// Published ports as they are bound on the host: `80/tcp` -> addresses.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub ports: BTreeMap<String, Vec<PortBinding>>,
     /// Ids of running exec sessions.
     #[serde(default)]
     pub execs: BTreeMap<String, Empty>,

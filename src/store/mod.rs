@@ -12,10 +12,12 @@
 //!     containers/<id>/          config, state, log, upper, ...     containers.rs
 //!     containers/names/<name>   symbolic link: the id              containers/names.rs
 //!     volumes/<name>/           volume, data/                      volumes.rs
+//!     networks/<name>           subnets and labels                 networks.rs
 //!     trash/<random>            whole trees, renamed here          trash.rs
 //! <runtime>/                    0700, of this host and boot; may vanish at any time
 //!     containers/<id>/lock      held by the living monitor         containers/life.rs
 //!     containers/<id>/ctl       its control socket                 (the monitor's)
+//!     networks/                 who is on which network            networks/members.rs
 //! ```
 //!
 //! # Locks
@@ -54,6 +56,7 @@ pub mod gc;
 pub mod ids;
 pub mod images;
 pub mod layers;
+pub mod networks;
 pub mod owners;
 pub mod paths;
 pub mod prune;
@@ -72,6 +75,7 @@ use crate::store::blobs::Blobs;
 use crate::store::containers::Containers;
 use crate::store::images::Images;
 use crate::store::layers::Layers;
+use crate::store::networks::Networks;
 use crate::store::paths::Paths;
 use crate::store::trash::Trash;
 use crate::store::volumes::Volumes;
@@ -166,6 +170,11 @@ impl Store {
     /// Returns the door to the volumes.
     pub fn volumes(&self) -> Volumes<'_> {
         Volumes::new(self)
+    }
+
+    /// Returns the door to the networks.
+    pub fn networks(&self) -> Networks<'_> {
+        Networks::new(self)
     }
 
     /// Returns the door to the trash.

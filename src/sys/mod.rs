@@ -6,13 +6,16 @@
 pub(crate) mod caps;
 pub(crate) mod cgroup;
 pub(crate) mod copy;
+pub(crate) mod datagram;
 mod error;
 pub(crate) mod fd;
 pub(crate) mod features;
+pub(crate) mod inet;
 pub mod lock;
 pub(crate) mod memory;
 pub(crate) mod mount;
 pub(crate) mod namespace;
+pub(crate) mod netlink;
 pub(crate) mod overlay;
 pub(crate) mod path;
 pub(crate) mod priority;

@@ -77,3 +77,24 @@ pub(crate) fn below_ours(pid: i32) -> Result<OwnedFd> {
         user = above;
     }
 }
+
+/// Moves the calling thread alone into a new network namespace. It has no way back into one that is not of its own user
+/// namespace.
+pub(crate) fn new_network() -> Result<()> {
+    // SAFETY: plain flag.
+    number(unsafe { libc::unshare(libc::CLONE_NEWNET) }.into(), || {
+        "unshare(CLONE_NEWNET)".to_owned()
+    })
+    .map(drop)
+}
+
+/// Returns the calling thread's network namespace.
+pub(crate) fn own_network() -> Result<OwnedFd> {
+    super::fd::open(c"/proc/thread-self/ns/net", libc::O_RDONLY)
+}
+
+/// Lets others of the same user open this process's namespaces and descriptors by way of /proc.
+pub(crate) fn show_descriptors() {
+    // SAFETY: plain numbers.
+    unsafe { libc::prctl(libc::PR_SET_DUMPABLE, 1, 0, 0, 0) };
+}

@@ -164,11 +164,13 @@ unsafe extern "C" {
 }
 
 /// Gives this process the command line `coracle NAME`, cut where the old one ended, and the name `NAME`.
-fn rename(name: &str) {
+pub(crate) fn rename(name: &str) {
     if let Ok(name) = std::ffi::CString::new(name) {
         nix::sys::prctl::set_name(&name).ok();
     }
-    let room: usize = std::env::args_os().map(|word| word.len() + 1).sum();
+    // a second name has the room of the first one's line
+    static ROOM: std::sync::OnceLock<usize> = std::sync::OnceLock::new();
+    let room = *ROOM.get_or_init(|| std::env::args_os().map(|word| word.len() + 1).sum());
     let line: Vec<u8> = [b"coracle\0", name.as_bytes()].concat();
     // SAFETY: the kernel lays argv's strings one behind the other, `room` bytes in all, in memory that is ours to write;
     // the last byte stays zero, and the standard library copies an argument whenever it is asked for one.

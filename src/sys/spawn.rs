@@ -7,6 +7,8 @@
 
 #![allow(unsafe_code)]
 
+mod network;
+
 use std::ffi::{CStr, CString};
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
@@ -129,6 +131,10 @@ pub(crate) enum Op {
     Domainname(CString),
     /// Brings `lo` up in a new network namespace.
     LoopbackUp,
+    /// Sends a descriptor of our network namespace over a socket, with one byte: we will not be dumpable later.
+    OfferNetwork { socket: RawFd },
+    /// Waits until whoever took it has sent one byte; ENETDOWN when the socket ends without.
+    AwaitNetwork { socket: RawFd },
     /// A new pty from /dev/ptmx, with rows and columns: slots of master and slave. `console`: bound on /dev/console.
     Pty {
         window: (u16, u16),
@@ -400,7 +406,9 @@ fn step(op: &Op, slots: &mut [RawFd; SLOTS], report: BorrowedFd<'_>, index: u32)
             check(unsafe { libc::setdomainname(name.as_ptr(), name.as_bytes().len()) }.into())
                 .map(drop)
         }
-        Op::LoopbackUp => loopback_up(),
+        Op::LoopbackUp => network::loopback_up(),
+        Op::OfferNetwork { socket } => network::offer(*socket),
+        Op::AwaitNetwork { socket } => network::wait(*socket),
         Op::Pty {
             window,
             master,
@@ -532,22 +540,6 @@ fn dup_stdio(fds: [RawFd; 3]) -> Step {
         check(unsafe { libc::dup2(fd, target as RawFd) }.into())?;
     }
     Ok(())
-}
-
-fn loopback_up() -> Step {
-    // SAFETY: ifreq is zeroed plain data; the socket is closed here.
-    unsafe {
-        let socket =
-            check(libc::socket(libc::AF_INET, libc::SOCK_DGRAM | libc::SOCK_CLOEXEC, 0).into())?;
-        let mut request: libc::ifreq = std::mem::zeroed();
-        request.ifr_name[0] = b'l' as libc::c_char;
-        request.ifr_name[1] = b'o' as libc::c_char;
-        request.ifr_ifru.ifru_flags = (libc::IFF_UP | libc::IFF_RUNNING) as libc::c_short;
-        let result = libc::ioctl(socket as RawFd, libc::SIOCSIFFLAGS, &raw const request);
-        let errno = Errno::last();
-        libc::close(socket as RawFd);
-        if result < 0 { Err(errno) } else { Ok(()) }
-    }
 }
 
 /// The pty comes from the container's own devpts, so that ttyname(3) and /dev/console are right inside.

@@ -159,10 +159,7 @@ impl<'a> Details<'a> {
             size_root_fs: place.size.map(|s| s.1),
             mounts: record.mounts.iter().map(Mount::from).collect(),
             config: Config::of_container(&record.config),
-            network_settings: NetworkSettings::new(
-                record,
-                if is_up(state) { state.pid } else { 0 },
-            ),
+            network_settings: NetworkSettings::new(record, state, is_up(state)),
         }
     }
 }
@@ -347,7 +344,9 @@ impl columns::Row for Row<'_> {
                 .map(time::local)
                 .unwrap_or_default(),
             "RunningFor" => self.running_for(),
-            "Ports" if is_up(self.state) => port::summary(&port::published(self.record)),
+            "Ports" if is_up(self.state) => {
+                port::summary(&port::published(self.record, self.state))
+            }
             "State" => state_word(self.state).to_owned(),
             "Status" => status_text(self.state, self.now),
             "Size" => self.size_text(),
@@ -361,9 +360,7 @@ impl columns::Row for Row<'_> {
                 .filter(|m| m.driver == "local")
                 .count()
                 .to_string(),
-            "Networks" => network::network_name(&self.record.host.network_mode)
-                .unwrap_or_default()
-                .to_owned(),
+            "Networks" => network::names(self.record).collect::<Vec<_>>().join(","),
             "HealthStatus" => self
                 .state
                 .health

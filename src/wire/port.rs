@@ -2,15 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use crate::store::containers::{PortBinding, Record};
+use crate::store::containers::{PortBinding, Record, State};
 
 /// Ports by docker's key (`80/tcp`), exposed ones without a binding as `None`.
 pub(crate) type Ports<'a> = BTreeMap<&'a str, Option<Vec<PortBinding>>>;
 
 /// Returns the ports of a running container. On the host's own network nothing is published.
 ///
-/// A binding without address counts for both families, as docker's does.
-pub(crate) fn published(record: &Record) -> Ports<'_> {
+/// What is bound, its state says. Until it does, a binding without address counts for both families, as docker's does.
+pub(crate) fn published<'a>(record: &'a Record, state: &'a State) -> Ports<'a> {
     if record.host.network_mode == "host" {
         return BTreeMap::new();
     }
@@ -24,8 +24,13 @@ pub(crate) fn published(record: &Record) -> Ports<'_> {
         .port_bindings
         .iter()
         .filter(|(_, bindings)| !bindings.is_empty());
+    let is_bound = state
+        .ports
+        .iter()
+        .map(|(p, b)| (p.as_str(), Some(b.clone())));
     exposed
         .chain(bound.map(|(port, bindings)| (port.as_str(), Some(both_families(bindings)))))
+        .chain(is_bound)
         .collect()
 }
 
@@ -187,7 +192,8 @@ mod tests {
                 ("9002/tcp", "127.0.0.1", "9002"),
             ],
         );
-        let ports = published(&rich);
+        let none = State::default();
+        let ports = published(&rich, &none);
         assert_eq!(
             summary(&ports),
             "7000/tcp, 127.0.0.1:9000-9002->9000-9002/tcp, 0.0.0.0:32768->53/udp, :::32768->53/udp, \
@@ -207,20 +213,30 @@ mod tests {
         );
         assert_eq!(addresses(&ports, "80/udp"), Vec::<String>::new());
         assert_eq!(
-            summary(&published(&record(
-                "bridge",
-                &["1/tcp", "2/tcp", "4/tcp"],
-                &[]
-            ))),
+            summary(&published(
+                &record("bridge", &["1/tcp", "2/tcp", "4/tcp"], &[]),
+                &none
+            )),
             "1-2/tcp, 4/tcp"
         );
         assert_eq!(
-            summary(&published(&record(
-                "host",
-                &["1/tcp"],
-                &[("80/tcp", "", "80")]
-            ))),
+            summary(&published(
+                &record("host", &["1/tcp"], &[("80/tcp", "", "80")]),
+                &none
+            )),
             ""
+        );
+        // any port of the host: the state says which it became
+        let any = record("bridge", &["80/tcp"], &[("80/tcp", "127.0.0.1", "")]);
+        let mut bound = State::default();
+        let at = PortBinding {
+            host_ip: "127.0.0.1".to_owned(),
+            host_port: "40001".to_owned(),
+        };
+        bound.ports.insert("80/tcp".to_owned(), vec![at]);
+        assert_eq!(
+            lines(&published(&any, &bound)),
+            ["80/tcp -> 127.0.0.1:40001"]
         );
     }
 }

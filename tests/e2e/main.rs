@@ -19,6 +19,7 @@ mod life;
 mod lists;
 mod logs;
 mod mounts;
+mod network;
 mod pull;
 mod push;
 mod recorded_builds;

@@ -8,6 +8,7 @@
 pub mod image;
 pub mod pty;
 pub mod registry;
+pub mod world;
 
 use std::ffi::{OsStr, OsString};
 use std::io::{Read, Write};

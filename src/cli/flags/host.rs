@@ -10,12 +10,17 @@ use crate::cli::args::{is_given, is_set, many, typed, value, values};
 use crate::error::{Error, Kind, Result};
 use crate::grammar::{go, mount, units};
 use crate::store::containers::{DeviceMapping, HostConfig, LogConfig, RestartPolicy, Ulimit};
+use crate::store::networks::Wish;
 
 /// Docker's size of /dev/shm.
 const SHM_SIZE: i64 = 64 << 20;
 
-/// Reads the flags of `HostConfig`. `warnings` gets what docker's daemon answers beside its yes.
-pub(super) fn config(matches: &ArgMatches, warnings: &mut Vec<String>) -> Result<HostConfig> {
+/// Reads the flags of `HostConfig`, but for the networks. `warnings` gets what docker's daemon answers beside its yes.
+pub(super) fn config(
+    matches: &ArgMatches,
+    networks: &[Wish],
+    warnings: &mut Vec<String>,
+) -> Result<HostConfig> {
     let texts = |name| values(matches, name).cloned().collect::<Vec<_>>();
     let int = |name| typed::<i64>(matches, name).copied();
     let pairs = |name| {
@@ -32,7 +37,7 @@ pub(super) fn config(matches: &ArgMatches, warnings: &mut Vec<String>) -> Result
     dns_options.extend(texts("dns-opt"));
     let mut host = HostConfig {
         binds: binds(matches)?,
-        network_mode: network(matches)?,
+        network_mode: networks[0].network.clone(),
         port_bindings: publish(matches)?,
         publish_all_ports: is_set(matches, "publish-all"),
         restart_policy,
@@ -170,16 +175,49 @@ fn binds(matches: &ArgMatches) -> Result<Vec<String>> {
     Ok(binds)
 }
 
-fn network(matches: &ArgMatches) -> Result<String> {
-    let last = ["network", "net"]
+/// `--network` with what belongs to the first of them; at least one.
+pub(super) fn networks(matches: &ArgMatches) -> Result<Vec<Wish>> {
+    let given = ["network", "net"]
         .into_iter()
-        .flat_map(|name| values(matches, name))
-        .next();
-    match last.map(String::as_str) {
-        None | Some("" | "default" | "private") => Ok("bridge".to_owned()),
-        Some("container:") => Err(usage("invalid container format container:<name|id>")),
-        Some(mode) => Ok(mode.to_owned()),
+        .flat_map(|name| many::<Wish>(matches, name));
+    let mut all: Vec<Wish> = given.cloned().collect();
+    if all.is_empty() {
+        all.push(Wish::default());
     }
+    for wish in &mut all {
+        match wish.network.as_str() {
+            "" | "default" | "private" => "bridge".clone_into(&mut wish.network),
+            "container:" => return Err(usage("invalid container format container:<name|id>")),
+            _ => {}
+        }
+    }
+    let first = &mut all[0];
+    let aliases = ["network-alias", "net-alias"];
+    first.aliases.extend(
+        aliases
+            .into_iter()
+            .flat_map(|n| values(matches, n))
+            .cloned(),
+    );
+    first.address = first.address.or(typed(matches, "ip").copied());
+    first.address6 = first.address6.or(typed(matches, "ip6").copied());
+    first.mac = first.mac.or(typed(matches, "mac-address").copied());
+    let is_own = !["bridge", "host", "none"].contains(&first.network.as_str())
+        && !first.network.starts_with("container:");
+    if !is_own && !first.aliases.is_empty() {
+        return Err(usage(
+            "network-scoped aliases are only supported for user-defined networks",
+        ));
+    }
+    let is_single = |w: &Wish| {
+        matches!(w.network.as_str(), "host" | "none") || w.network.starts_with("container:")
+    };
+    if all.len() > 1 && all.iter().any(is_single) {
+        return Err(usage(
+            "conflicting options: cannot attach both user-defined and non-user-defined network-modes",
+        ));
+    }
+    Ok(all)
 }
 
 /// `-P`, `-p` and `--expose` together.

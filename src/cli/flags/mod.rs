@@ -6,5 +6,7 @@ pub(crate) mod run;
 mod table;
 mod text;
 
+pub(crate) use text::address;
+
 #[cfg(test)]
 mod tests;

@@ -92,6 +92,7 @@ pub(crate) fn parse(matches: &ArgMatches, form: Form) -> Result<Parsed> {
 
     let mut warnings = Vec::new();
     let (mounts, volumes) = mounts(matches)?;
+    let networks = host::networks(matches)?;
     let request = Request {
         image,
         name: text(matches, "name")
@@ -120,7 +121,8 @@ pub(crate) fn parse(matches: &ArgMatches, form: Form) -> Result<Parsed> {
         healthcheck: health(matches)?,
         mounts,
         volumes,
-        host: host::config(matches, &mut warnings)?,
+        host: host::config(matches, &networks, &mut warnings)?,
+        networks,
     };
     let notes = request
         .host

@@ -184,6 +184,30 @@ const COMMON: &[Row] = &[
     ),
     ("name", NO, STRING, "Assign a name to the container"),
     (
+        "ip",
+        NO,
+        One("string", || ValueParser::new(text::address)),
+        "IPv4 address (e.g., 172.30.100.104)",
+    ),
+    (
+        "ip6",
+        NO,
+        One("string", || ValueParser::new(text::address)),
+        "IPv6 address (e.g., 2001:db8::33)",
+    ),
+    (
+        "mac-address",
+        NO,
+        One("string", || ValueParser::new(text::mac)),
+        "Container MAC address (e.g., 92:d0:c6:0a:29:33)",
+    ),
+    (
+        "network-alias",
+        NO,
+        List,
+        "Add network-scoped alias for the container",
+    ),
+    (
         "network",
         NO,
         Many("network", || ValueParser::new(text::network)),
@@ -356,11 +380,7 @@ pub(super) const IGNORED: &[Row] = &[
 /// Flags whose effect somebody may miss: they have none here yet, and a warning says so.
 pub(super) const MISSED: &[Row] = &[
     ("gpus", NO, Text("gpu-request"), ""),
-    ("ip", NO, STRING, ""),
-    ("ip6", NO, STRING, ""),
     ("link", NO, List, ""),
-    ("mac-address", NO, STRING, ""),
-    ("network-alias", NO, List, ""),
     ("preserve-fds", NO, Int, ""),
     ("requires", NO, List, ""),
     ("rmi", NO, Flag, ""),

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use crate::error::{Error, Kind, Result};
 use crate::grammar::{env, mount, units};
+use crate::store::networks::Wish;
 
 /// One of the three streams of a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,24 +81,54 @@ pub(super) fn ip(text: &str) -> Result<String> {
     }
 }
 
-/// `--network`: a mode or a network's name, alone or as `name=...,alias=...`.
-pub(super) fn network(text: &str) -> Result<String> {
+/// `--network`: a mode or a network's name, alone or as `name=...,alias=...,ip=...`.
+pub(super) fn network(text: &str) -> Result<Wish> {
     if !text.contains('=') {
-        return Ok(text.to_owned());
+        return Ok(Wish {
+            network: text.to_owned(),
+            ..Wish::default()
+        });
     }
-    let mut name = None;
+    let mut wish = Wish::default();
     for field in crate::grammar::csv::fields(text)? {
         let (key, value) = field
             .split_once('=')
             .ok_or_else(|| usage(format!("invalid field {field}")))?;
         match key.trim().to_ascii_lowercase().as_str() {
-            "name" => name = Some(value.to_owned()),
-            "alias" | "ip" | "ip6" | "mac-address" | "link-local-ip" | "driver-opt"
-            | "gw-priority" => {}
+            "name" => value.clone_into(&mut wish.network),
+            "alias" => wish.aliases.push(value.to_owned()),
+            "ip" => wish.address = Some(address(value)?),
+            "ip6" => wish.address6 = Some(address(value)?),
+            "mac-address" => wish.mac = Some(mac(value)?),
+            "link-local-ip" | "driver-opt" | "gw-priority" => {}
             _ => return Err(usage(format!("invalid field key {key}"))),
         }
     }
-    name.ok_or_else(|| usage("network name/id is not specified"))
+    match wish.network.as_str() {
+        "" => Err(usage("network name/id is not specified")),
+        _ => Ok(wish),
+    }
+}
+
+/// `--ip`, `--ip6`.
+pub(crate) fn address(text: &str) -> Result<IpAddr> {
+    text.parse()
+        .map_err(|_| usage(format!("invalid IP address: {text}")))
+}
+
+/// `--mac-address`: six bytes, with colons or dashes.
+pub(super) fn mac(text: &str) -> Result<[u8; 6]> {
+    let invalid = || usage(format!("{text} is not a valid mac address"));
+    let mut parts = text.split([':', '-']);
+    let mut mac = [0; 6];
+    for byte in &mut mac {
+        let part = parts.next().filter(|p| p.len() == 2).ok_or_else(invalid)?;
+        *byte = u8::from_str_radix(part, 16).map_err(|_| invalid())?;
+    }
+    match parts.next() {
+        None => Ok(mac),
+        Some(_) => Err(invalid()),
+    }
 }
 
 /// `--sysctl`: only what belongs to a namespace of the container.

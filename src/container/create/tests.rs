@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::store::containers::MountPoint;
+use crate::store::networks::Wish;
 use crate::store::scratch::Scratch;
 
 fn image() -> ImageConfig {
@@ -316,23 +317,58 @@ fn modes_that_name_another_container_keep_its_id() {
 }
 
 #[test]
-fn ports_on_bridge_are_refused_and_not_forgotten() {
+fn networks_are_checked_and_named() {
     let scratch = Scratch::new();
     let store = scratch.store.clone();
-    let publish = |mode: &str| {
+    let own = store
+        .networks()
+        .create(crate::store::networks::Request {
+            name: "own".to_owned(),
+            ..Default::default()
+        })
+        .unwrap();
+    let on = |wish: Wish| {
         make(&store, |r| {
-            r.host.network_mode = mode.to_owned();
-            r.host.port_bindings.insert("80/tcp".to_owned(), Vec::new());
+            r.host.network_mode.clone_from(&wish.network);
+            r.networks = vec![wish];
         })
     };
-    let error = publish("bridge").unwrap_err();
-    assert_eq!(error.kind(), Kind::Host);
-    assert!(
-        error
-            .to_string()
-            .contains("cannot publish port 80/tcp on network `bridge`")
+    let wish = |network: &str, address: Option<&str>| Wish {
+        network: network.to_owned(),
+        address: address.map(|a| a.parse().unwrap()),
+        ..Wish::default()
+    };
+    // by the beginning of its id
+    let made = on(wish(&own.id[..8], Some("172.18.0.9"))).unwrap();
+    assert_eq!(
+        (
+            made.host.network_mode.as_str(),
+            made.networks[0].network.as_str()
+        ),
+        ("own", "own")
     );
-    assert!(publish("host").is_ok() && publish("none").is_ok());
-    let error = make(&store, |r| r.host.network_mode = "nosuch".to_owned()).unwrap_err();
-    assert_eq!(error.to_string(), "network nosuch not found");
+    assert!(on(wish("none", None)).unwrap().networks.is_empty());
+    for (asked, want) in [
+        (wish("nosuch", None), "network nosuch not found"),
+        (
+            wish("bridge", Some("172.17.0.9")),
+            "invalid config for network bridge: invalid endpoint settings:\n* user specified IP address is supported on user defined networks only",
+        ),
+        (
+            wish("own", Some("10.51.0.1")),
+            "invalid config for network own: invalid endpoint settings:\nno configured subnet or ip-range contain the IP address 10.51.0.1",
+        ),
+    ] {
+        assert_eq!(on(asked).unwrap_err().to_string(), want);
+    }
+    let sctp = make(&store, |r| {
+        r.host
+            .port_bindings
+            .insert("80/sctp".to_owned(), Vec::new());
+    });
+    assert!(
+        sctp.unwrap_err()
+            .to_string()
+            .contains("protocol not supported")
+    );
 }

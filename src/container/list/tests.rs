@@ -4,8 +4,6 @@ use super::*;
 use crate::store::containers::{Health, MountPoint, PortBinding};
 use crate::store::scratch::Scratch;
 
-const HOST_ID: &str = "5accd5297b03";
-
 /// A store with five containers: `rich` and `plain` run, `gone` exited with 3, `new` never ran, `bad` could not be started.
 struct World {
     scratch: Scratch,
@@ -112,8 +110,7 @@ impl World {
             limit,
             filters,
         };
-        let network_id = |name: &str| (name == "host").then_some(HOST_ID);
-        let found = list(&self.scratch.store, &query, network_id)?;
+        let found = list(&self.scratch.store, &query)?;
         Ok(found
             .iter()
             .map(|f| f.record.name.as_str())

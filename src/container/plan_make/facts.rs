@@ -10,6 +10,7 @@ use crate::container::user::Accounts;
 use crate::container::{layered, rootfs};
 use crate::error::{Error, Kind, Result};
 use crate::store::containers::Record;
+use crate::store::networks::Network;
 use crate::store::paths::Paths;
 
 use super::mounts;
@@ -33,6 +34,8 @@ pub(crate) struct Facts {
     pub kernel: (u32, u32),
     /// Containers named by `container:NAME` modes: pid and start time of the first process.
     pub others: BTreeMap<String, (i32, u64)>,
+    /// The networks that the record wants, in its order.
+    pub networks: Vec<Network>,
     /// Device nodes: (host path, path inside).
     pub devices: Vec<(PathBuf, String)>,
     /// The caller's own hard limits for each resource that the record limits.
@@ -46,12 +49,14 @@ pub(crate) struct Facts {
 impl Facts {
     /// Asks for all that a record needs. `user`: whom the process is to be. `layer`: the store's folder of a layer by its
     /// diff id. `other`: pid and start time of the first process of a running container by the name that the user gave.
+    /// `network`: a network by its name.
     pub(crate) fn gather(
         record: &Record,
         user: &str,
         paths: &Paths,
         layer: &dyn Fn(&str) -> PathBuf,
         other: &dyn Fn(&str) -> Result<(i32, u64)>,
+        network: &dyn Fn(&str) -> Result<Network>,
     ) -> Result<Facts> {
         let kernel = limits::kernel();
         let root = rootfs::root(record, paths, layer)?;
@@ -79,6 +84,10 @@ impl Facts {
                 .unwrap_or_default(),
             kernel,
             others,
+            networks: super::network::wishes(record)
+                .iter()
+                .map(|wish| network(&wish.network))
+                .collect::<Result<_>>()?,
             devices: devices(record)?,
             hard_limits: hard_limits(record),
             limits: limits::here(record, kernel)?,

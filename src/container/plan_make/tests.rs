@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use super::*;
 use crate::container::plan::{Kind, Root};
 use crate::container::user::Accounts;
-use crate::store::containers::{MountPoint, RestartPolicy};
+use crate::store::containers::{MountPoint, PortBinding, RestartPolicy};
+use crate::store::networks::Wish;
 use crate::store::paths::Paths;
 
 const ID: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
@@ -28,6 +29,7 @@ fn facts() -> Facts {
         hostname: "box".to_owned(),
         kernel: (6, 1),
         others: BTreeMap::from([("web".to_owned(), (77, 1234))]),
+        networks: vec![crate::store::networks::built_in()[0].clone()],
         devices: Vec::new(),
         hard_limits: BTreeMap::from([(libc::RLIMIT_NOFILE, 4096)]),
         limits: Default::default(),
@@ -84,6 +86,23 @@ fn show_start(s: &Start, lines: &mut Vec<String>) {
         "ns net {:?} pid {:?} ipc {:?} uts {:?} cgroup {:?}",
         n.net, n.pid, n.ipc, n.uts, n.cgroup
     ));
+    if let Some(network) = &s.network {
+        for a in &network.attachments {
+            let address = a.address.map(|a| format!(" as {a}")).unwrap_or_default();
+            let names = a.names.join(" ");
+            lines.push(
+                format!("on {}{address} {names}", a.network.name)
+                    .trim()
+                    .to_owned(),
+            );
+        }
+        for p in &network.ports {
+            lines.push(format!(
+                "port {}/{} at {:?}:{:?}",
+                p.inside, p.protocol, p.address, p.outside
+            ));
+        }
+    }
     lines.push(format!(
         "root {} ro {} name {:?} shm {}",
         s.root_point.display(),
@@ -126,7 +145,8 @@ fn a_plain_record_gets_dockers_defaults() {
     let want = r#"exec ["sh"] as Root in /
 env PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOSTNAME=0123456789ab HOME=/root
 caps a80425fb seccomp filter nnp false privileged false
-ns net Host pid New ipc New uts New cgroup New
+ns net New pid New ipc New uts New cgroup New
+on bridge
 root /up ro false name "0123456789ab" shm 67108864
 masked 11 readonly 5
 stop 15 after 10 restart no
@@ -224,6 +244,50 @@ log Some((10485760, 3))
 remove with ["v1"]
 health ["CMD", "x"] every 30000000000 for 30000000000 x9"#;
     assert_eq!(shown(&plan(&r, &facts()).unwrap()), want);
+}
+
+#[test]
+fn networks_and_ports_are_planned() {
+    let mut r = record();
+    r.config.hostname = "h".to_owned();
+    r.config.exposed_ports = ["53/udp", "7/sctp", "80/tcp"]
+        .map(|p| (p.to_owned(), Default::default()))
+        .into();
+    r.host.publish_all_ports = true;
+    let at = |ip: &str, port: &str| PortBinding {
+        host_ip: ip.to_owned(),
+        host_port: port.to_owned(),
+    };
+    let bound = vec![at("127.0.0.1", "8080-8090"), at("", "")];
+    r.host.port_bindings.insert("80/tcp".to_owned(), bound);
+    r.networks = vec![Wish {
+        network: "own".to_owned(),
+        aliases: vec!["db".to_owned()],
+        address: "172.18.0.9".parse().ok(),
+        ..Wish::default()
+    }];
+    let mut f = facts();
+    f.networks[0].id = "1".repeat(64);
+    f.networks[0].name = "own".to_owned();
+    let text = shown(&plan(&r, &f).unwrap());
+    let lines: Vec<&str> = text
+        .lines()
+        .filter(|l| l.starts_with("on ") || l.starts_with("port "))
+        .collect();
+    assert_eq!(
+        lines,
+        [
+            "on own as 172.18.0.9 web db 0123456789ab h",
+            "port 80/tcp at Some(127.0.0.1):(8080, 8090)",
+            "port 80/tcp at None:(0, 0)",
+            "port 53/udp at None:(0, 0)",
+        ]
+    );
+    for mode in ["host", "none", "container:web"] {
+        let mut r = record();
+        r.host.network_mode = mode.to_owned();
+        assert!(!shown(&plan(&r, &f).unwrap()).contains("\non "), "{mode}");
+    }
 }
 
 #[test]

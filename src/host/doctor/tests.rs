@@ -12,6 +12,7 @@ fn good() -> Facts {
         nested_userns: Ok(()),
         mount: Ok(()),
         netns: Ok(()),
+        gateway: Ok(()),
         proc: Ok(()),
         overlay: Ok(()),
         attributes: Ok(()),

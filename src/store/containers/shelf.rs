@@ -16,6 +16,7 @@ use crate::store::containers::names::{self, Names, is_id};
 use crate::store::containers::{
     HostConfig, MountPoint, Orphan, PortBinding, Record, State, Status,
 };
+use crate::store::networks::Wish;
 use crate::store::record::Folder;
 use crate::store::{Store, images, record};
 use crate::sys::lock::Lock;
@@ -50,6 +51,8 @@ struct Brief {
     layers: Vec<String>,
     config: ContainerConfig,
     host: BriefHost,
+    #[serde(default)]
+    networks: Vec<Wish>,
     mounts: Vec<MountPoint>,
     #[serde(default)]
     writable: Option<PathBuf>,
@@ -80,6 +83,7 @@ impl From<Brief> for Record {
             layers: b.layers,
             config: b.config,
             host,
+            networks: b.networks,
             mounts: b.mounts,
             writable: b.writable,
             ..Record::default()
@@ -311,6 +315,17 @@ impl<'a> Containers<'a> {
     /// The second step of [`Containers::prepare_state`].
     pub(crate) fn publish_state(&self, id: &str) -> Result<()> {
         record::publish(&self.path(id).join("state"))
+    }
+
+    /// Writes which networks a container is on from its next start on.
+    pub(crate) fn set_networks(&self, id: &str, networks: Vec<Wish>) -> Result<()> {
+        let mut record = self.read_record(id)?.ok_or_else(|| super::no_such(id))?;
+        record.host.network_mode = match networks.first() {
+            Some(first) => first.network.clone(),
+            None => "none".to_owned(),
+        };
+        record.networks = networks;
+        record::write(&self.path(id).join("config"), &record)
     }
 
     /// Gives a container another name. `Kind::Conflict` when it is taken, docker's texts.

@@ -1,0 +1,197 @@
+//! The container's network as its monitor has it: places chosen under the lock, ports bound, the relay forked, and what it
+//! is told.
+
+use std::net::IpAddr;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
+
+use super::program::fork_error;
+use crate::container::plan::Plan;
+use crate::error::{Context, Error, Kind, Result};
+use crate::network::join;
+use crate::network::plan::{Attachment, NetworkPlan};
+use crate::network::relay::{self, Order, Places, Report, Setup};
+use crate::store::containers::{PortBinding, State};
+use crate::store::networks::Endpoint;
+use crate::store::networks::members::Members;
+use crate::store::paths::Paths;
+use crate::sys::process::{self, Child};
+use crate::sys::{self, namespace};
+
+/// A living relay.
+pub(super) struct Net {
+    control: OwnedFd,
+    relay: Child,
+    endpoints: Vec<Endpoint>,
+    ports: Vec<(String, PortBinding)>,
+    own_names: String,
+}
+
+/// Whether we are in the user namespace of another container already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Entered {
+    /// No.
+    No,
+    /// In that of a container whose namespaces are shared.
+    Other,
+}
+
+/// Enters the user namespace of those who are on networks, or makes the first; chooses places; starts the relay, which goes
+/// on beside us.
+pub(super) fn begin(
+    plan: &Plan,
+    network: &NetworkPlan,
+    paths: &Paths,
+    entered: Entered,
+) -> Result<Net> {
+    let members = Members::hold(paths)?;
+    let is_of_the_family = enter(&members, entered)?;
+    let places = Places::choose(&members, network, &plan.id, is_of_the_family)?;
+    let ports = relay::bind(&network.ports, &plan.name)?;
+    let bound = ports.iter().map(|b| {
+        let binding = PortBinding {
+            host_ip: b.address().ip().to_string(),
+            host_port: b.address().port().to_string(),
+        };
+        (b.key(), binding)
+    });
+    let bound = bound.collect();
+    let endpoints = places.endpoints();
+    let (ours, theirs) = sys::socket::pair()?;
+    let mut setup = Some(Setup {
+        paths,
+        container: (&plan.id, &plan.name),
+        plan: network,
+        members,
+        places,
+        ports,
+        control: theirs,
+    });
+    // the lock of the list is the relay's too: it lets go of it when it is listed
+    let relay = process::fork(0, || {
+        if let Some(setup) = setup.take() {
+            relay::main(setup);
+        }
+    })?;
+    Ok(Net {
+        control: ours,
+        relay,
+        endpoints,
+        ports: bound,
+        own_names: network.own_names.clone(),
+    })
+}
+
+/// True when the gateways of others are open to us.
+fn enter(members: &Members, entered: Entered) -> Result<bool> {
+    let family = join::user_namespace(members);
+    if entered == Entered::Other {
+        let own = std::fs::File::open("/proc/self/ns/user")?;
+        let same = |family: &OwnedFd| {
+            let (a, b) = (nix::sys::stat::fstat(family), nix::sys::stat::fstat(&own));
+            matches!((a, b), (Ok(a), Ok(b)) if (a.st_dev, a.st_ino) == (b.st_dev, b.st_ino))
+        };
+        return Ok(family.as_ref().is_none_or(same));
+    }
+    if let Some(family) = family
+        && namespace::enter(family.as_fd(), libc::CLONE_NEWUSER).is_ok()
+    {
+        return Ok(true);
+    }
+    namespace::become_root().map_err(fork_error)?;
+    Ok(true)
+}
+
+impl Net {
+    /// What is polled for the relay's end.
+    pub(super) fn interest(&self) -> RawFd {
+        self.control.as_raw_fd()
+    }
+
+    /// The end of /etc/hosts: the container's addresses and names.
+    pub(super) fn hosts(&self) -> String {
+        let line = |address: &IpAddr| format!("{address}\t{}\n", self.own_names);
+        self.endpoints
+            .iter()
+            .flat_map(|e| [e.address, e.address6])
+            .flatten()
+            .map(|a| line(&a))
+            .collect()
+    }
+
+    /// Writes down what the container has.
+    pub(super) fn note(&self, state: &mut State) {
+        state.networks = self.endpoints.clone();
+        state.ports.clear();
+        for (port, binding) in &self.ports {
+            state
+                .ports
+                .entry(port.clone())
+                .or_default()
+                .push(binding.clone());
+        }
+    }
+
+    /// Tells the relay that a program is being started; returns the socket that its first process gets.
+    pub(super) fn plug(&self) -> Result<OwnedFd> {
+        let (ours, theirs) = sys::socket::pair()?;
+        self.order(&Order::Plug, Some(ours))?;
+        Ok(theirs)
+    }
+
+    fn order(&self, order: &Order, fd: Option<OwnedFd>) -> Result<()> {
+        let bytes = serde_json::to_vec(order).context(Kind::System, || "cannot write an order")?;
+        let fds: Vec<_> = fd.iter().map(AsFd::as_fd).collect();
+        // what is wrong with a relay that is gone, its report says
+        let _ = sys::socket::send(self.control.as_fd(), &bytes, &fds);
+        Ok(())
+    }
+
+    /// Returns why the network could not be made, if that is what is wrong.
+    pub(super) fn failure(&self) -> Option<Error> {
+        sys::fd::set_nonblocking(self.control.as_fd(), true).ok()?;
+        let message = sys::socket::receive(self.control.as_fd());
+        sys::fd::set_nonblocking(self.control.as_fd(), false).ok()?;
+        match serde_json::from_slice(&message.ok()??.bytes).ok()? {
+            Report::Failed(e) => Some(e),
+            _ => None,
+        }
+    }
+
+    /// Joins one more network.
+    pub(super) fn connect(&mut self, attachment: Attachment) -> Result<()> {
+        self.order(&Order::Connect(Box::new(attachment)), None)?;
+        if let Report::Joined(endpoint) = self.answer()? {
+            self.endpoints.push(endpoint);
+        }
+        Ok(())
+    }
+
+    /// Leaves a network.
+    pub(super) fn disconnect(&mut self, network: &str) -> Result<()> {
+        self.order(&Order::Disconnect(network.to_owned()), None)?;
+        self.answer()?;
+        self.endpoints.retain(|e| e.network_id != network);
+        Ok(())
+    }
+
+    fn answer(&self) -> Result<Report> {
+        let gone = || Error::new(Kind::System, "the container's relay has ended");
+        let message = sys::socket::receive(self.control.as_fd())?.ok_or_else(gone)?;
+        match serde_json::from_slice(&message.bytes) {
+            Ok(Report::Failed(e)) => Err(e),
+            Ok(report) => Ok(report),
+            Err(_) => Err(gone()),
+        }
+    }
+
+    /// The relay has said something unasked, or is gone; true when it is gone.
+    pub(super) fn has_ended(&self) -> bool {
+        let message = sys::socket::receive(self.control.as_fd());
+        if matches!(message, Ok(Some(_))) {
+            return false;
+        }
+        // it ends now, or has ended
+        let _ = process::wait(self.relay.pid);
+        true
+    }
+}

@@ -1,0 +1,519 @@
+//! The gateway of a network: a network namespace where every address is local, so that the kernel itself speaks TCP and UDP
+//! with containers in the name of the whole world.
+//!
+//! One thread of a relay lives in gateways: it makes or joins them, plugs the container in, and makes sockets there for the
+//! main thread, which stays in the host's network namespace. A socket belongs to the namespace that its maker was in, for
+//! ever, and a thread that has left the host's has no way back.
+//!
+//! ```text
+//! container (owned by its own user namespace)      gateway (owned by U0)
+//!   eth0 172.17.0.2, default via 172.17.0.1  <==>   coracle0 172.17.0.1, a bridge; everything else local too
+//! ```
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::sync::mpsc;
+
+use nix::errno::Errno;
+
+use super::message::{Message, batch, transaction};
+use super::{filter, link, nft};
+use crate::error::{Context, Error, Kind as ErrorKind, Result};
+use crate::grammar::subnet::Subnet;
+use crate::store::networks::{Endpoint, Network};
+use crate::sys::inet::{self, Kind, Version};
+use crate::sys::netlink::{Family, Netlink, Refused};
+use crate::sys::{self, SysError, namespace};
+
+/// Mark of the SYNs that a relay lets through.
+pub(super) const MARK: u32 = 0xC0AC;
+/// Index and name of the bridge in every gateway.
+const BRIDGE: u32 = 5;
+const BRIDGE_NAME: &str = "coracle0";
+const LOOPBACK: u32 = 1;
+/// Docker's. The kernel moves larger pieces over a veth pair anyway.
+const MTU: u32 = 1500;
+/// Connections that wait to be taken.
+const BACKLOG: i32 = 4096;
+/// Bytes that wait on a datagram socket.
+const DATAGRAM_BUFFER: i32 = 4 << 20;
+
+/// Where a gateway comes from.
+#[derive(Debug)]
+pub(crate) enum Origin {
+    /// A live one.
+    Join(OwnedFd),
+    /// Nobody is on the network.
+    Make,
+}
+
+/// A relay's sockets in one gateway, for one version of IP.
+#[derive(Debug)]
+pub(super) struct Sockets {
+    pub(super) version: Version,
+    /// Takes connections that were let through.
+    pub(super) listener: OwnedFd,
+    /// Takes every datagram of the container's.
+    pub(super) datagrams: OwnedFd,
+    /// Sees what begins.
+    pub(super) capture: OwnedFd,
+    /// Sends whole packets, marked.
+    pub(super) raw: OwnedFd,
+}
+
+/// A container's place in one network, ready to be plugged in.
+#[derive(Debug)]
+pub(super) struct Place {
+    pub(super) network: Network,
+    pub(super) endpoint: Endpoint,
+    pub(super) origin: Origin,
+}
+
+/// What the main thread knows of a place afterwards.
+#[derive(Debug)]
+pub(super) struct Opened {
+    /// The gateway's namespace, by which others find it.
+    pub(super) namespace: OwnedFd,
+    pub(super) sockets: Vec<Sockets>,
+}
+
+/// What the main thread asks for.
+pub(super) enum Request {
+    /// Enter or make a gateway; the answer is its number of sockets.
+    Open(Box<Place>, mpsc::Sender<Result<Opened>>),
+    /// Plug into the container's namespace, which comes over the socket, every place; then let its first process go on.
+    Plug(OwnedFd),
+    /// Plug one more place into the running container.
+    PlugOne(String, mpsc::Sender<Result<()>>),
+    /// Unplug a network from the running container.
+    Unplug(String, mpsc::Sender<Result<()>>),
+    /// Some sockets in a network's gateway.
+    Sockets(String, Version, Kind, usize, mpsc::Sender<Vec<OwnedFd>>),
+}
+
+/// One network as the thread has it.
+struct Net {
+    id: String,
+    namespace: OwnedFd,
+    endpoint: Endpoint,
+    internal: bool,
+    /// Name of the link inside.
+    inside: String,
+}
+
+/// The thread's state.
+struct Worker {
+    nets: Vec<Net>,
+    /// The container's namespace.
+    container: Option<OwnedFd>,
+    /// Told what went wrong.
+    failed: Box<dyn Fn(Error) + Send>,
+}
+
+/// Starts the thread.
+pub(super) fn start(failed: impl Fn(Error) + Send + 'static) -> Result<mpsc::Sender<Request>> {
+    let (send, receive) = mpsc::channel();
+    let mut worker = Worker {
+        nets: Vec::new(),
+        container: None,
+        failed: Box::new(failed),
+    };
+    sys::thread::spawn("gateway", move || {
+        for request in receive {
+            worker.serve(request);
+        }
+    })?;
+    Ok(send)
+}
+
+impl Worker {
+    fn serve(&mut self, request: Request) {
+        // whoever asked may be gone: the process ends then
+        match request {
+            Request::Open(place, answer) => drop(answer.send(self.open(*place))),
+            Request::Plug(socket) => {
+                // the socket ends after the report: whoever sees its end finds one
+                if let Err(e) = self.plug_all(&socket) {
+                    (self.failed)(e);
+                }
+            }
+            Request::PlugOne(network, answer) => drop(answer.send(self.plug_one(&network))),
+            Request::Unplug(network, answer) => drop(answer.send(self.unplug(&network))),
+            Request::Sockets(network, version, kind, count, answer) => {
+                drop(answer.send(self.sockets(&network, version, kind, count)));
+            }
+        }
+    }
+
+    fn open(&mut self, place: Place) -> Result<Opened> {
+        let cannot = || format!("cannot join the network `{}`", place.network.name);
+        let Place {
+            network,
+            endpoint,
+            origin,
+        } = &place;
+        match origin {
+            Origin::Join(fd) => enter(fd)?,
+            Origin::Make => make(network, endpoint)?,
+        }
+        let own = namespace::own_network()?;
+        quieten_bridge();
+        let mut sockets = Vec::new();
+        let mut elements = Vec::new();
+        for address in [endpoint.address, endpoint.address6].into_iter().flatten() {
+            let (made, port) = open_sockets(address).context(ErrorKind::Host, cannot)?;
+            sockets.push(made);
+            elements.push((address, port));
+        }
+        enlist(&elements).context(ErrorKind::Host, cannot)?;
+        let shared = sys::fd::duplicate(own.as_fd())?;
+        let number = (0..).find(|n| {
+            let name = format!("eth{n}");
+            self.nets.iter().all(|net| net.inside != name)
+        });
+        self.nets.push(Net {
+            id: place.network.id.clone(),
+            namespace: own,
+            endpoint: place.endpoint.clone(),
+            internal: place.network.internal,
+            inside: format!("eth{}", number.unwrap_or_default()),
+        });
+        Ok(Opened {
+            namespace: shared,
+            sockets,
+        })
+    }
+
+    /// The container's first process sends its network namespace and waits for one byte.
+    fn plug_all(&mut self, socket: &OwnedFd) -> Result<()> {
+        let message = sys::socket::receive(socket.as_fd())?;
+        let Some(fd) = message.and_then(|m| m.fds.into_iter().next()) else {
+            return Ok(()); // it ended before it came so far, and whoever started it knows why
+        };
+        self.container = Some(fd);
+        for n in 0..self.nets.len() {
+            self.plug(n)?;
+        }
+        Ok(sys::socket::send(socket.as_fd(), b"n", &[])?)
+    }
+
+    fn plug_one(&mut self, network: &str) -> Result<()> {
+        match self.nets.iter().position(|n| n.id == network) {
+            Some(n) if self.container.is_some() => self.plug(n),
+            _ => Ok(()),
+        }
+    }
+
+    fn plug(&mut self, n: usize) -> Result<()> {
+        let net = &self.nets[n];
+        let Some(container) = &self.container else {
+            return Ok(());
+        };
+        let cannot = || format!("cannot plug into the network `{}`", net.endpoint.network);
+        enter(&net.namespace)?;
+        let peer = link::Peer {
+            name: &net.inside,
+            mac: parse_mac(&net.endpoint.mac).unwrap_or_default(),
+            namespace: container.as_raw_fd(),
+        };
+        // the kernel finds a free name
+        let messages = vec![link::veth("veth%d", BRIDGE, MTU, &peer)];
+        // without IPv6 the link asks nobody on the bridge for routers
+        if net.endpoint.address6.is_none() {
+            write_sysctl("net/ipv6/conf/default/disable_ipv6", "1");
+        }
+        route(messages).context(ErrorKind::Host, cannot)?;
+        let has_route = self
+            .nets
+            .iter()
+            .find(|net| !net.internal)
+            .is_some_and(|first| first.id == net.id);
+        enter(container)?;
+        let configured = configure(net, has_route).context(ErrorKind::Host, cannot);
+        enter(&net.namespace)?;
+        configured
+    }
+
+    fn unplug(&mut self, network: &str) -> Result<()> {
+        let Some(n) = self.nets.iter().position(|n| n.id == network) else {
+            return Ok(());
+        };
+        let net = self.nets.remove(n);
+        enter(&net.namespace)?;
+        let addresses = [net.endpoint.address, net.endpoint.address6];
+        for address in addresses.into_iter().flatten() {
+            // gone already: as good
+            let _ = netfilter(vec![nft::forget(address)]);
+        }
+        if let Some(container) = &self.container {
+            enter(container)?;
+            let removed = route(vec![link::remove(&net.inside)]);
+            let next = self.nets.iter().find(|net| !net.internal);
+            if let (false, Some(next)) = (net.internal, next) {
+                // it may have the default route already
+                let _ = default_routes(next);
+            }
+            removed.context(ErrorKind::System, || {
+                format!("cannot unplug from the network `{}`", net.endpoint.network)
+            })?;
+        }
+        Ok(())
+    }
+
+    fn sockets(&self, network: &str, version: Version, kind: Kind, count: usize) -> Vec<OwnedFd> {
+        let Some(net) = self.nets.iter().find(|n| n.id == network) else {
+            return Vec::new();
+        };
+        if enter(&net.namespace).is_err() {
+            return Vec::new();
+        }
+        (0..count)
+            .map_while(|_| inet::socket(version, kind).ok())
+            .collect()
+    }
+}
+
+fn enter(fd: &OwnedFd) -> Result<()> {
+    Ok(namespace::enter(fd.as_fd(), libc::CLONE_NEWNET)?)
+}
+
+fn route(messages: Vec<Message>) -> sys::Result<()> {
+    answer(Netlink::open(Family::Route)?.exchange(&batch(messages.clone()), messages.len()))
+}
+
+fn netfilter(messages: Vec<Message>) -> sys::Result<Option<Refused>> {
+    let netlink = Netlink::open(Family::Netfilter)?;
+    netlink.exchange(&transaction(messages.clone()), messages.len())
+}
+
+fn answer(result: sys::Result<Option<Refused>>) -> sys::Result<()> {
+    match result? {
+        Some(refused) => Err(refused.into()),
+        None => Ok(()),
+    }
+}
+
+/// In the calling thread's network namespace; what the kernel lacks is not needed.
+fn write_sysctl(name: &str, value: &str) {
+    let _ = std::fs::write(format!("/proc/sys/{name}"), value);
+}
+
+/// Makes a gateway and moves the calling thread there.
+fn make(network: &Network, endpoint: &Endpoint) -> Result<()> {
+    let cannot = || format!("cannot make the network `{}`", network.name);
+    namespace::new_network()
+        .context(ErrorKind::Host, cannot)
+        .map_err(|e| e.hint(crate::host::explain_networks()))?;
+    let pools = network.pools.iter().filter(|p| {
+        p.gateway.is_ipv4() && endpoint.address.is_some()
+            || p.gateway.is_ipv6() && endpoint.address6.is_some()
+    });
+    let pools: Vec<_> = pools.map(|p| (p.subnet, p.gateway)).collect();
+    for (name, value) in [
+        ("net/ipv4/ip_forward", "0"),
+        ("net/ipv4/conf/all/rp_filter", "0"),
+        ("net/ipv4/conf/default/rp_filter", "0"),
+        // where every address is local the kernel would answer for the whole world
+        ("net/ipv4/icmp_echo_ignore_all", "1"),
+        ("net/ipv6/icmp/echo_ignore_all", "1"),
+        ("net/ipv6/conf/all/forwarding", "0"),
+        ("net/ipv6/conf/default/accept_ra", "0"),
+        ("net/ipv4/ip_local_port_range", "1024 65535"),
+    ] {
+        write_sysctl(name, value);
+    }
+    if endpoint.address6.is_none() {
+        write_sysctl("net/ipv6/conf/default/disable_ipv6", "1");
+    }
+    let seed = network
+        .pools
+        .first()
+        .map_or(Ipv4Addr::LOCALHOST.into(), |p| p.gateway);
+    let mut messages = vec![
+        link::up(LOOPBACK),
+        link::bridge(BRIDGE_NAME, BRIDGE, mac_of(seed), MTU),
+    ];
+    for (subnet, gateway) in &pools {
+        messages.push(link::address(BRIDGE, *gateway, subnet));
+        messages.push(link::everything_is_local(*gateway, LOOPBACK));
+    }
+    route(messages).context(ErrorKind::Host, cannot)?;
+    answer(netfilter(nft::rules(MARK, BRIDGE, &pools)))
+        .context(ErrorKind::Host, cannot)
+        .map_err(|e| e.hint(crate::host::explain_networks()))
+}
+
+/// Tries everything that a gateway needs in the calling thread's own, empty network namespace; the error says what failed.
+pub fn try_gateway() -> std::result::Result<(), String> {
+    let subnet: Subnet = "192.0.2.0/24".parse()?;
+    let gateway = IpAddr::from([192, 0, 2, 1]);
+    let messages = vec![
+        link::up(LOOPBACK),
+        link::bridge(BRIDGE_NAME, BRIDGE, mac_of(gateway), MTU),
+        link::address(BRIDGE, gateway, &subnet),
+        link::everything_is_local(gateway, LOOPBACK),
+    ];
+    let tried = route(messages)
+        .map_err(|e| format!("a bridge: {e}"))
+        .and_then(|()| {
+            let rules = netfilter(nft::rules(MARK, BRIDGE, &[(subnet, gateway)]));
+            answer(rules).map_err(|e| format!("the rules of nf_tables: {e}"))
+        });
+    tried?;
+    open_sockets(IpAddr::from([192, 0, 2, 2]))
+        .map(drop)
+        .map_err(|e| format!("a relay's sockets: {e}"))
+}
+
+/// Where the module br_netfilter is loaded, a new namespace passes bridged packets by our rules before a capture sees them.
+fn quieten_bridge() {
+    for table in ["iptables", "ip6tables", "arptables"] {
+        write_sysctl(&format!("net/bridge/bridge-nf-call-{table}"), "0");
+    }
+}
+
+/// Inside the container's namespace.
+fn configure(net: &Net, has_route: bool) -> sys::Result<()> {
+    let index = index_of(&net.inside)?;
+    if net.endpoint.address6.is_none() {
+        write_sysctl(&format!("net/ipv6/conf/{}/disable_ipv6", net.inside), "1");
+    }
+    let mut messages = vec![link::up(index)];
+    let endpoint = &net.endpoint;
+    for (address, prefix) in [
+        (endpoint.address, endpoint.prefix),
+        (endpoint.address6, endpoint.prefix6),
+    ] {
+        let subnet = address.and_then(|a| Subnet::new(a, prefix));
+        if let (Some(address), Some(subnet)) = (address, subnet) {
+            messages.push(link::address(index, address, &subnet));
+        }
+    }
+    route(messages)?;
+    if has_route {
+        default_routes(net)?;
+    }
+    Ok(())
+}
+
+fn default_routes(net: &Net) -> sys::Result<()> {
+    let index = index_of(&net.inside)?;
+    let gateways = [net.endpoint.gateway, net.endpoint.gateway6];
+    let messages = gateways.into_iter().flatten();
+    route(messages.map(|g| link::default_route(index, g)).collect())
+}
+
+fn index_of(name: &str) -> sys::Result<u32> {
+    nix::net::if_::if_nametoindex(name)
+        .map_err(|e| SysError::new(format!("if_nametoindex({name:?})"), e))
+}
+
+/// The sockets of a container with this address, and the port that its packets are handed to.
+fn open_sockets(address: IpAddr) -> sys::Result<(Sockets, u16)> {
+    let version = Version::of(address);
+    let any = |port| -> SocketAddr {
+        match version {
+            Version::V4 => (Ipv4Addr::UNSPECIFIED, port).into(),
+            Version::V6 => (Ipv6Addr::UNSPECIFIED, port).into(),
+        }
+    };
+    let socket = |kind| -> sys::Result<OwnedFd> {
+        let fd = inet::socket(version, kind)?;
+        inet::set_transparent(fd.as_fd(), version)?;
+        if version == Version::V6 {
+            inet::set(fd.as_fd(), inet::V6_ONLY, 1)?;
+        }
+        Ok(fd)
+    };
+    // both have the same port: the map holds one for each address
+    let (listener, datagrams, port) = loop {
+        let listener = socket(Kind::Stream)?;
+        inet::bind(listener.as_fd(), any(0))?;
+        let port = inet::local_address(listener.as_fd())
+            .map_err(|e| SysError::new("getsockname()", e))?
+            .port();
+        let datagrams = socket(Kind::Datagram)?;
+        match inet::bind(datagrams.as_fd(), any(port)) {
+            Ok(()) => break (listener, datagrams, port),
+            Err(e) if e.errno() == Errno::EADDRINUSE => {}
+            Err(e) => return Err(e),
+        }
+    };
+    // the host's may pace (bbr), which costs half on a link without delay; a kernel without it keeps its own
+    let _ = inet::set_congestion(listener.as_fd(), "cubic");
+    inet::listen(listener.as_fd(), BACKLOG)?;
+    inet::set_original_destination(datagrams.as_fd(), version)?;
+    // the limit of plain users is the host's to say
+    let _ = inet::set(datagrams.as_fd(), inet::RECEIVE_BUFFER, DATAGRAM_BUFFER).or_else(|_| {
+        inet::set(
+            datagrams.as_fd(),
+            inet::RECEIVE_BUFFER_PLAIN,
+            DATAGRAM_BUFFER,
+        )
+    });
+    // an old kernel hands over one by one
+    let _ = inet::set(datagrams.as_fd(), inet::JOIN_DATAGRAMS, 1);
+    let raw = inet::socket(version, Kind::Raw)?;
+    inet::set(raw.as_fd(), inet::MARK, MARK as i32)?;
+    inet::set_filter(raw.as_fd(), &filter::nothing())?;
+    let capture = inet::capture(BRIDGE, version, &filter::beginnings_of(address))?;
+    let sockets = Sockets {
+        version,
+        listener,
+        datagrams,
+        capture,
+        raw,
+    };
+    Ok((sockets, port))
+}
+
+/// Puts addresses into the gateway's maps; what a killed relay left there goes.
+fn enlist(elements: &[(IpAddr, u16)]) -> sys::Result<()> {
+    let add = || -> Vec<Message> { elements.iter().map(|(a, p)| nft::add(*a, *p)).collect() };
+    match netfilter(add())? {
+        None => return Ok(()),
+        Some(refused) if !matches!(refused.errno, Errno::EEXIST | Errno::EBUSY) => {
+            return Err(refused.into());
+        }
+        Some(_) => {}
+    }
+    for (address, _) in elements {
+        // one that was never there is refused
+        let _ = netfilter(vec![nft::forget(*address)])?;
+    }
+    answer(netfilter(add()))
+}
+
+/// Docker's hardware address of an address: `02:42` and its four bytes.
+pub(super) fn mac_of(address: IpAddr) -> [u8; 6] {
+    let bytes = crate::grammar::subnet::octets(address);
+    let last: Vec<u8> = bytes.iter().rev().take(4).rev().copied().collect();
+    [2, 0x42, last[0], last[1], last[2], last[3]]
+}
+
+/// `02:42:ac:11:00:02`.
+pub(super) fn mac_text(mac: [u8; 6]) -> String {
+    mac.map(|b| format!("{b:02x}")).join(":")
+}
+
+fn parse_mac(text: &str) -> Option<[u8; 6]> {
+    let mut parts = text.split(':').map(|p| u8::from_str_radix(p, 16));
+    let mut mac = [0; 6];
+    for byte in &mut mac {
+        *byte = parts.next()?.ok()?;
+    }
+    Some(mac)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hardware_addresses_are_dockers() {
+        let mac = mac_of("172.17.0.2".parse().expect("address"));
+        assert_eq!(mac_text(mac), "02:42:ac:11:00:02");
+        assert_eq!(parse_mac("02:42:ac:11:00:02"), Some(mac));
+        assert_eq!(parse_mac("02:42:ac:11:00"), None);
+    }
+}

@@ -1,0 +1,279 @@
+//! Gating of connections: a container's SYN waits until the outside has answered, so that refused is refused.
+//!
+//! ```text
+//! SYN ---> capture (the rules drop it) ---> connect on the host --- refused ---> RST, or "unreachable"
+//!                                                  |
+//!                                               stands ---> the same SYN, marked ---> listener ---> accept: a stream
+//! ```
+
+use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
+use std::os::fd::{AsFd, OwnedFd};
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use nix::sys::epoll::EpollFlags;
+
+use super::{Entry, LinkId, Relay, Stream};
+use crate::network::packet::{self, Beginning, Unreachable};
+use crate::sys::inet::{self, Kind, Version};
+
+/// Connections being made at once.
+const MOST_PENDING: usize = 1024;
+/// How long a connection may take to stand, or to be taken by the container.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// Packets taken in one look.
+const PACKETS: usize = 64;
+/// The largest packet that begins something.
+const LARGEST: usize = 65_536;
+
+/// Both ends as the container sees them: from, to.
+type Ends = (SocketAddr, SocketAddr);
+
+/// A host's socket that is being connected.
+pub(super) struct Pending {
+    ends: Ends,
+    link: LinkId,
+    syn: Vec<u8>,
+    fd: OwnedFd,
+}
+
+/// A host's socket that stands, until the container takes its side.
+struct Standing {
+    fd: OwnedFd,
+    since: Instant,
+}
+
+/// What is between a SYN and a stream.
+#[derive(Default)]
+pub(super) struct Gate {
+    pending: HashMap<Ends, (u64, Instant)>,
+    ready: HashMap<Ends, Standing>,
+}
+
+impl Gate {
+    pub(super) fn has_ready(&self) -> bool {
+        !self.ready.is_empty()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.pending.is_empty() && self.ready.is_empty()
+    }
+
+    pub(super) fn clear(&mut self) {
+        *self = Gate::default();
+    }
+
+    pub(super) fn forget(&mut self, pending: &Pending) {
+        self.pending.remove(&pending.ends);
+    }
+
+    /// Drops what stands for too long; returns the entries of what takes too long to stand.
+    pub(super) fn expired(&mut self, now: Instant, entries: &HashMap<u64, Entry>) -> Vec<u64> {
+        self.ready.retain(|_, s| now < s.since + PATIENCE);
+        self.pending.retain(|_, (id, _)| entries.contains_key(id));
+        let late = self
+            .pending
+            .values()
+            .filter(|(_, at)| now >= *at + PATIENCE);
+        late.map(|(id, _)| *id).collect()
+    }
+}
+
+impl Relay {
+    /// Packets that begin something.
+    pub(super) fn captured(&mut self, link: LinkId, version: Version) {
+        let mut buffer = std::mem::take(&mut self.packet);
+        buffer.resize(LARGEST, 0);
+        for _ in 0..PACKETS {
+            let Some(sockets) = self.links.get(&link).and_then(|l| l.sockets(version)) else {
+                break;
+            };
+            let Ok(n) = inet::receive(sockets.capture.as_fd(), &mut buffer) else {
+                break;
+            };
+            match packet::read(&buffer[..n]) {
+                Some(Beginning::Connection(from, to)) => {
+                    self.syn(link, (from, to), buffer[..n].to_vec());
+                }
+                Some(Beginning::Echo(from, to, id, at)) => {
+                    self.echo(link, (from, to, id), &buffer[..n], at);
+                }
+                None => {}
+            }
+        }
+        self.packet = buffer;
+    }
+
+    fn syn(&mut self, link: LinkId, ends: Ends, mut syn: Vec<u8>) {
+        if self.gate.pending.contains_key(&ends) || packet::complete(&mut syn).is_none() {
+            return;
+        }
+        if self.gate.ready.contains_key(&ends) {
+            self.inject(link, ends.1.ip(), &syn, ends.1);
+            return;
+        }
+        let Some(to) = self.outside(link, ends.1) else {
+            return;
+        };
+        if self.gate.pending.len() >= MOST_PENDING || !self.has_room() {
+            return;
+        }
+        let Ok(to) = to else {
+            self.refuse(link, &syn, ends, Errno::ECONNREFUSED);
+            return;
+        };
+        let Ok(fd) = inet::socket(Version::of(to.ip()), Kind::Stream) else {
+            return;
+        };
+        match inet::connect(fd.as_fd(), to) {
+            Ok(true) => self.let_through(link, ends, &syn, fd),
+            Ok(false) => {
+                let watched = crate::sys::fd::borrow(std::os::fd::AsRawFd::as_raw_fd(&fd));
+                let pending = Pending {
+                    ends,
+                    link,
+                    syn,
+                    fd,
+                };
+                let flags = EpollFlags::EPOLLOUT | EpollFlags::EPOLLONESHOT;
+                let id = self.watch(watched, flags, Entry::Pending(pending));
+                self.gate.pending.insert(ends, (id, Instant::now()));
+                self.expect_end();
+            }
+            Err(e) => self.refuse(link, &syn, ends, e),
+        }
+    }
+
+    /// Where a container's destination is for us: `None` where it may not go at all, an error where nobody can be.
+    fn outside(&mut self, link: LinkId, to: SocketAddr) -> Option<Result<SocketAddr, ()>> {
+        let link = self.links.get(&link)?;
+        let version = Version::of(to.ip());
+        let is_own = Some(to.ip()) == link.address(version);
+        let is_internal = link.network.internal;
+        if Some(to.ip()) == link.gateway(version) {
+            return Some(match to.port() {
+                53 => self.name_server(0).ok_or(()),
+                // the host itself, by an address that is not its loopback: what listens there for others
+                port => host_address(to.ip())
+                    .filter(|_| !is_internal)
+                    .map(|ip| SocketAddr::new(ip, port))
+                    .ok_or(()),
+            });
+        }
+        let may = !is_internal && !is_own && packet::is_reachable(to.ip());
+        may.then_some(Ok(to))
+    }
+
+    /// A host's socket stands, or does not.
+    pub(super) fn connected(&mut self, id: u64) {
+        let Some(Entry::Pending(pending)) = self.entries.remove(&id) else {
+            return;
+        };
+        self.gate.forget(&pending);
+        let Pending {
+            ends,
+            link,
+            syn,
+            fd,
+        } = pending;
+        match inet::take_error(fd.as_fd()) {
+            None => self.let_through(link, ends, &syn, fd),
+            Some(e) => self.refuse(link, &syn, ends, e),
+        }
+    }
+
+    fn let_through(&mut self, link: LinkId, ends: Ends, syn: &[u8], fd: OwnedFd) {
+        let standing = Standing {
+            fd,
+            since: Instant::now(),
+        };
+        self.gate.ready.insert(ends, standing);
+        self.expect_end();
+        self.inject(link, ends.1.ip(), syn, ends.1);
+    }
+
+    fn refuse(&mut self, link: LinkId, syn: &[u8], ends: Ends, why: Errno) {
+        let reporter = self
+            .links
+            .get(&link)
+            .and_then(|l| l.gateway(Version::of(ends.0.ip())));
+        let (Some(reporter), from) = (reporter, ends.0) else {
+            return;
+        };
+        let answer = match why {
+            // nobody has answered the host, and nobody answers the container
+            Errno::ETIMEDOUT | Errno::EMFILE | Errno::ENFILE | Errno::ENOMEM => None,
+            Errno::ECONNREFUSED => packet::reset(syn),
+            _ => match reason(why) {
+                Some(why) => packet::unreachable(syn, reporter, why),
+                None => packet::reset(syn),
+            },
+        };
+        if let Some(answer) = answer {
+            self.inject(link, reporter, &answer, from);
+        }
+    }
+
+    /// Puts a whole packet into a link's gateway.
+    pub(super) fn inject(&self, link: LinkId, like: IpAddr, packet: &[u8], to: SocketAddr) {
+        let version = Version::of(like);
+        let sockets = self.links.get(&link).and_then(|l| l.sockets(version));
+        if let Some(sockets) = sockets {
+            // lost, as on any network; the port of a raw packet's address means nothing and must be 0
+            let _ = inet::send_to(sockets.raw.as_fd(), packet, SocketAddr::new(to.ip(), 0));
+        }
+    }
+
+    /// The container takes its side of connections that stand.
+    pub(super) fn accept(&mut self, link: LinkId, version: Version) {
+        for _ in 0..PACKETS {
+            let Some(sockets) = self.links.get(&link).and_then(|l| l.sockets(version)) else {
+                return;
+            };
+            let Ok((inside, from)) = inet::accept(sockets.listener.as_fd()) else {
+                return;
+            };
+            let to = inet::local_address(inside.as_fd());
+            let standing = to.ok().and_then(|to| self.gate.ready.remove(&(from, to)));
+            match standing {
+                Some(standing) => self.begin(Stream::new(inside, standing.fd)),
+                // its time was up
+                None => inet::set_reset(inside.as_fd()),
+            }
+        }
+    }
+}
+
+/// What ICMP calls an error.
+pub(super) fn reason(errno: Errno) -> Option<Unreachable> {
+    match errno {
+        Errno::ECONNREFUSED => Some(Unreachable::Port),
+        Errno::EHOSTUNREACH | Errno::EHOSTDOWN => Some(Unreachable::Host),
+        Errno::ENETUNREACH | Errno::ENETDOWN => Some(Unreachable::Network),
+        Errno::EACCES | Errno::EPERM => Some(Unreachable::Forbidden),
+        _ => None,
+    }
+}
+
+/// An address of this host that is not its loopback, of the version of `like`.
+pub(super) fn host_address(like: IpAddr) -> Option<IpAddr> {
+    let far: IpAddr = match like {
+        IpAddr::V4(_) => [192, 0, 2, 1].into(),
+        IpAddr::V6(_) => [0x2001, 0xdb8, 0, 0, 0, 0, 0, 1].into(),
+    };
+    let found = inet::source_for(far).filter(|a| !a.is_loopback());
+    found.or_else(|| {
+        // no way out: any address of an interface
+        let interfaces = nix::ifaddrs::getifaddrs().ok()?;
+        let addresses = interfaces.filter_map(|i| {
+            let address = i.address?;
+            let v4 = address.as_sockaddr_in().map(|a| IpAddr::from(a.ip()));
+            v4.or_else(|| address.as_sockaddr_in6().map(|a| IpAddr::from(a.ip())))
+        });
+        let mut usable = addresses.filter(|a| {
+            a.is_ipv4() == like.is_ipv4() && !a.is_loopback() && packet::is_reachable(*a)
+        });
+        usable.next()
+    })
+}

@@ -1,0 +1,616 @@
+//! ROLE. The relay: one process per container with a network of its own, a fork of its monitor.
+//!
+//! Runs in U0; its main thread is in the host's network namespace and opens ordinary sockets there, its other thread lives in
+//! gateways (`network::gateway`). Everything happens in one epoll loop on the main thread; without traffic nothing wakes it.
+//! It is a process and not threads of the monitor because a monitor forks again when it restarts its program, and because
+//! closing what it holds takes the kernel 10 to 30 ms: the monitor tells the exit status meanwhile.
+//!
+//! Killed at any line: the container loses its network, nothing else; another container's relay keeps the networks that they
+//! share. When its monitor ends it delivers what the container said last, for at most [`DRAIN`], and ends.
+//!
+//! # Limits of one container
+//! | what | limit | beyond it |
+//! | --- | --- | --- |
+//! | connections being made | 1,024 | the SYN is lost; the container tries again |
+//! | connections | (descriptors - 512) / 2 | the SYN is lost; from outside: closed at once |
+//! | UDP sources | 4,096 | the datagram is lost |
+//! | peers of one UDP source | 1,024 | the oldest half is forgotten |
+//! | questions to name servers | 256 | the datagram is lost |
+//! | echo identifiers | 64 | the request is lost |
+
+mod control;
+mod datagrams;
+mod echo;
+mod gate;
+mod names;
+mod published;
+mod stream;
+
+use std::collections::{BTreeMap, HashMap};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
+
+pub(crate) use control::{Order, Report};
+pub(crate) use published::{Bound, bind};
+
+use super::gateway::{self, Opened, Place, Request, Sockets};
+use super::join::{self, Newcomer};
+use super::plan::NetworkPlan;
+use crate::error::{Error, Kind as ErrorKind, Result};
+use crate::store::networks::members::{Member, Members};
+use crate::store::networks::{Endpoint, Network};
+use crate::store::paths::Paths;
+use crate::sys::datagram::Batch;
+use crate::sys::inet::{self, Kind, Version};
+use crate::sys::memory::Nap;
+use crate::sys::{self, namespace};
+use stream::{After, Ready, Room, Stream};
+
+/// What the process is called.
+const ROLE: &str = "__relay";
+/// The longest that last bytes are delivered after the container's end.
+const DRAIN: Duration = Duration::from_secs(5);
+/// Time between looks at what has a time limit, while there is something that has one.
+const SWEEP: Duration = Duration::from_secs(5);
+/// Quiet time after which memory is given back.
+const REST_AFTER: Duration = Duration::from_millis(200);
+/// Descriptors that are not for connections.
+const RESERVED: u64 = 512;
+/// Sockets that the gateway's thread makes at once.
+const SPARE_SOCKETS: usize = 8;
+/// Events in one look.
+const EVENTS: usize = 128;
+
+/// Everything that a relay begins with.
+pub(crate) struct Setup<'a> {
+    /// The user's folders.
+    pub(crate) paths: &'a Paths,
+    /// The container's id and name.
+    pub(crate) container: (&'a str, &'a str),
+    /// The plan.
+    pub(crate) plan: &'a NetworkPlan,
+    /// The list of members, held since the addresses were chosen.
+    pub(crate) members: Members,
+    /// The chosen places.
+    pub(crate) places: Places,
+    /// Published ports.
+    pub(crate) ports: Vec<Bound>,
+    /// To the monitor.
+    pub(crate) control: OwnedFd,
+}
+
+/// Chosen places, with the living gateways among them open.
+pub(crate) struct Places(Vec<Place>);
+
+impl Places {
+    /// Chooses. `is_of_the_family`: we are in the user namespace of those who are on networks.
+    pub(crate) fn choose(
+        members: &Members,
+        plan: &NetworkPlan,
+        container: &str,
+        is_of_the_family: bool,
+    ) -> Result<Places> {
+        let who = Newcomer {
+            id: container,
+            is_of_the_family,
+        };
+        join::places(members, &plan.attachments, who).map(Places)
+    }
+
+    /// Returns what the container gets.
+    pub(crate) fn endpoints(&self) -> Vec<Endpoint> {
+        self.0.iter().map(|p| p.endpoint.clone()).collect()
+    }
+
+    fn descriptors(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
+        self.0.iter().filter_map(|p| match &p.origin {
+            gateway::Origin::Join(fd) => Some(fd.as_fd()),
+            gateway::Origin::Make => None,
+        })
+    }
+}
+
+/// Runs the role in a fork of a monitor; never returns.
+pub(crate) fn main(setup: Setup<'_>) -> ! {
+    sys::process::rename(ROLE);
+    let control = sys::fd::duplicate(setup.control.as_fd());
+    let code = match Relay::start(setup).and_then(|mut relay| relay.run()) {
+        Ok(()) => 0,
+        Err(e) => {
+            if let Ok(control) = control {
+                // a monitor that is gone needs no report
+                let _ = control::report(control.as_fd(), &Report::Failed(e));
+            }
+            1
+        }
+    };
+    sys::process::exit_now(code)
+}
+
+/// One network that the container is on.
+struct Link {
+    network: Network,
+    endpoint: Endpoint,
+    /// Others find the gateway by it.
+    namespace: OwnedFd,
+    sockets: Vec<Sockets>,
+}
+
+impl Link {
+    fn sockets(&self, version: Version) -> Option<&Sockets> {
+        self.sockets.iter().find(|s| s.version == version)
+    }
+
+    fn gateway(&self, version: Version) -> Option<std::net::IpAddr> {
+        match version {
+            Version::V4 => self.endpoint.gateway,
+            Version::V6 => self.endpoint.gateway6,
+        }
+    }
+
+    fn address(&self, version: Version) -> Option<std::net::IpAddr> {
+        match version {
+            Version::V4 => self.endpoint.address,
+            Version::V6 => self.endpoint.address6,
+        }
+    }
+}
+
+/// Number of a link, by which entries know it: the links themselves come and go.
+type LinkId = u32;
+
+/// What a watched descriptor is.
+enum Entry {
+    Control,
+    Capture(LinkId, Version),
+    Listener(LinkId, Version),
+    Datagrams(LinkId, Version),
+    Published(usize),
+    Pending(gate::Pending),
+    Stream(Box<Stream>),
+    /// The host's side of a UDP source.
+    Flow(datagrams::Source),
+    /// A question on its way to a name server.
+    Asked(datagrams::Source),
+    /// The host's side of an echo identifier.
+    Echo(echo::Key),
+}
+
+struct Relay {
+    paths: Paths,
+    container: (String, String),
+    servers: Vec<std::net::IpAddr>,
+    control: OwnedFd,
+    gateway: mpsc::Sender<Request>,
+    links: BTreeMap<LinkId, Link>,
+    ports: Vec<Bound>,
+    epoll: Epoll,
+    entries: HashMap<u64, Entry>,
+    next: u64,
+    room: Room,
+    batch: Option<Batch>,
+    packet: Vec<u8>,
+    gate: gate::Gate,
+    datagrams: datagrams::Datagrams,
+    echoes: echo::Echoes,
+    names: names::Names,
+    spares: HashMap<(LinkId, Version, Kind), Vec<OwnedFd>>,
+    streams: u64,
+    most_streams: u64,
+    /// Connections whose turn was over before their bytes were.
+    due: Vec<u64>,
+    drain_until: Option<Instant>,
+    sweep_at: Option<Instant>,
+    nap: Option<Nap>,
+}
+
+impl Relay {
+    fn start(setup: Setup<'_>) -> Result<Relay> {
+        keep_only(&setup);
+        namespace::show_descriptors();
+        let limit = inet::raise_descriptor_limit();
+        let report = sys::fd::duplicate(setup.control.as_fd())?;
+        let gateway = gateway::start(move |e| {
+            let _ = control::report(report.as_fd(), &Report::Failed(e));
+        })?;
+        let mut relay = Relay {
+            paths: setup.paths.clone(),
+            container: (setup.container.0.to_owned(), setup.container.1.to_owned()),
+            servers: setup.plan.servers.clone(),
+            control: setup.control,
+            gateway,
+            links: BTreeMap::new(),
+            ports: setup.ports,
+            epoll: Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)
+                .map_err(|e| sys::SysError::new("epoll_create1()", e))?,
+            entries: HashMap::new(),
+            next: 0,
+            room: Room::new(),
+            batch: None,
+            packet: Vec::new(),
+            gate: gate::Gate::default(),
+            datagrams: datagrams::Datagrams::default(),
+            echoes: echo::Echoes::default(),
+            names: names::Names::default(),
+            spares: HashMap::new(),
+            streams: 0,
+            most_streams: limit.saturating_sub(RESERVED) / 2,
+            due: Vec::new(),
+            drain_until: None,
+            sweep_at: None,
+            nap: None,
+        };
+        for place in setup.places.0 {
+            relay.open(place)?;
+        }
+        let mut members = setup.members;
+        relay.enlist(&mut members)?;
+        drop(members);
+        relay.watch_fixed()?;
+        Ok(relay)
+    }
+
+    /// Opens one place by way of the gateway's thread.
+    fn open(&mut self, place: Place) -> Result<LinkId> {
+        let (network, endpoint) = (place.network.clone(), place.endpoint.clone());
+        let (send, receive) = mpsc::channel();
+        let ended = || Error::new(ErrorKind::System, "the gateway's thread has ended");
+        self.gateway
+            .send(Request::Open(Box::new(place), send))
+            .map_err(|_| ended())?;
+        let Opened { namespace, sockets } = receive.recv().map_err(|_| ended())??;
+        let id = self.links.keys().last().map_or(0, |last| last + 1);
+        self.links.insert(
+            id,
+            Link {
+                network,
+                endpoint,
+                namespace,
+                sockets,
+            },
+        );
+        Ok(id)
+    }
+
+    /// Says who we are on each network.
+    fn enlist(&self, members: &mut Members) -> Result<()> {
+        use std::os::fd::AsRawFd;
+        let process = std::process::id() as i32;
+        let start = sys::process::start_time(process).unwrap_or(0);
+        let list = self.links.values().map(|link| Member {
+            container: self.container.0.clone(),
+            name: self.container.1.clone(),
+            endpoint: link.endpoint.clone(),
+            process,
+            start,
+            gateway: link.namespace.as_raw_fd(),
+        });
+        members.replace(&self.container.0, list.collect())
+    }
+
+    /// Leaves every network's list.
+    fn leave(&self) {
+        if let Ok(mut members) = Members::hold(&self.paths) {
+            // a newer relay of the same container may be listed already
+            let process = std::process::id() as i32;
+            let is_ours = |m: &Member| m.container == self.container.0 && m.process == process;
+            if members.list().iter().any(is_ours) {
+                let _ = members.replace(&self.container.0, Vec::new());
+            }
+        }
+    }
+
+    fn watch_fixed(&mut self) -> Result<()> {
+        let control = sys::fd::duplicate(self.control.as_fd())?;
+        sys::fd::set_nonblocking(control.as_fd(), true)?;
+        self.control = control;
+        let fd = sys::fd::borrow(std::os::fd::AsRawFd::as_raw_fd(&self.control));
+        self.watch(fd, EpollFlags::EPOLLIN, Entry::Control);
+        for port in 0..self.ports.len() {
+            let fd = sys::fd::borrow(self.ports[port].number());
+            self.watch(fd, EpollFlags::EPOLLIN, Entry::Published(port));
+        }
+        for id in self.links.keys().copied().collect::<Vec<_>>() {
+            self.watch_link(id);
+        }
+        self.adopt_published();
+        Ok(())
+    }
+
+    fn watch_link(&mut self, id: LinkId) {
+        use std::os::fd::AsRawFd;
+        let Some(link) = self.links.get(&id) else {
+            return;
+        };
+        let watched: Vec<_> = link
+            .sockets
+            .iter()
+            .flat_map(|s| {
+                [
+                    (s.capture.as_raw_fd(), Entry::Capture(id, s.version)),
+                    (s.listener.as_raw_fd(), Entry::Listener(id, s.version)),
+                    (s.datagrams.as_raw_fd(), Entry::Datagrams(id, s.version)),
+                ]
+            })
+            .collect();
+        for (fd, entry) in watched {
+            self.watch(sys::fd::borrow(fd), EpollFlags::EPOLLIN, entry);
+        }
+    }
+
+    /// Watches a descriptor; returns its entry's number.
+    fn watch(&mut self, fd: BorrowedFd<'_>, flags: EpollFlags, entry: Entry) -> u64 {
+        self.next += 1;
+        // without memory for it the descriptor is silent, and its time limit ends it
+        let _ = self.epoll.add(fd, EpollEvent::new(flags, self.next << 1));
+        self.entries.insert(self.next, entry);
+        self.next
+    }
+
+    /// Watches both ends of a connection and gives it its first turn.
+    fn begin(&mut self, stream: Stream) {
+        self.next += 1;
+        let flags = EpollFlags::EPOLLIN
+            | EpollFlags::EPOLLOUT
+            | EpollFlags::EPOLLRDHUP
+            | EpollFlags::EPOLLET;
+        for (side, fd) in stream.sockets().into_iter().enumerate() {
+            let event = EpollEvent::new(flags, self.next << 1 | side as u64);
+            // one that was watched while it was being made
+            if self.epoll.add(fd, event) == Err(Errno::EEXIST) {
+                let mut event = event;
+                let _ = self.epoll.modify(fd, &mut event);
+            }
+        }
+        self.streams += 1;
+        let id = self.next;
+        self.entries.insert(id, Entry::Stream(Box::new(stream)));
+        self.turn(id);
+    }
+
+    /// Whether one more connection may be made.
+    fn has_room(&self) -> bool {
+        self.streams < self.most_streams
+    }
+
+    /// A socket in a link's gateway; the gateway's thread makes some at once.
+    fn spare(&mut self, id: LinkId, version: Version, kind: Kind) -> Option<OwnedFd> {
+        let key = (id, version, kind);
+        if let Some(fd) = self.spares.get_mut(&key).and_then(Vec::pop) {
+            return Some(fd);
+        }
+        let network = self.links.get(&id)?.network.id.clone();
+        let (send, receive) = mpsc::channel();
+        let request = Request::Sockets(network, version, kind, SPARE_SOCKETS, send);
+        self.gateway.send(request).ok()?;
+        let mut made = receive.recv().ok()?;
+        let fd = made.pop();
+        self.spares.insert(key, made);
+        fd
+    }
+
+    fn run(&mut self) -> Result<()> {
+        let mut events = [EpollEvent::empty(); EVENTS];
+        let mut quiet_since = Some(Instant::now());
+        while !self.is_over() {
+            let timeout = self.timeout(quiet_since);
+            if self.nap.is_some() {
+                self.sleep(timeout);
+            }
+            let timeout = if self.nap.take().is_some() {
+                EpollTimeout::ZERO
+            } else {
+                timeout
+            };
+            let n = match self.epoll.wait(&mut events, timeout) {
+                Err(Errno::EINTR) => continue,
+                other => other.map_err(|e| sys::SysError::new("epoll_wait()", e))?,
+            };
+            for event in &events[..n] {
+                self.handle(*event);
+            }
+            self.take_turns();
+            let now = Instant::now();
+            if self.sweep_at.is_some_and(|at| now >= at) {
+                self.sweep(now);
+            }
+            match quiet_since {
+                _ if n > 0 => quiet_since = Some(now),
+                Some(since) if now >= since + REST_AFTER => {
+                    quiet_since = None;
+                    self.rest();
+                }
+                _ => {}
+            }
+        }
+        self.leave();
+        Ok(())
+    }
+
+    fn timeout(&self, quiet_since: Option<Instant>) -> EpollTimeout {
+        if !self.due.is_empty() {
+            return EpollTimeout::ZERO;
+        }
+        let rest = quiet_since.map(|since| since + REST_AFTER);
+        // while something is delivered at the end, its condition is looked at often
+        let drain = self
+            .drain_until
+            .map(|until| until.min(Instant::now() + Duration::from_millis(20)));
+        match [rest, drain, self.sweep_at].into_iter().flatten().min() {
+            None => EpollTimeout::NONE,
+            Some(at) => {
+                let wait = at.saturating_duration_since(Instant::now()) + Duration::from_millis(1);
+                EpollTimeout::try_from(wait).unwrap_or(EpollTimeout::NONE)
+            }
+        }
+    }
+
+    /// Waits outside our own program's text.
+    fn sleep(&mut self, timeout: EpollTimeout) {
+        use nix::poll::{PollFd, PollFlags, PollTimeout};
+        let mut fds = [PollFd::new(self.epoll.0.as_fd(), PollFlags::POLLIN)];
+        let wait = i32::from(timeout);
+        let wait = PollTimeout::try_from(wait).unwrap_or(PollTimeout::NONE);
+        if let Some(nap) = &self.nap {
+            // whatever ends it, epoll tells
+            let _ = nap.poll(&mut fds, wait);
+        }
+    }
+
+    fn rest(&mut self) {
+        self.room.rest();
+        self.batch = None;
+        self.packet = Vec::new();
+        // without one the relay is only heavier
+        self.nap = Nap::new().ok();
+    }
+
+    /// The monitor is gone, and what the container said is delivered, or its time is up.
+    fn is_over(&self) -> bool {
+        let Some(until) = self.drain_until else {
+            return false;
+        };
+        let is_open = |e: &Entry| match e {
+            Entry::Stream(stream) => !stream.has_delivered(),
+            Entry::Pending(_) => true,
+            _ => false,
+        };
+        Instant::now() >= until || !(self.gate.has_ready() || self.entries.values().any(is_open))
+    }
+
+    fn handle(&mut self, event: EpollEvent) {
+        let (id, side) = (event.data() >> 1, (event.data() & 1) as usize);
+        let flags = event.events();
+        // what an earlier event of the same look has closed is not there any more
+        let Some(entry) = self.entries.get_mut(&id) else {
+            return;
+        };
+        match entry {
+            Entry::Stream(stream) => {
+                let over = EpollFlags::EPOLLRDHUP | EpollFlags::EPOLLHUP | EpollFlags::EPOLLERR;
+                stream.note(
+                    side,
+                    Ready {
+                        readable: flags.contains(EpollFlags::EPOLLIN),
+                        writable: flags.intersects(EpollFlags::EPOLLOUT | EpollFlags::EPOLLERR),
+                        hung_up: flags.intersects(over),
+                    },
+                );
+                self.turn(id);
+            }
+            Entry::Control => self.ordered(),
+            Entry::Capture(link, version) => {
+                let (link, version) = (*link, *version);
+                self.captured(link, version);
+            }
+            Entry::Listener(link, version) => {
+                let (link, version) = (*link, *version);
+                self.accept(link, version);
+            }
+            Entry::Datagrams(link, version) => {
+                let (link, version) = (*link, *version);
+                self.datagrams_out(link, version);
+            }
+            Entry::Published(port) => {
+                let port = *port;
+                self.knocked(port);
+            }
+            Entry::Pending(_) => self.connected(id),
+            Entry::Flow(source) => {
+                let source = *source;
+                self.datagrams_in(source);
+            }
+            Entry::Asked(source) => {
+                let source = *source;
+                self.answered(source);
+            }
+            Entry::Echo(key) => {
+                let key = *key;
+                self.echoed(key);
+            }
+        }
+    }
+
+    fn turn(&mut self, id: u64) {
+        let Some(Entry::Stream(stream)) = self.entries.get_mut(&id) else {
+            return;
+        };
+        match stream.turn(&mut self.room) {
+            After::Wait => {}
+            After::More => {
+                if !stream.is_due {
+                    stream.is_due = true;
+                    self.due.push(id);
+                }
+            }
+            after @ (After::Over | After::Broken) => {
+                let Some(Entry::Stream(stream)) = self.entries.remove(&id) else {
+                    return;
+                };
+                self.streams -= 1;
+                match after {
+                    After::Broken => stream.reset(),
+                    _ => stream.finish(&mut self.room),
+                }
+            }
+        }
+    }
+
+    fn take_turns(&mut self) {
+        for id in std::mem::take(&mut self.due) {
+            if let Some(Entry::Stream(stream)) = self.entries.get_mut(&id) {
+                stream.is_due = false;
+            }
+            self.turn(id);
+        }
+    }
+
+    /// There is something that has a time limit.
+    fn expect_end(&mut self) {
+        if self.sweep_at.is_none() {
+            self.sweep_at = Some(Instant::now() + SWEEP);
+        }
+    }
+
+    /// Ends what has had its time.
+    fn sweep(&mut self, now: Instant) {
+        let mut gone = self.gate.expired(now, &self.entries);
+        gone.extend(self.datagrams.expired(now));
+        gone.extend(self.echoes.expired(now));
+        for id in gone {
+            if let Some(Entry::Pending(pending)) = self.entries.remove(&id) {
+                self.gate.forget(&pending);
+            }
+        }
+        let is_idle = self.gate.is_empty() && self.datagrams.is_empty() && self.echoes.is_empty();
+        self.sweep_at = (!is_idle).then(|| now + SWEEP);
+    }
+
+    /// Forgets everything that belongs to a container's process: another one begins.
+    fn reset_streams(&mut self) {
+        let mut kept = HashMap::new();
+        for (id, entry) in std::mem::take(&mut self.entries) {
+            match entry {
+                Entry::Stream(stream) => stream.reset(),
+                Entry::Pending(pending) => self.gate.forget(&pending),
+                other => drop(kept.insert(id, other)),
+            }
+        }
+        self.entries = kept;
+        self.streams = 0;
+        self.due.clear();
+        self.gate.clear();
+    }
+}
+
+/// Closes what a monitor's fork has and a relay does not need: above all the lock that says that the container runs.
+fn keep_only(setup: &Setup<'_>) {
+    let mut keep = vec![setup.control.as_fd(), setup.members.lock().as_fd()];
+    keep.extend(setup.places.descriptors());
+    keep.extend(setup.ports.iter().map(Bound::as_fd));
+    inet::close_all_but(&keep);
+}

@@ -1,0 +1,382 @@
+//! Networks: out, in, between containers, and what must not be possible. Everything in a [`World`] of the test's own.
+
+use crate::support::world::{self, HOST, OUTSIDE, OUTSIDE6, World, inside, said};
+use crate::support::{Output, Sandbox, eventually, skipped};
+
+/// No test: what the world's peers and the containers' programs do.
+#[test]
+#[ignore = "started by tests of networks"]
+fn peer() {
+    world::peer();
+}
+
+/// A test's sandbox, image and world.
+struct Stage {
+    // the order of the fields is that of their end: containers before their world
+    sandbox: Sandbox,
+    image: String,
+    world: World,
+}
+
+impl Stage {
+    fn new() -> Option<Stage> {
+        let Some((sandbox, image)) = Sandbox::with_busybox() else {
+            skipped("no loopback registry (packages docker-registry, busybox-static)");
+            return None;
+        };
+        let Some(world) = World::new() else {
+            skipped("no world of network namespaces (ip, unshare, nsenter; user namespaces)");
+            return None;
+        };
+        Some(Stage {
+            sandbox,
+            image,
+            world,
+        })
+    }
+
+    /// One command line on the host.
+    fn coracle(&self, line: &str) -> Output {
+        let words: Vec<&str> = line
+            .split(' ')
+            .map(|w| if w == "IMAGE" { &self.image } else { w })
+            .collect();
+        self.world.coracle(&self.sandbox, words).output()
+    }
+
+    fn ok(&self, line: &str) -> String {
+        self.coracle(line).expect_code(0).stdout.trim().to_owned()
+    }
+
+    /// Runs a peer in a container; `flags` come before the image.
+    fn peer(&self, flags: &str, act: &str) -> String {
+        said(&self.run("--rm", flags, act).expect_code(0).stdout)
+    }
+
+    /// Starts a peer in a container in the background.
+    fn serve(&self, flags: &str, act: &str) {
+        self.run("-d", flags, act).expect_code(0);
+    }
+
+    /// Lets a peer act in a running container.
+    fn exec(&self, name: &str, act: &str) -> String {
+        let mut words: Vec<String> = ["exec", "-e"].map(str::to_owned).into();
+        words.push(world::act(act));
+        words.push(name.to_owned());
+        words.extend(world::as_peer());
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        said(&self.world.coracle(&self.sandbox, words).output().stdout)
+    }
+
+    fn run(&self, how: &str, flags: &str, act: &str) -> Output {
+        let mut words = vec!["run".to_owned(), how.to_owned()];
+        words.extend(
+            flags
+                .split(' ')
+                .filter(|w| !w.is_empty())
+                .map(str::to_owned),
+        );
+        words.extend(inside(act).into_iter().map(|w| match w.as_str() {
+            "IMAGE" => self.image.clone(),
+            _ => w,
+        }));
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        self.world.coracle(&self.sandbox, words).output()
+    }
+}
+
+macro_rules! stage {
+    ($stage:ident) => {
+        let Some(mut $stage) = Stage::new() else {
+            return;
+        };
+        let _ = &mut $stage;
+    };
+}
+
+#[test]
+fn connections_leave_and_refused_is_refused() {
+    stage!(s);
+    s.world.outside(&format!("echo {OUTSIDE}:7000"));
+    s.world.outside(&format!("echo [{OUTSIDE6}]:7000"));
+    let acts = [
+        (format!("mirror {OUTSIDE}:7000 8000000"), "the same"),
+        (format!("mirror [{OUTSIDE6}]:7000 3000000"), "the same"),
+        (format!("idle {OUTSIDE}:7000 300"), "300 of 300"),
+        (format!("connect {OUTSIDE}:7001"), "ConnectionRefused"),
+        (format!("connect [{OUTSIDE6}]:7001"), "ConnectionRefused"),
+        // nobody has this address on the cable
+        ("connect 10.99.0.9:7000".to_owned(), "HostUnreachable"),
+    ];
+    let act = acts
+        .iter()
+        .map(|(act, _)| act.as_str())
+        .collect::<Vec<_>>()
+        .join(";");
+    let want: Vec<_> = acts.iter().map(|(_, want)| *want).collect();
+    assert_eq!(s.peer("", &act), want.join("\n"));
+}
+
+#[test]
+fn the_hosts_loopback_is_out_of_reach_also_by_hand_made_frames() {
+    stage!(s);
+    let file = s.sandbox.work().join("accepted");
+    s.world
+        .host(&format!("accepts 127.0.0.1:7000 {}", file.display()));
+    s.world.host(&format!("peername {HOST}:7100"));
+    // an address of 127/8 on eth0 is the kernel's to refuse; a packet socket sees it first
+    let frames = "frame 172.17.0.2:5555 127.0.0.1:7000;frame 172.17.0.2:5556 127.0.0.1:7000";
+    let said = s.peer("", &format!("{frames};connect 127.0.0.1:7000"));
+    assert_eq!(said, "sent\nsent\nConnectionRefused");
+    // the gateway stands for the host, whose services for others it shows, and no other
+    let said = s.peer(
+        "",
+        "get 172.17.0.1:7100;connect 172.17.0.1:7000;get host.docker.internal:7100",
+    );
+    let lines: Vec<&str> = said.lines().collect();
+    assert!(lines[0].starts_with(&format!("you are {HOST}:")), "{said}");
+    assert_eq!(lines[1], "ConnectionRefused");
+    assert!(lines[2].starts_with(&format!("you are {HOST}:")), "{said}");
+    assert!(!file.exists(), "the loopback was reached from a container");
+}
+
+#[test]
+fn datagrams_keep_their_borders_sizes_and_mapping() {
+    stage!(s);
+    for at in ["10.99.0.2:7001", "10.99.0.2:7002", "[fd99::2]:7001"] {
+        s.world.outside(&format!("udp-echo {at}"));
+    }
+    let said = s.peer(
+        "",
+        "udp-size 10.99.0.2:7001 10;udp-size 10.99.0.2:7001 1400;udp-size 10.99.0.2:7001 9000;\
+         udp-size [fd99::2]:7001 1200;udp-mapping 10.99.0.2:7001 10.99.0.2:7002;udp 10.99.0.2:7003 x",
+    );
+    let lines: Vec<&str> = said.lines().collect();
+    // the answer is the sender's address, a space, and what came
+    for (line, size) in lines.iter().zip([10usize, 1400, 9000, 1200]) {
+        let n: usize = line.parse().unwrap();
+        assert!((size + 12..size + 32).contains(&n), "{size}: {said}");
+    }
+    assert_eq!(lines[4..], ["true", "ConnectionRefused"], "{said}");
+}
+
+#[test]
+fn a_published_port_shows_the_clients_own_address() {
+    stage!(s);
+    s.serve(
+        "--name web -p 8080:80 -p 127.0.0.1:8081:80 -p 9000:90/udp",
+        "peername 0.0.0.0:80",
+    );
+    world::wait_running(&s.sandbox, "web");
+    let from = s.world.ask_from_outside(&format!("get {HOST}:8080"));
+    // "you are ADDRESS (i am ADDRESS)": both the same
+    let seen = from
+        .strip_prefix("you are ")
+        .and_then(|t| t.split_once(" (i am "));
+    let (seen, own) = seen.unwrap_or_else(|| panic!("{from}"));
+    assert_eq!(format!("{seen})"), own);
+    // from the host's loopback the gateway asks
+    let from = s.world.ask_from_host("get 127.0.0.1:8081");
+    assert!(from.starts_with("you are 172.17.0.1:"), "{from}");
+    // a program that knows IPv4 only is reached by IPv6 too
+    let from = s.world.ask_from_host("get [::1]:8080");
+    assert!(from.starts_with("you are 172.17.0.1:"), "{from}");
+    let from = s.world.ask_from_outside("get [fd99::1]:8080");
+    assert!(from.starts_with("you are 172.17.0.1:"), "{from}");
+    assert_eq!(
+        s.ok("port web"),
+        "80/tcp -> 0.0.0.0:8080\n80/tcp -> [::]:8080\n80/tcp -> 127.0.0.1:8081\n90/udp -> 0.0.0.0:9000\n90/udp -> [::]:9000"
+    );
+    // bound before anything starts, in docker's words
+    let taken = s
+        .coracle("run --name second -p 8080:80 IMAGE true")
+        .expect_code(125)
+        .stderr;
+    assert!(
+        taken.contains("driver failed programming external connectivity on endpoint second"),
+        "{taken}"
+    );
+    assert!(
+        taken.contains("listen tcp4 0.0.0.0:8080: bind: address already in use"),
+        "{taken}"
+    );
+    assert_eq!(s.ok("inspect -f {{.State.Status}} second"), "created");
+    let low = s
+        .coracle("run --rm -p 81:80 IMAGE true")
+        .expect_code(125)
+        .stderr;
+    assert!(
+        low.contains("bind: permission denied") && low.contains("privileged"),
+        "{low}"
+    );
+}
+
+#[test]
+fn published_datagrams_come_with_their_address_and_go_back() {
+    stage!(s);
+    s.serve("--name ud -p 9000:90/udp", "udp-echo 0.0.0.0:90");
+    world::wait_running(&s.sandbox, "ud");
+    let answer = s.world.ask_from_outside(&format!("udp {HOST}:9000 hello"));
+    assert!(
+        answer.starts_with(&format!("{OUTSIDE}:")) && answer.ends_with(" hello"),
+        "{answer}"
+    );
+    let answer = s.world.ask_from_host("udp 127.0.0.1:9000 hello");
+    assert!(
+        answer.starts_with("172.17.0.1:") && answer.ends_with(" hello"),
+        "{answer}"
+    );
+}
+
+#[test]
+fn containers_of_a_network_know_each_other_by_name() {
+    stage!(s);
+    s.world.outside(&format!("dns {OUTSIDE}:53"));
+    s.ok("network create one");
+    s.ok("network create two");
+    s.serve(
+        "--name web --network one --network-alias w",
+        "peername 0.0.0.0:80",
+    );
+    world::wait_running(&s.sandbox, "web");
+    let dns = format!("--dns {OUTSIDE}");
+    let said = s.peer(
+        &format!("--network one {dns}"),
+        "get web:80;get w:80;resolve web.one;resolve known.test;resolve nobody.test",
+    );
+    let lines: Vec<&str> = said.lines().collect();
+    assert!(lines[0].starts_with("you are 172.18.0.3:"), "{said}");
+    assert!(lines[1].starts_with("you are 172.18.0.3:"), "{said}");
+    assert!(lines[2].split(' ').any(|a| a == "172.18.0.2"), "{said}");
+    assert_eq!(lines[3], "10.99.0.77");
+    assert!(lines[4].starts_with("no: "), "{said}");
+    // another network knows nothing of it, and cannot reach it
+    let said = s.peer(
+        &format!("--network two {dns}"),
+        "resolve web;connect 172.18.0.2:80",
+    );
+    let lines: Vec<&str> = said.lines().collect();
+    assert!(
+        lines[0].starts_with("no: ") && lines[1] != "connected to 172.18.0.2:80",
+        "{said}"
+    );
+    // until it is connected
+    s.serve(&format!("--name late --network two {dns}"), "sleep");
+    world::wait_running(&s.sandbox, "late");
+    s.ok("network connect one late");
+    assert!(
+        s.exec("late", "get web:80")
+            .starts_with("you are 172.18.0.3:")
+    );
+    assert_eq!(
+        s.ok("inspect -f {{.NetworkSettings.Networks.one.IPAddress}} late"),
+        "172.18.0.3"
+    );
+    let again = s.coracle("network connect one late").expect_code(1).stderr;
+    assert!(
+        again.contains("endpoint with name late already exists in network one"),
+        "{again}"
+    );
+    let used = s.coracle("network rm one").expect_code(1).stderr;
+    assert!(used.contains("has active endpoints"), "{used}");
+    s.ok("network disconnect one late");
+    let off = s
+        .coracle("network disconnect one late")
+        .expect_code(1)
+        .stderr;
+    assert!(off.contains("is not connected to the network one"), "{off}");
+    s.ok("rm -f web late");
+    s.ok("network rm one two");
+}
+
+#[test]
+fn an_internal_network_has_no_way_out() {
+    stage!(s);
+    s.world.outside(&format!("echo {OUTSIDE}:7000"));
+    s.ok("network create --internal --subnet 10.7.0.0/24 in");
+    let said = s.peer(
+        "--network in",
+        &format!("connect {OUTSIDE}:7000;connect 10.7.0.1:7000"),
+    );
+    assert_eq!(said, "NetworkUnreachable\nConnectionRefused");
+    let refused = s
+        .coracle("network create --subnet 10.7.0.0/16 out")
+        .expect_code(1)
+        .stderr;
+    assert!(
+        refused.contains("Pool overlaps with other one on this address space"),
+        "{refused}"
+    );
+    s.ok("network rm in");
+}
+
+#[test]
+fn what_a_program_wrote_before_it_ended_arrives() {
+    stage!(s);
+    let file = s.sandbox.work().join("count");
+    s.world
+        .outside(&format!("count {OUTSIDE}:7000 {}", file.display()));
+    for _ in 0..3 {
+        s.peer("", &format!("last-words {OUTSIDE}:7000 3000000"));
+        eventually("all bytes arrive", || {
+            std::fs::read_to_string(&file).is_ok_and(|t| t == "3000000 Ok(())")
+        });
+        std::fs::remove_file(&file).unwrap();
+    }
+}
+
+#[test]
+fn a_killed_monitor_disturbs_nobody_and_nothing_stays() {
+    stage!(s);
+    s.world.outside(&format!("echo {OUTSIDE}:7000"));
+    // the first makes the network, the second lives on it
+    s.serve("--name first", "sleep");
+    world::wait_running(&s.sandbox, "first");
+    s.serve("--name second -p 8080:80", "peername 0.0.0.0:80");
+    world::wait_running(&s.sandbox, "second");
+    let pid = s.ok("inspect -f {{.State.Pid}} first");
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let monitor = status
+        .lines()
+        .find_map(|l| l.strip_prefix("PPid:"))
+        .unwrap()
+        .trim()
+        .to_owned();
+    let kill = std::process::Command::new("kill")
+        .args(["-9", &monitor])
+        .status();
+    assert!(kill.unwrap().success());
+    let from = s.world.ask_from_outside(&format!("get {HOST}:8080"));
+    assert!(from.starts_with(&format!("you are {OUTSIDE}:")), "{from}");
+    // and a third joins
+    assert_eq!(
+        s.peer("", &format!("mirror {OUTSIDE}:7000 100000")),
+        "the same"
+    );
+    s.ok("rm -f first second");
+    eventually("no relay is left", || s.sandbox.processes().is_empty());
+}
+
+#[test]
+fn a_container_is_told_what_it_needs_to_know() {
+    stage!(s);
+    let said = s.ok(
+        "run --rm --hostname h --mac-address 02:42:ac:11:00:77 IMAGE cat \
+                     /etc/resolv.conf /etc/hosts /sys/class/net/eth0/address",
+    );
+    for line in [
+        "nameserver 172.17.0.1",
+        "172.17.0.1\thost.docker.internal host.containers.internal",
+        "172.17.0.2\th",
+        "02:42:ac:11:00:77",
+    ] {
+        assert!(
+            said.lines().any(|l| l == line),
+            "{line:?} is not in\n{said}"
+        );
+    }
+    let mtu = s.ok(
+        "run --rm IMAGE cat /sys/class/net/eth0/mtu /proc/sys/net/ipv4/ip_unprivileged_port_start",
+    );
+    assert_eq!(mtu, "1500\n0");
+}
