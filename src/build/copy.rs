@@ -1,6 +1,6 @@
 //! COPY, ADD and WORKDIR: what they take, as one digest, and what they make, in an upper folder.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -170,6 +170,7 @@ pub(super) fn copy(
         keeps: false,
         is_top: false,
         base: String::new(),
+        timed: HashSet::new(),
     };
     let excludes = excludes(op)?;
     for word in &op.sources {
@@ -214,6 +215,8 @@ struct Copier<'a> {
     is_top: bool,
     /// Where a walk's paths begin.
     base: String,
+    /// Folders that have the time of a source.
+    timed: HashSet<String>,
 }
 
 impl Copier<'_> {
@@ -260,6 +263,13 @@ impl Copier<'_> {
         excludes: &Patterns,
     ) -> Result<()> {
         self.base = self.file_target(name)?;
+        // a folder that an earlier source gave its time changes once more
+        if let Some((parent, _)) = self.base.rsplit_once('/')
+            && self.timed.contains(parent)
+        {
+            let now = self.place.now();
+            self.place.change_folder(parent, |meta| meta.mtime = now);
+        }
         tree.walk(located, excludes, self)
     }
 
@@ -412,6 +422,7 @@ impl Visitor for Copier<'_> {
                 let base = self.base.clone();
                 let mtime = meta.mtime;
                 self.place.change_folder(&base, |meta| meta.mtime = mtime);
+                self.timed.insert(base);
             }
             return Ok(());
         }
@@ -552,6 +563,7 @@ pub(super) fn extract(tree: &Tree, source: &str, folder: &Path) -> Result<PathBu
         keeps: true,
         is_top: false,
         base: String::new(),
+        timed: HashSet::new(),
     };
     match located.is_folder() {
         true => copier.folder_of(tree, &located, &Patterns::default())?,

@@ -101,7 +101,7 @@ fn name(word: &str) -> String {
 }
 
 /// Whether an address is a git repository.
-pub(crate) fn is_git(word: &str) -> bool {
+pub(super) fn is_git(word: &str) -> bool {
     Repository::parse(word).is_some()
 }
 

@@ -8,6 +8,7 @@
 //! cache.rs      content keys and what they stand for
 //! run.rs        RUN: a Plan through the door            mounts.rs   its mounts
 //! copy.rs       COPY, ADD, WORKDIR: files into an upper folder (source.rs: what is taken; place.rs: where it goes)
+//! fetch.rs      files by http, repositories by git
 //! export.rs     document.rs: layers and history to an image in the store
 //! output.rs     a result outside of the store
 //! progress.rs   what happens, as events; nothing here prints
@@ -23,7 +24,7 @@ mod context;
 mod copy;
 mod document;
 mod export;
-mod fetch;
+pub(crate) mod fetch;
 mod mode;
 mod mounts;
 pub(crate) mod output;

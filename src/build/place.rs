@@ -210,6 +210,11 @@ impl Place {
         self.mkdir(path, meta.clone())
     }
 
+    /// The time of the step.
+    pub(super) fn now(&self) -> (i64, u32) {
+        self.now
+    }
+
     /// Changes what a folder that is there will be in the end.
     pub(super) fn change_folder(&mut self, path: &str, change: impl FnOnce(&mut Meta)) {
         if let Some(Some(meta)) = self.folders.get_mut(path) {

@@ -61,6 +61,10 @@ pub(crate) struct Request {
     pub(crate) settings: crate::registry::Settings,
     /// Write the image into the store; else the caller only takes its layers.
     pub(crate) write_image: bool,
+    /// How layers are compressed for a registry; `None`: as it is usual.
+    pub(crate) compression: Option<crate::image::push::Compression>,
+    /// Open a shell in the state of a step that failed.
+    pub(crate) shell_on_error: bool,
     /// Say why steps were not cached.
     pub(crate) explain: bool,
 }

@@ -7,15 +7,16 @@ use super::plan::RunOp;
 use super::progress::Work;
 use super::request::Request;
 use super::source::Tree;
-use crate::container::attach::End;
+use crate::container::attach::{End, RelayOptions};
 use crate::container::launch::{self, Door};
-use crate::container::plan::{Kind as PlanKind, Plan, Start};
+use crate::container::plan::{Kind as PlanKind, Plan, Root, Start};
 use crate::container::{rootfs, start};
 use crate::error::{Error, Kind, Result};
 use crate::host::storage::Rung;
 use crate::image::config::{ContainerConfig, ImageConfig};
 use crate::store::containers::{HostConfig, LogConfig, Record};
 use crate::store::{self, Store};
+use crate::sys::{fd, tty};
 
 /// BuildKit's name of the host in a step.
 const HOSTNAME: &str = "buildkitsandbox";
@@ -159,6 +160,9 @@ pub(super) fn run(
     if is_unwanted() {
         return Err(Failure::Canceled);
     }
+    if request.shell_on_error && !matches!(end, End::Exited(0)) {
+        shell(&mut plan)?;
+    }
     remove_stubs(&room.upper, &stubs);
     match end {
         End::Exited(0) => Ok(()),
@@ -168,6 +172,30 @@ pub(super) fn run(
                 .hint("it was killed, or this host is out of memory"),
         )),
     }
+}
+
+/// A shell of the user's in the state in which the step failed.
+fn shell(plan: &mut Plan) -> Result<()> {
+    let PlanKind::Start(start) = &plan.kind else {
+        return Ok(());
+    };
+    if let Root::Overlay { work, .. } = &start.root {
+        // an overlay that was not synced is not mounted again over its old work folder
+        store::trash::remove_tree(work)?;
+        fs_err::create_dir(work)?;
+    }
+    plan.process.argv = vec!["/bin/sh".to_owned()];
+    plan.process.tty = true;
+    plan.process.stdin = true;
+    plan.process.env.push("TERM=xterm".to_owned());
+    plan.process.window = tty::window(fd::standard(0));
+    let mut session = launch::launch(plan, [true, true, false], Door::Spawn)?;
+    session.wait_started()?;
+    let options = RelayOptions {
+        tty: true,
+        ..RelayOptions::default()
+    };
+    session.relay(&options).map(drop)
 }
 
 fn config(op: &RunOp) -> ContainerConfig {

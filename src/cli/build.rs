@@ -401,6 +401,8 @@ fn request(matches: &ArgMatches, session: &Session) -> Result<Request> {
         no_cache: is_set(matches, "no-cache"),
         pull: is_set(matches, "pull"),
         explain: is_set(matches, "explain"),
+        shell_on_error: value(matches, "on-error") == Some("shell")
+            && std::io::stdin().is_terminal(),
         allow_insecure: values(matches, "allow").any(|word| word == "security.insecure"),
         ..Request::default()
     };
@@ -432,6 +434,13 @@ fn request(matches: &ArgMatches, session: &Session) -> Result<Request> {
         request.labels.push((key.to_owned(), value.to_owned()));
     }
     if let Some(text) = value(matches, "platform") {
+        if text.contains(',') {
+            return Err(
+                Error::new(Kind::Usage, format!("cannot build for {text} at once"))
+                    .because("an image here has one platform")
+                    .hint("build for each with a tag of its own"),
+            );
+        }
         request.platform = Some(Platform::parse(text)?);
     }
     request.add_hosts = values(matches, "add-host")
@@ -493,12 +502,15 @@ fn request(matches: &ArgMatches, session: &Session) -> Result<Request> {
     Ok(request)
 }
 
-/// The reason alone: the reference's error says `invalid reference format` before it.
+/// The reason alone, in the words of docker's client, which does not say what the name is short for.
 fn why(e: &Error) -> String {
     let text = e.to_string();
-    match text.strip_prefix("invalid reference format: ") {
-        Some(why) => why.to_owned(),
-        None => text,
+    let why = text
+        .strip_prefix("invalid reference format: ")
+        .unwrap_or(&text);
+    match why.contains("must be lowercase") {
+        true => "repository name must be lowercase".to_owned(),
+        false => why.to_owned(),
     }
 }
 

@@ -141,7 +141,7 @@ fn what_has_no_part_in_a_step_does_not_run_it_again() {
     let file = "FROM %B\nLABEL a=1\nRUN --mount=type=secret,id=s,required=true cat /run/secrets/s > /dev/null\n";
     b.write("s", "1");
     let secret = format!("id=s,src={}", b.path("s").display());
-    assert_eq!(ran(&b.build(file, &["--secret", &secret])), ["2/2"]);
+    assert_eq!(ran(&b.build(file, &["--secret", &secret])), ["stage-0 2/2"]);
     b.write("s", "2");
     let other = file.replace("a=1", "a=2");
     let args = [
@@ -277,6 +277,9 @@ fn odd_files_of_a_context() {
         listed,
         "fifo fifo\nplain regular file\nsocket regular empty file\n"
     );
+    if nix::unistd::geteuid().is_root() {
+        return; // root may read everything
+    }
     b.write("closed", "1");
     support::set_mode(&b.path("closed"), 0);
     let output = b.build("FROM %B\nCOPY closed /x\n", &[]);

@@ -7,10 +7,12 @@ use clap::ArgMatches;
 
 use super::super::Session;
 use super::super::args::value;
+use crate::build::fetch::Repository;
 use crate::build::request::Request;
 use crate::error::{Context, Error, Kind, Result};
 use crate::grammar::dockerfile::ignore;
 use crate::image::unpack::{self, Limits};
+use crate::registry::download;
 use crate::store;
 
 /// A folder of the store's that goes when dropped.
@@ -35,6 +37,9 @@ pub(super) fn open(
     let file = value(matches, "file").unwrap_or_default();
     if word == "-" {
         return stdin(file, session, request);
+    }
+    if let Some(scratch) = remote(word, file, session, request)? {
+        return Ok(scratch);
     }
     let folder = PathBuf::from(word);
     if !folder.is_dir() {
@@ -121,6 +126,15 @@ fn stdin(file: &str, session: &Session, request: &mut Request) -> Result<Scratch
         Kind::System,
         || "cannot read the context from standard input",
     )?;
+    of_bytes(bytes, file, session, request)
+}
+
+fn of_bytes(
+    bytes: Vec<u8>,
+    file: &str,
+    session: &Session,
+    request: &mut Request,
+) -> Result<Scratch> {
     if !is_archive(&bytes) {
         request.dockerfile = bytes;
         request.dockerfile_name = "Dockerfile".to_owned();
@@ -134,6 +148,38 @@ fn stdin(file: &str, session: &Session, request: &mut Request) -> Result<Scratch
     read(&tree, &tree, file, request)?;
     request.context = Some(tree);
     Ok(scratch)
+}
+
+/// A repository, or a tar or Dockerfile at an address; `None` for a path.
+fn remote(
+    word: &str,
+    file: &str,
+    session: &Session,
+    request: &mut Request,
+) -> Result<Option<Scratch>> {
+    let address = match word.starts_with("github.com/") {
+        true => format!("https://{word}"),
+        false => word.to_owned(),
+    };
+    if let Some(repository) = Repository::parse(&address) {
+        let folder = store::scratch_folder(session.store()?)?;
+        let scratch = Scratch(Some(folder.clone()));
+        let keeps = request
+            .build_args
+            .contains_key("BUILDKIT_CONTEXT_KEEP_GIT_DIR");
+        let files = folder.join("files");
+        repository.check_out(&files, keeps)?;
+        let root = files.join(&repository.folder);
+        read(&root, &root, file, request)?;
+        request.context = Some(root);
+        return Ok(Some(scratch));
+    }
+    if !(word.starts_with("http://") || word.starts_with("https://")) {
+        return Ok(None);
+    }
+    let mut bytes = Vec::new();
+    download::fetch(&session.registries(), word, &mut bytes)?;
+    of_bytes(bytes, file, session, request).map(Some)
 }
 
 /// gzip, zstd, bzip2, xz, or the magic of a tar.

@@ -11,9 +11,12 @@ use super::super::{Session, save};
 use crate::build::request::Request;
 use crate::build::{self, Built};
 use crate::error::{Context, Error, Kind, Result};
+use crate::grammar::reference::Reference;
 use crate::grammar::{csv, go};
 use crate::image::archive::write::{Member, to_file, to_stream};
+use crate::image::push::{Compression, Options, push};
 use crate::ui::out;
+use crate::ui::progress::{Stream, progress};
 
 /// One `--output`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,11 +79,12 @@ fn one(word: &str, request: &mut Request) -> Result<Output> {
             "dest" => dest = Some(value.to_owned()),
             "name" => {
                 for name in value.split(',').filter(|name| !name.is_empty()) {
-                    let name = crate::grammar::reference::Reference::parse(name)?;
+                    let name = Reference::parse(name)?;
                     request.tags.push(name.or_latest().to_string());
                 }
             }
             "push" => push = on(value),
+            "compression" if value == "zstd" => request.compression = Some(Compression::Zstd),
             "rewrite-timestamp" => request.rewrite_timestamp = on(value),
             // compressed bytes are made when they are sent, and types follow from what is asked for
             _ => {}
@@ -131,7 +135,17 @@ pub(super) fn write(
     let store = session.store()?;
     for output in outputs {
         match output {
-            Output::Image | Output::Push => {}
+            Output::Image => {}
+            Output::Push => {
+                let options = Options {
+                    settings: session.registries(),
+                    compression: request.compression,
+                };
+                let shown = progress(Stream::Stderr);
+                for tag in &request.tags {
+                    push(store, &Reference::parse(tag)?, &options, shown.as_ref())?;
+                }
+            }
             Output::Local(folder) => build::output::local(store, &built.config, folder)?,
             Output::Tar(path) => {
                 let latest = request.epoch.filter(|_| request.rewrite_timestamp);
