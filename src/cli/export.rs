@@ -37,7 +37,7 @@ fn run(matches: &ArgMatches, session: &mut Session) -> Result<u8> {
         .filter(|path| !path.is_empty())
         .map(Path::new);
     match output {
-        Some(path) => check_output(path, "failed to export container")?,
+        Some(path) => check_output(path, "failed to export container: ")?,
         None if crate::sys::tty::is_terminal(standard(1)) => {
             return Err(Error::new(
                 Kind::Usage,

@@ -28,6 +28,7 @@ mod check;
 mod client_config;
 mod commit;
 mod completion;
+mod cp;
 mod create;
 mod df;
 mod diff;
@@ -106,6 +107,7 @@ static COMMANDS: &[&Verb] = &[
     &network::CREATE,
     &network::DISCONNECT,
     &network::RM,
+    &cp::VERB,
     &volume::CREATE,
     &volume::LS,
     &volume::RM,

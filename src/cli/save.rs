@@ -51,7 +51,7 @@ fn run(matches: &ArgMatches, session: &mut Session) -> Result<u8> {
         .transpose()?;
     let output = value(matches, "output").filter(|path| !path.is_empty());
     match output {
-        Some(path) => check_output(Path::new(path), "failed to save image")?,
+        Some(path) => check_output(Path::new(path), "failed to save image: ")?,
         None if crate::sys::tty::is_terminal(standard(1)) => {
             return Err(Error::new(
                 Kind::Usage,
@@ -72,7 +72,7 @@ fn run(matches: &ArgMatches, session: &mut Session) -> Result<u8> {
 pub(super) fn check_output(path: &Path, what: &str) -> Result<()> {
     let parent = path.parent().filter(|p| !p.as_os_str().is_empty());
     let refuse = |why: String| {
-        let text = format!("{what}: invalid output path: {why}");
+        let text = format!("{what}invalid output path: {why}");
         Err(Error::new(Kind::Usage, text))
     };
     if let Some(parent) = parent.filter(|p| !p.exists()) {

@@ -3,6 +3,7 @@
 pub(crate) mod attach;
 pub(crate) mod commit;
 pub mod control;
+pub(crate) mod copy;
 pub(crate) mod create;
 pub(crate) mod etc_files;
 pub(crate) mod files;
@@ -26,3 +27,4 @@ pub(crate) mod stop;
 pub mod sweep;
 pub(crate) mod top;
 pub(crate) mod user;
+pub(crate) mod view;

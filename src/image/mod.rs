@@ -6,6 +6,7 @@ pub(crate) mod change;
 pub mod config;
 pub(crate) mod decode;
 pub mod embedded;
+pub(crate) mod extract;
 pub(crate) mod import;
 pub(crate) mod list;
 pub(crate) mod load;

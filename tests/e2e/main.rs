@@ -10,6 +10,7 @@ mod support;
 mod archives;
 mod build;
 mod commit;
+mod cp;
 mod doctor;
 mod errors;
 mod exec;

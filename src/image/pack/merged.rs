@@ -32,6 +32,8 @@ pub(crate) struct Merged<'a, S: Sink> {
     /// (layer, device, inode) -> its first name.
     first: HashMap<(usize, u64, u64), Vec<u8>>,
     buffer: Vec<u8>,
+    /// The files' own owners count: those of the host.
+    has_owners: bool,
 }
 
 impl<'a, S: Sink> Merged<'a, S> {
@@ -42,7 +44,23 @@ impl<'a, S: Sink> Merged<'a, S> {
             count: 0,
             first: HashMap::new(),
             buffer: vec![0; BUFFER],
+            has_owners: false,
         }
+    }
+
+    /// Says whether the owners of the files themselves are to be told, and not recorded ones.
+    pub(crate) fn shows_owners(&mut self, on: bool) {
+        self.has_owners = on;
+    }
+
+    /// A folder itself, without what is in it.
+    pub(crate) fn folder(&mut self, part: &Part, inside: &[u8], shown: &[u8]) -> Result<()> {
+        let stat = nix::sys::stat::fstat(&part.fd).map_err(|e| cannot(inside, e))?;
+        if let Some(entry) = self.entry(part, c".", &stat, inside, shown)? {
+            self.sink.begin(&entry)?;
+            self.sink.end()?;
+        }
+        Ok(())
     }
 
     /// Everything in a folder. `inside` is where it lies in the stack, `shown` what the entries' names begin with; both
@@ -140,9 +158,18 @@ impl<'a, S: Sink> Merged<'a, S> {
             path: shown.to_vec(),
             link,
             mode: meta.mode,
-            uid: meta.uid,
-            gid: meta.gid,
+            uid: if self.has_owners {
+                stat.st_uid.into()
+            } else {
+                meta.uid
+            },
+            gid: if self.has_owners {
+                stat.st_gid.into()
+            } else {
+                meta.gid
+            },
             mtime: meta.mtime.0,
+            mtime_nsec: meta.mtime.1,
             size: meta.size,
             major: meta.major,
             minor: meta.minor,
