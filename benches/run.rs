@@ -15,6 +15,9 @@
     clippy::zombie_processes
 )] // starting processes is what a benchmark does
 
+#[path = "rows/archives.rs"]
+mod archives;
+
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -46,6 +49,7 @@ fn main() {
     bench.exec();
     bench.end();
     bench.lists();
+    bench.archives();
     bench.many();
     bench.size();
     bench.clean();

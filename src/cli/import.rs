@@ -1,15 +1,17 @@
 //! `coracle import`.
 
 use std::fs::File;
+use std::io::Seek;
 
 use clap::{ArgMatches, Command};
 
 use super::args::{list, operands, opt, value, values};
 use super::commit::image_name;
 use super::{Session, Verb};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Context, Kind, Result};
 use crate::grammar::platform::Platform;
 use crate::image::import::{Request, import};
+use crate::registry::download::fetch;
 use crate::sys::fd::{duplicate, standard};
 use crate::ui::out;
 
@@ -62,9 +64,11 @@ fn run(matches: &ArgMatches, session: &mut Session) -> Result<u8> {
     let input = match source.as_str() {
         "-" => File::from(duplicate(standard(0))?),
         url if url.starts_with("http://") || url.starts_with("https://") => {
-            return Err(Error::new(Kind::Usage, format!("cannot import `{url}`"))
-                .because("only files and `-` are read")
-                .hint("pipe it in: curl URL | coracle import -"));
+            let mut file = session.store()?.spool()?;
+            fetch(&session.registries(), url, &mut file)?;
+            file.rewind()
+                .context(Kind::System, || "cannot read what was fetched")?;
+            file
         }
         path => super::load::open(path)?,
     };

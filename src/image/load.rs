@@ -9,7 +9,7 @@
 
 use std::fs::File;
 use std::io::{Read, Write};
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::os::unix::fs::FileExt;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -34,14 +34,14 @@ use crate::sys::thread;
 
 /// How to load.
 #[derive(Debug, Default)]
-pub(crate) struct Options {
+pub struct Options {
     /// Of an index with several platforms, this one; `None` means this machine's.
-    pub(crate) platform: Option<Platform>,
+    pub platform: Option<Platform>,
 }
 
 /// What was loaded.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Loaded {
+pub enum Loaded {
     /// An image under this familiar name.
     Name(String),
     /// An image without a name.
@@ -68,7 +68,7 @@ struct Described {
 }
 
 /// Loads the images of an archive; those before a damaged one stay. Tells what docker tells of names that move.
-pub(crate) fn load(
+pub fn load(
     store: &Store,
     input: File,
     options: &Options,
@@ -94,16 +94,7 @@ fn seekable(store: &Store, mut input: File) -> Result<File> {
         }
     }
     refuse_unknown(&magic)?;
-    let staging = store.data("staging");
-    let spool = File::options()
-        .read(true)
-        .write(true)
-        .custom_flags(libc::O_TMPFILE)
-        .mode(0o600)
-        .open(&staging)
-        .context(Kind::System, || {
-            format!("cannot write in `{}`", staging.display())
-        })?;
+    let spool = store.spool()?;
     let mut failed = None;
     let mut next = || {
         let mut chunk = vec![0; decode::BLOCK];

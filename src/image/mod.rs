@@ -9,7 +9,7 @@ pub mod embedded;
 pub(crate) mod extract;
 pub(crate) mod import;
 pub(crate) mod list;
-pub(crate) mod load;
+pub mod load;
 pub mod manifest;
 pub mod pack;
 pub mod progress;

@@ -182,6 +182,21 @@ impl Store {
         Trash::new(self)
     }
 
+    /// Makes a file without a name in the store (open(2), O_TMPFILE): gone with its descriptor, whoever is killed.
+    pub fn spool(&self) -> Result<std::fs::File> {
+        use std::os::unix::fs::OpenOptionsExt;
+        let folder = self.data("staging");
+        std::fs::File::options()
+            .read(true)
+            .write(true)
+            .custom_flags(libc::O_TMPFILE)
+            .mode(0o600)
+            .open(&folder)
+            .context(Kind::System, || {
+                format!("cannot write in `{}`", folder.display())
+            })
+    }
+
     /// Returns the folder of a layer, `layers/<hex>`: no colon, since a list of lower folders is separated by them.
     pub(crate) fn layer_path(&self, diff_id: &str) -> PathBuf {
         self.data("layers").join(hex_of(diff_id))

@@ -4,14 +4,13 @@
 
 use std::fs::File;
 use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
 
 use flate2::write::GzEncoder;
 use oci_client::manifest::{IMAGE_LAYER_GZIP_MEDIA_TYPE, IMAGE_LAYER_MEDIA_TYPE};
 use sha2::{Digest, Sha256};
 
 use super::Compression;
-use crate::error::{Context, Error, Kind, Result};
+use crate::error::{Error, Kind, Result};
 use crate::grammar::reference::Reference;
 use crate::image::regenerate::regenerate;
 use crate::registry::{Blob, Remote, Settings, orders};
@@ -36,7 +35,7 @@ pub(crate) struct Made {
 /// Compresses the tar of a layer. The same layer gives the same bytes.
 pub(crate) fn compress(store: &Store, diff_id: &str, compression: Compression) -> Result<Made> {
     let out = Hashed {
-        file: nameless(store)?,
+        file: store.spool()?,
         sum: Sha256::new(),
         size: 0,
     };
@@ -69,7 +68,7 @@ pub(crate) fn compress(store: &Store, diff_id: &str, compression: Compression) -
 /// Fetches a blob that a registry has; it is the one that its digest says.
 pub(crate) fn fetch(store: &Store, settings: &Settings, source: &Source) -> Result<Made> {
     let remote = Remote::open(settings, &Reference::parse(&source.repository)?)?;
-    let mut file = nameless(store)?;
+    let mut file = store.spool()?;
     let (fetcher, orders) = orders();
     let mut body = fetcher.fetch(Blob {
         digest: source.digest.clone(),
@@ -114,19 +113,6 @@ fn tar(store: &Store, diff_id: &str, out: &mut dyn Write) -> Result<()> {
                 .hint("see `coracle system check`, or pull the image again"),
         ),
     }
-}
-
-fn nameless(store: &Store) -> Result<File> {
-    let folder = store.data("staging");
-    File::options()
-        .read(true)
-        .write(true)
-        .custom_flags(libc::O_TMPFILE)
-        .mode(0o600)
-        .open(&folder)
-        .context(Kind::System, || {
-            format!("cannot write in `{}`", folder.display())
-        })
 }
 
 fn cannot(e: std::io::Error) -> Error {
