@@ -47,6 +47,7 @@ fn main() {
     bench.start();
     bench.detached();
     bench.exec();
+    bench.build();
     bench.end();
     bench.lists();
     bench.archives();
@@ -332,6 +333,73 @@ impl Bench {
                 ],
             );
         }
+    }
+
+    /// Eight steps over a context of 200 files: nothing cached, all cached; and two stages that sleep side by side.
+    fn build(&self) {
+        if !self.wants("build") {
+            return;
+        }
+        let context = self.home.join("context");
+        let files = context.join("src");
+        std::fs::create_dir_all(&files).expect("the context is made");
+        for n in 0..200u32 {
+            let text = format!("{n}\n").repeat(1000);
+            std::fs::write(files.join(n.to_string()), text).expect("a file is made");
+        }
+        let from = format!("FROM {}\n", self.image);
+        let steps = "ENV A=1\nWORKDIR /app\nCOPY src /app/src\nRUN echo 1 > /one\n\
+                     RUN cat /app/src/* | md5sum > /sum\nCOPY Dockerfile /app/\nRUN echo 2 > /two\n\
+                     RUN echo 3 > /three\nCMD [\"sh\"]\n";
+        let write = |name: &str, text: String| {
+            std::fs::write(context.join(name), text).expect("a Dockerfile is made");
+        };
+        write("Dockerfile", format!("{from}{steps}"));
+        let two = "RUN sleep 2; echo 1 > /out\n";
+        write(
+            "Two",
+            format!(
+                "{from}{two}FROM {} AS two\n{two}FROM {}\nCOPY --from=0 /out /a\nCOPY --from=two /out /b\n",
+                self.image, self.image
+            ),
+        );
+        let folder = context.display().to_string();
+        let readable = Command::new("chmod")
+            .args(["-R", "a+rX"])
+            .args([&self.home, &context])
+            .status();
+        assert!(
+            readable.is_ok_and(|s| s.success()),
+            "the peers read the context"
+        );
+        for (what, more) in [
+            ("nothing cached", "--no-cache"),
+            ("all cached", "--no-cache=false"),
+        ] {
+            let peer = |name: &str, form: &str| {
+                self.peer(
+                    name,
+                    "true",
+                    &format!("{name} build -q {more} {form} {folder}"),
+                    "true",
+                )
+            };
+            self.compare(
+                &format!("build, 8 steps, {what}"),
+                &mut [
+                    ("", &mut || {
+                        Some(time(
+                            &mut self.ours(&["build", "-q", more, "-t", "bench", &folder]),
+                        ))
+                    }),
+                    ("podman", &mut || peer("podman", "--layers")),
+                    ("docker", &mut || peer("docker", "")),
+                ],
+            );
+        }
+        let two = format!("{folder}/Two");
+        let took = time(&mut self.ours(&["build", "-q", "--no-cache", "-f", &two, &folder]));
+        println!("| build, two stages of 2 s | {took:.0} ms | | |");
     }
 
     fn exec(&self) {

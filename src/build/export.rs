@@ -5,6 +5,7 @@ use std::time::Instant;
 use oci_client::manifest::IMAGE_LAYER_MEDIA_TYPE;
 
 use super::document;
+use super::exchange::{self, Record};
 use super::plan::Stage;
 use super::progress::{Board, End};
 use super::request::Request;
@@ -25,11 +26,17 @@ pub(super) fn export(
     board: &Board<'_>,
     stage: &Stage,
     outcome: &Outcome,
+    records: &[Record],
 ) -> Result<Built> {
     let work = board.begin("exporting to image");
     let since = Instant::now();
     let image = finished(request, stage, outcome);
-    let config = document::bytes(&image, None);
+    let inline = match is_inline(request) {
+        true => Some(exchange::text(records)),
+        false => None,
+    };
+    let extra = inline.as_deref().map(|text| (exchange::MEMBER, text));
+    let config = document::bytes(&image, extra);
     let id = digest_of(&config);
     let manifest = manifest(store, &config, &id, &image)?;
     let digest = digest_of(&manifest);
@@ -38,6 +45,7 @@ pub(super) fn export(
         id: id.clone(),
         manifest: digest.clone(),
         config: image.clone(),
+        document: config.clone(),
     };
     if !request.write_image {
         work.end(End::Done);
@@ -81,6 +89,13 @@ pub(super) fn export(
     }
     work.end(End::Done);
     Ok(built)
+}
+
+/// The image carries the records of its steps.
+fn is_inline(request: &Request) -> bool {
+    let asked = request.build_args.get("BUILDKIT_INLINE_CACHE");
+    request.cache_to.contains(&exchange::To::Inline)
+        || asked.is_some_and(|word| crate::grammar::go::boolean(word) == Some(true))
 }
 
 /// The configuration with its layers, labels and times.
@@ -160,7 +175,7 @@ fn manifest(store: &Store, config: &[u8], id: &str, image: &ImageConfig) -> Resu
 /// The members of an archive of what was built.
 pub(crate) fn archive(store: &Store, request: &Request, built: &Built) -> Result<Vec<Member>> {
     let names: Result<Vec<Reference>> = request.tags.iter().map(|t| Reference::parse(t)).collect();
-    save::of_one(store, document::bytes(&built.config, None), names?)
+    save::of_one(store, built.document.clone(), names?)
 }
 
 #[cfg(test)]

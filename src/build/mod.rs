@@ -9,6 +9,7 @@
 //! run.rs        RUN: a Plan through the door            mounts.rs   its mounts
 //! copy.rs       COPY, ADD, WORKDIR: files into an upper folder (source.rs: what is taken; place.rs: where it goes)
 //! fetch.rs      files by http, repositories by git
+//! exchange.rs   the cache in images, registries and folders
 //! export.rs     document.rs: layers and history to an image in the store
 //! output.rs     a result outside of the store
 //! progress.rs   what happens, as events; nothing here prints
@@ -23,6 +24,7 @@ mod cache;
 mod context;
 mod copy;
 mod document;
+pub(crate) mod exchange;
 mod export;
 pub(crate) mod fetch;
 mod mode;

@@ -63,6 +63,10 @@ pub(crate) struct Request {
     pub(crate) write_image: bool,
     /// How layers are compressed for a registry; `None`: as it is usual.
     pub(crate) compression: Option<crate::image::push::Compression>,
+    /// `--cache-from`.
+    pub(crate) cache_from: Vec<super::exchange::From>,
+    /// `--cache-to`.
+    pub(crate) cache_to: Vec<super::exchange::To>,
     /// Open a shell in the state of a step that failed.
     pub(crate) shell_on_error: bool,
     /// Say why steps were not cached.

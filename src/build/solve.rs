@@ -10,12 +10,13 @@ use super::bases::Finder;
 use super::cache::{self, Key};
 use super::context::Stats;
 use super::copy::{self, Bench};
+use super::exchange::Record;
 use super::plan::{self, Base, CopyOp, Op, Origin, Plan, RunOp, Stage, Step};
 use super::progress::{Board, End, Progress, Work};
 use super::request::Request;
 use super::run::{self, Failure, Room};
 use super::source::Tree;
-use super::{document, export, fetch, mounts, place};
+use super::{document, exchange, export, fetch, mounts, place};
 use crate::error::{Error, Kind, Result};
 use crate::grammar::dockerfile::ignore::Patterns;
 use crate::grammar::dockerfile::{self, Dockerfile, Fault, Lines, Warning, lint};
@@ -69,6 +70,8 @@ pub(crate) struct Built {
     pub(crate) manifest: String,
     /// The configuration.
     pub(crate) config: ImageConfig,
+    /// Its bytes.
+    pub(crate) document: Vec<u8>,
 }
 
 /// Builds.
@@ -101,6 +104,7 @@ pub(crate) fn build(store: &Store, request: &Request, progress: &dyn Progress) -
     work.end(End::Done);
     let ignore =
         Patterns::new(&request.ignore).map_err(|text| plan::error(request, &Fault::whole(text)))?;
+    exchange::import(store, request, &board);
     let rung = storage::rung(store.paths(), request.storage_driver.as_deref())?;
     let solver = Solver {
         request,
@@ -114,16 +118,25 @@ pub(crate) fn build(store: &Store, request: &Request, progress: &dyn Progress) -
         failure: Mutex::default(),
         is_over: AtomicBool::new(false),
         context: Mutex::default(),
+        records: Mutex::default(),
     };
     let outcome = solver.solve();
+    let all = std::mem::take(&mut *lock(&solver.records));
     if let Some(stats) = solver.stats {
         stats.write(store);
     }
     let outcome = outcome?;
+    let own: Vec<Record> = all
+        .iter()
+        .filter(|record| outcome.keys.contains(&record.key))
+        .cloned()
+        .collect();
     let target = plan.stages[plan.target]
         .as_ref()
         .expect("the target is needed");
-    export::export(store, request, &board, target, &outcome)
+    let built = export::export(store, request, &board, target, &outcome, &own)?;
+    exchange::export(store, request, &board, &all, &own)?;
+    Ok(built)
 }
 
 fn rules(warnings: &[Warning]) -> String {
@@ -137,6 +150,8 @@ fn rules(warnings: &[Warning]) -> String {
 pub(super) struct Outcome {
     /// Key of its last step.
     key: String,
+    /// Keys of its steps, those of the stages that it stands on included.
+    keys: Vec<String>,
     /// Its layers, the lowest first.
     pub(super) layers: Vec<String>,
     /// When each history entry's layer was made; `None` for entries without one of this build.
@@ -164,6 +179,8 @@ pub(super) struct Solver<'a> {
     is_over: AtomicBool,
     /// The context was shown as loaded.
     context: Mutex<bool>,
+    /// Every step that was found or made.
+    records: Mutex<Vec<Record>>,
 }
 
 /// A stage's thread ends early: the failure is written down, or another one's is.
@@ -251,6 +268,7 @@ impl Solver<'_> {
             Base::Stage(parent) => Ok((*self.outcome(*parent)?).clone()),
             Base::Scratch => Ok(Outcome {
                 key: format!("scratch {platform}"),
+                keys: Vec::new(),
                 layers: Vec::new(),
                 times: Vec::new(),
             }),
@@ -261,6 +279,7 @@ impl Solver<'_> {
                 let history = &stage.image.history[..stage.inherited];
                 Ok(Outcome {
                     key: id.clone(),
+                    keys: Vec::new(),
                     layers: diff_ids.clone(),
                     times: history.iter().map(|entry| entry.created.clone()).collect(),
                 })
@@ -314,27 +333,22 @@ impl Solver<'_> {
         if !self.is_uncached(stage)
             && let Some(known) = self.store.builds().step(&key).map_err(fail)?
         {
-            outcome.layers.push(known.diff_id);
-            outcome.times[step.history] = Some(known.created);
-            outcome.key = key;
+            self.note(step, outcome, key, known);
             work.end(End::Cached);
             return Ok(());
         }
         self.explain(stage, outcome, step, &inputs, &work);
         match self.perform(stage, step, outcome, &work) {
             Ok(diff_id) => {
-                let created = document::time(jiff::Timestamp::now());
                 let record = builds::Step {
-                    diff_id: diff_id.clone(),
-                    created: created.clone(),
+                    diff_id,
+                    created: document::time(jiff::Timestamp::now()),
                     parent: outcome.key.clone(),
                     about: step.shown.clone(),
                     inputs,
                 };
                 self.store.builds().put_step(&key, &record).map_err(fail)?;
-                outcome.layers.push(diff_id);
-                outcome.times[step.history] = Some(created);
-                outcome.key = key;
+                self.note(step, outcome, key, record);
                 work.end(End::Done);
                 Ok(())
             }
@@ -358,6 +372,15 @@ impl Solver<'_> {
                 Err(fail(e))
             }
         }
+    }
+
+    /// A step's result becomes the top of its stage.
+    fn note(&self, step: &Step, outcome: &mut Outcome, key: String, record: builds::Step) {
+        outcome.layers.push(record.diff_id.clone());
+        outcome.times[step.history] = Some(record.created.clone());
+        outcome.keys.push(key.clone());
+        outcome.key.clone_from(&key);
+        lock(&self.records).push(Record { key, step: record });
     }
 
     fn located(&self, lines: Lines, e: &Error) -> Error {

@@ -8,6 +8,7 @@ use clap::{ArgMatches, Command};
 
 use super::args::{flag, is_set, list, operands, opt, value, values};
 use super::{Session, Verb, variable};
+use crate::build::exchange;
 use crate::build::request::{Named, Request, Secret};
 use crate::error::{Error, Kind, Result};
 use crate::grammar::dockerfile::{excerpt, lint};
@@ -488,6 +489,12 @@ fn request(matches: &ArgMatches, session: &Session) -> Result<Request> {
         };
         request.contexts.insert(name.to_lowercase(), named);
     }
+    for word in values(matches, "cache-from") {
+        request.cache_from.push(cache_from(word)?);
+    }
+    for word in values(matches, "cache-to") {
+        request.cache_to.push(cache_to(word)?);
+    }
     let epoch = request.build_args.get("SOURCE_DATE_EPOCH").cloned();
     let epoch = epoch.or_else(|| variable("SOURCE_DATE_EPOCH"));
     if let Some(text) = epoch.filter(|text| !text.is_empty()) {
@@ -500,6 +507,63 @@ fn request(matches: &ArgMatches, session: &Session) -> Result<Request> {
             .insert("SOURCE_DATE_EPOCH".to_owned(), text);
     }
     Ok(request)
+}
+
+/// The fields of `--cache-from` and `--cache-to`: type, and the others by name.
+fn cache_fields(word: &str) -> Result<BTreeMap<String, String>> {
+    let mut fields = BTreeMap::new();
+    for field in csv::fields(word)? {
+        match field.split_once('=') {
+            Some((key, value)) => drop(fields.insert(key.to_lowercase(), value.to_owned())),
+            // a lone name is an image
+            None => {
+                fields.insert("type".to_owned(), "registry".to_owned());
+                fields.insert("ref".to_owned(), field);
+            }
+        }
+    }
+    Ok(fields)
+}
+
+fn cache_field(fields: &BTreeMap<String, String>, name: &str) -> Result<String> {
+    fields.get(name).cloned().ok_or_else(|| {
+        Error::new(
+            Kind::Usage,
+            format!("{name} is required for a cache of this type"),
+        )
+    })
+}
+
+fn cache_from(word: &str) -> Result<exchange::From> {
+    let fields = cache_fields(word)?;
+    match fields.get("type").map(String::as_str) {
+        Some("registry") => Ok(exchange::From::Registry(cache_field(&fields, "ref")?)),
+        Some("local") => Ok(exchange::From::Local(cache_field(&fields, "src")?.into())),
+        kind => Err(unknown_cache(kind)),
+    }
+}
+
+fn cache_to(word: &str) -> Result<exchange::To> {
+    let fields = cache_fields(word)?;
+    let all = fields.get("mode").is_some_and(|mode| mode == "max");
+    match fields.get("type").map(String::as_str) {
+        Some("inline") => Ok(exchange::To::Inline),
+        Some("registry") => Ok(exchange::To::Registry {
+            name: cache_field(&fields, "ref")?,
+            all,
+        }),
+        Some("local") => Ok(exchange::To::Local {
+            folder: cache_field(&fields, "dest")?.into(),
+            all,
+        }),
+        kind => Err(unknown_cache(kind)),
+    }
+}
+
+fn unknown_cache(kind: Option<&str>) -> Error {
+    let kind = kind.unwrap_or_default();
+    Error::new(Kind::Usage, format!("cannot use a cache of type {kind:?}"))
+        .because("registry, local and inline are known")
 }
 
 /// The reason alone, in the words of docker's client, which does not say what the name is short for.
