@@ -13,6 +13,7 @@ pub mod store;
 pub mod build;
 pub mod container;
 pub mod host;
+pub mod identity;
 pub mod image;
 pub mod monitor;
 pub mod network;

@@ -9,6 +9,7 @@ const LAYERS: &[&[&str]] = &[
     &["sys", "error", "grammar"],
     &["store"],
     &["host"],
+    &["identity"],
     &["registry"],
     &["image"],
     &["network"],

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Context, Error, Kind, Result};
+use crate::identity;
 use crate::network::plan::Attachment;
 use crate::store::paths::Paths;
 use crate::sys::socket;
@@ -45,6 +46,11 @@ pub enum Ask {
     Disconnect(String),
     /// Freeze (true) or thaw (false) all processes; answered by `Done` or `Failed`.
     Pause(bool),
+    /// The listener of an exec session's filter, which travels with this message, is to be answered as that user's.
+    Supervise {
+        /// Who its process is.
+        start: identity::serve::Start,
+    },
     /// An exec monitor of this container: it tells its pid and joiner, so that the container's end does not wait for it.
     Exec {
         /// Exec id.

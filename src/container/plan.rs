@@ -8,6 +8,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::identity::{self, Mode};
 use crate::image::config::Healthcheck;
 use crate::network::plan::NetworkPlan;
 use crate::store::containers::RestartPolicy;
@@ -289,6 +290,13 @@ pub enum User {
         uid: u32,
         /// Group id inside.
         gid: u32,
+    },
+    /// Root of the container to the kernel, and whoever it says it is to itself: a supervisor answers.
+    Supervised {
+        /// What is supervised.
+        mode: Mode,
+        /// Who it is.
+        start: identity::serve::Start,
     },
 }
 

@@ -11,8 +11,9 @@ use crate::store::containers::{HostConfig, Record, State, Ulimit};
 use super::control;
 use super::limits::group_of;
 use super::plan::{self, Join, Log, Namespace, Namespaces, Plan, Process, Start};
-use super::user::Identity;
+use super::user::{self, Identity};
 use super::{rootfs, security};
+use crate::identity::Mode;
 
 mod facts;
 mod mounts;
@@ -55,6 +56,7 @@ pub(crate) struct ExecRequest {
 /// Returns the plan of a container's first process.
 pub(crate) fn plan(record: &Record, facts: &Facts) -> Result<Plan> {
     let options = security::options(&record.host.security_opt)?;
+    let confined = security::security(&record.host, &options, facts.kernel)?;
     let (masked_paths, readonly_paths) = security::paths(&record.host, &options);
     let dir = facts.paths.data.join("containers").join(&record.id);
     let start = Start {
@@ -87,9 +89,9 @@ pub(crate) fn plan(record: &Record, facts: &Facts) -> Result<Plan> {
     Ok(Plan {
         id: record.id.clone(),
         name: record.name.clone(),
-        process: first_process(record, facts)?,
+        process: first_process(record, facts, confined.capabilities)?,
         kind: plan::Kind::Start(Box::new(start)),
-        security: security::security(&record.host, &options, facts.kernel)?,
+        security: confined,
     })
 }
 
@@ -111,24 +113,26 @@ pub(crate) fn plan_exec(
         .as_deref()
         .filter(|d| !d.is_empty())
         .unwrap_or(&record.config.working_dir);
+    let options = security::options(&record.host.security_opt)?;
+    let mut confined = security::security(&record.host, &options, facts.kernel)?;
+    if request.privileged {
+        (confined.capabilities, confined.privileged) = (crate::sys::caps::ALL, true);
+    }
+    // as the container was started, whatever would be chosen today
+    let mode = Mode::parse(&state.identity).unwrap_or(Mode::Off);
     let mut extra = record.config.env.clone();
     extra.extend(request.env.iter().cloned());
     let process = Process {
         argv: request.argv.clone(),
         env: environment(&hostname(record, facts), request.tty, &extra, &identity),
         cwd: working_dir(cwd)?,
-        user: identity.user(),
+        user: identity.user(mode, confined.capabilities),
         tty: request.tty,
         window: facts.window,
         stdin: request.stdin,
         stdin_once: true,
         ..limits(record, facts)?
     };
-    let options = security::options(&record.host.security_opt)?;
-    let mut confined = security::security(&record.host, &options, facts.kernel)?;
-    if request.privileged {
-        (confined.capabilities, confined.privileged) = (crate::sys::caps::ALL, true);
-    }
     Ok(Plan {
         id: record.id.clone(),
         name: record.name.clone(),
@@ -144,9 +148,14 @@ pub(crate) fn plan_exec(
     })
 }
 
-fn first_process(record: &Record, facts: &Facts) -> Result<Process> {
+fn first_process(record: &Record, facts: &Facts, capabilities: u64) -> Result<Process> {
     let config = &record.config;
     let identity = facts.accounts.find(&config.user, &record.host.group_add)?;
+    let needs = user::Needs {
+        adds_groups: !record.host.group_add.is_empty(),
+        ..facts.needs
+    };
+    let mode = user::mode(&record.host.identity, &identity, needs)?;
     let argv: Vec<String> = config
         .entrypoint
         .iter()
@@ -161,7 +170,7 @@ fn first_process(record: &Record, facts: &Facts) -> Result<Process> {
         argv,
         env: environment(&hostname(record, facts), config.tty, &config.env, &identity),
         cwd: working_dir(&config.working_dir)?,
-        user: identity.user(),
+        user: identity.user(mode, capabilities),
         tty: config.tty,
         window: facts.window,
         stdin: config.open_stdin,

@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 
-use crate::error::Result;
+use crate::error::{Error, Kind, Result};
 use crate::grammar::user;
+use crate::identity::{Mode, serve};
 
 use super::layered;
 use super::plan::User;
@@ -22,17 +23,61 @@ pub(crate) struct Identity {
     pub uid: u32,
     /// Group id inside.
     pub gid: u32,
+    /// All groups, the primary one first.
+    pub groups: Vec<u32>,
     /// Home folder: that of the first entry with this id, else `/`.
     pub home: String,
 }
 
 impl Identity {
-    /// Returns how the kernel is to make the program this user.
-    pub(crate) fn user(&self) -> User {
+    /// Returns how the program becomes this user. `capabilities`: the container's bounding set.
+    pub(crate) fn user(&self, mode: Mode, capabilities: u64) -> User {
         match (self.uid, self.gid) {
+            (uid, gid) if mode.is_supervised() => User::Supervised {
+                mode,
+                start: serve::Start {
+                    uid,
+                    gid,
+                    groups: self.groups.clone(),
+                    capabilities,
+                },
+            },
             (0, 0) => User::Root,
             (uid, gid) => User::Native { uid, gid },
         }
+    }
+}
+
+/// What speaks for one mode or another.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Needs {
+    /// The image has a program by which another than root becomes root (sudo, doas).
+    pub escalates: bool,
+    /// `--group-add`.
+    pub adds_groups: bool,
+    /// The root is the host's own.
+    pub is_host: bool,
+    /// Kernel's major and minor version.
+    pub kernel: (u32, u32),
+}
+
+/// The first kernel with all that a supervisor needs (SECCOMP_ADDFD_FLAG_SEND).
+const SUPERVISED_SINCE: (u32, u32) = (5, 14);
+
+/// Returns the mode for `--identity WANTED`: where the user is one other id and stays it, the kernel does it alone.
+pub(crate) fn mode(wanted: &str, who: &Identity, needs: Needs) -> Result<Mode> {
+    let can = needs.kernel >= SUPERVISED_SINCE;
+    let is_one = (who.uid, who.gid) != (0, 0) && !needs.escalates && !needs.adds_groups;
+    match Mode::parse(wanted) {
+        Some(mode) if mode.is_supervised() && !can => {
+            let (major, minor) = SUPERVISED_SINCE;
+            let text = format!("--identity {wanted} needs Linux {major}.{minor}");
+            Err(Error::new(Kind::Host, text).hint("`--identity auto` takes what this kernel has"))
+        }
+        Some(mode) => Ok(mode),
+        None if (who.uid, who.gid) != (0, 0) && (is_one || !can) => Ok(Mode::Native),
+        None if can && !needs.is_host => Ok(Mode::Full),
+        None => Ok(Mode::Off),
     }
 }
 
@@ -67,6 +112,7 @@ impl Accounts {
         Ok(Identity {
             uid: found.uid,
             gid: found.gid,
+            groups: found.groups,
             home,
         })
     }
@@ -93,7 +139,11 @@ mod tests {
             "root:x:0:0::/root:\nwww:x:33:33::/var/www:\nnohome:x:6:6:::\n",
             "audio:x:29:\n",
         );
-        let of = |spec: &str| accounts.find(spec, &[]).map(|i| (i.user(), i.home));
+        let of = |spec: &str| {
+            accounts
+                .find(spec, &[])
+                .map(|i| (i.user(Mode::Native, 0), i.home))
+        };
         assert_eq!(of("").unwrap(), (User::Root, "/root".to_owned()));
         assert_eq!(
             of("www").unwrap(),
@@ -114,6 +164,57 @@ mod tests {
     }
 
     #[test]
+    fn the_kernel_alone_is_enough_for_one_id_that_stays() {
+        let who = |uid| Identity {
+            uid,
+            gid: uid,
+            groups: vec![uid],
+            home: "/".to_owned(),
+        };
+        let new = Needs {
+            kernel: (6, 1),
+            ..Needs::default()
+        };
+        let sudo = Needs {
+            escalates: true,
+            ..new
+        };
+        let old = Needs {
+            kernel: (5, 10),
+            ..sudo
+        };
+        let host = Needs {
+            is_host: true,
+            ..new
+        };
+        for (wanted, uid, needs, expected) in [
+            ("auto", 0, new, Mode::Full),
+            ("", 0, new, Mode::Full),
+            ("auto", 0, old, Mode::Off),
+            ("auto", 0, host, Mode::Off),
+            ("auto", 1000, new, Mode::Native),
+            ("auto", 1000, sudo, Mode::Full),
+            ("auto", 1000, old, Mode::Native),
+            ("full", 1000, new, Mode::Full),
+            ("off", 0, new, Mode::Off),
+            ("ids", 0, new, Mode::Ids),
+            ("native", 1000, sudo, Mode::Native),
+        ] {
+            assert_eq!(
+                mode(wanted, &who(uid), needs).unwrap(),
+                expected,
+                "{wanted} {uid} {needs:?}"
+            );
+        }
+        let adds = Needs {
+            adds_groups: true,
+            ..new
+        };
+        assert_eq!(mode("auto", &who(5), adds).unwrap(), Mode::Full);
+        assert!(mode("full", &who(0), old).is_err());
+    }
+
+    #[test]
     fn without_the_files_numbers_still_work() {
         let none = Accounts::default();
         assert_eq!(
@@ -121,6 +222,7 @@ mod tests {
             Identity {
                 uid: 0,
                 gid: 0,
+                groups: vec![0],
                 home: "/".to_owned()
             }
         );

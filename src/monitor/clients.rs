@@ -6,6 +6,7 @@ use std::path::Path;
 
 use crate::container::control::{Ask, Tell};
 use crate::error::Result;
+use crate::identity::serve::Start;
 use crate::network::plan::Attachment;
 use crate::sys;
 
@@ -24,6 +25,8 @@ pub(super) enum Request {
     Connect(Box<Attachment>),
     /// Leave the network of this id.
     Disconnect(String),
+    /// A listener to answer.
+    Supervise(Start, OwnedFd),
     /// The client has left.
     Gone,
 }
@@ -129,6 +132,10 @@ impl Clients {
             Ask::Pause(on) => Some(Request::Pause(on)),
             Ask::Connect(attachment) => Some(Request::Connect(attachment)),
             Ask::Disconnect(network) => Some(Request::Disconnect(network)),
+            Ask::Supervise { start } => {
+                let listener = message.fds.into_iter().next()?;
+                Some(Request::Supervise(start, listener))
+            }
             Ask::Launch { .. } | Ask::Exec { .. } => None,
         }
     }

@@ -50,7 +50,13 @@ pub(super) fn live(plan: &Plan, launcher: &OwnedFd, attach: [bool; 3]) -> Result
             &[],
         )?;
     }
-    let (child, mut io) = pipes.fork(0, &script)?.follow()?.wait(plan, &script)?;
+    let born = pipes.fork(0, &script)?.follow()?;
+    let born = born.supervised(plan, |ends, start| {
+        let monitor = watcher.as_ref().ok_or_else(stopped)?;
+        let start = start.clone();
+        monitor.ask(&Ask::Supervise { start }, &[ends.listener.as_fd()])
+    })?;
+    let (child, mut io) = born.wait(plan, &script)?;
     if attach.contains(&true) {
         let (streams, fds) = io.attach(0, attach, plan.process.stdin_once)?;
         let fds: Vec<_> = fds.iter().map(AsFd::as_fd).collect();
@@ -98,7 +104,7 @@ impl Target {
         // the container's own program may have an id of its own, one user namespace below the container's
         let ids = inside_ids(join.pid)?;
         let wanted = match plan.process.user {
-            User::Root => (0, 0),
+            User::Root | User::Supervised { .. } => (0, 0),
             User::Native { uid, gid } => (uid, gid),
         };
         if ids == wanted {

@@ -12,11 +12,13 @@ use super::io::Io;
 use super::log_file::LogFile;
 use super::net::{self, Entered, Net};
 use super::program::{Pipes, fork_error};
+use super::supervisor::Supervisor;
 use super::{group, root, script, tell};
 use crate::container::control::Tell;
 use crate::container::plan::{Join, Kind as PlanKind, Namespace, Plan, Start, User};
 use crate::container::restart::{self, Verdict};
 use crate::error::{Error, Result};
+use crate::identity::Mode;
 use crate::store::Store;
 use crate::store::containers::{State, Status};
 use crate::store::paths::Paths;
@@ -75,6 +77,8 @@ pub(super) struct Life<'a> {
     io: Io,
     child: Option<Child>,
     net: Option<Net>,
+    /// Answers the child's questions about ids.
+    supervisor: Option<Supervisor>,
     checks: Option<Checks>,
     /// SIGKILL is due: a stop's patience ends.
     kill_at: Option<Instant>,
@@ -112,10 +116,7 @@ impl<'a> Life<'a> {
                 monitor: std::process::id() as i32,
                 boot_id: crate::store::containers::boot_id(),
                 finished_at: old.finished_at,
-                identity: match plan.process.user {
-                    User::Root => "off".to_owned(),
-                    User::Native { .. } => "native".to_owned(),
-                },
+                identity: mode(&plan.process.user).name().to_owned(),
                 ..State::default()
             },
             log: start.log.as_ref().map(LogFile::new),
@@ -123,6 +124,7 @@ impl<'a> Life<'a> {
             io: Io::new(plan.process.tty),
             child: None,
             net,
+            supervisor: None,
             checks: None,
             kill_at: None,
             restart_at: None,
@@ -171,10 +173,18 @@ impl<'a> Life<'a> {
             net.note(&mut self.state);
         }
         let born = group::within(self.start, || pipes.fork(flags, &script))??;
+        // of an earlier start
+        self.end_supervisor();
         if let Err(e) = self.expect(&born.child) {
             born.kill();
             return Err(e);
         }
+        let mut supervisor = None;
+        let born = born.supervised(self.plan, |ends, first| {
+            supervisor = Some(Supervisor::start(self.start, first, ends)?);
+            Ok(())
+        })?;
+        self.supervisor = supervisor;
         let failure = || self.net.as_ref().and_then(Net::failure);
         let (child, io) = born
             .wait(self.plan, &script)
@@ -233,6 +243,11 @@ impl<'a> Life<'a> {
         let mut numbers: Vec<(RawFd, bool)> = self.io.interests();
         numbers.extend(self.net.iter().map(|net| (net.interest(), false)));
         numbers.extend(self.child.iter().map(|c| (c.pidfd.as_raw_fd(), false)));
+        numbers.extend(
+            self.supervisor
+                .iter()
+                .map(|s| (s.child.pidfd.as_raw_fd(), false)),
+        );
         numbers.extend(self.clients.interests().into_iter().map(|fd| (fd, false)));
         numbers.extend(
             self.checks
@@ -323,6 +338,14 @@ impl<'a> Life<'a> {
             }
             return Ok(());
         }
+        if self
+            .supervisor
+            .as_ref()
+            .is_some_and(|s| s.child.pidfd.as_raw_fd() == fd)
+        {
+            self.unsupervised();
+            return Ok(());
+        }
         if self.clients.owns(fd) {
             for (client, request) in self.clients.ready(fd) {
                 self.answer(client, request);
@@ -339,6 +362,21 @@ impl<'a> Life<'a> {
         }
         self.io.ready(fd, self.log.as_mut());
         Ok(())
+    }
+
+    fn end_supervisor(&mut self) {
+        if let Some(supervisor) = self.supervisor.take() {
+            supervisor.end();
+        }
+    }
+
+    /// The supervisor was killed. Nothing waits for it any more, but nobody knows who is who.
+    fn unsupervised(&mut self) {
+        self.end_supervisor();
+        if self.child.is_some() {
+            "the identity supervisor was killed".clone_into(&mut self.state.error);
+            self.signal(libc::SIGKILL);
+        }
     }
 
     fn note_health(&mut self) {
@@ -386,6 +424,10 @@ impl<'a> Life<'a> {
         self.last_code = sys::process::wait(child.pid)?;
         self.checks = None;
         self.kill_at = None;
+        if let Some(supervisor) = &self.supervisor {
+            // it holds the container's mounts; it is waited for when everything is told
+            let _ = sys::process::signal(supervisor.child.pidfd.as_fd(), libc::SIGKILL);
+        }
         self.io.drain(self.log.as_mut());
         self.after_exit();
         Ok(())
@@ -452,6 +494,12 @@ impl<'a> Life<'a> {
             }
             Request::Disconnect(network) => {
                 self.rewire(client, |net| net.disconnect(&network));
+            }
+            Request::Supervise(start, listener) => {
+                if let Some(supervisor) = &self.supervisor {
+                    // one that is gone is seen by its pidfd; the listener closes here, and its asker fails
+                    let _ = supervisor.add(&start, &listener);
+                }
             }
             Request::Gone => self.io.detach(client),
         }
@@ -525,6 +573,7 @@ impl<'a> Life<'a> {
             drop(lock);
         }
         self.clients.tell_exit(code);
+        self.end_supervisor();
         drop(self.log.take());
         while self.io.has_backlog() {
             for fd in super::joiner::wait_for(&self.io, &[])? {
@@ -570,6 +619,7 @@ impl<'a> Life<'a> {
     /// The program could not be started: as docker, the container stays "created" with the reason, or goes with `--rm`.
     fn not_started(&mut self, why: &Error) {
         self.clients.close(&self.start.runtime);
+        self.end_supervisor();
         if self.start.remove {
             if self.remove() {
                 self.sweep();
@@ -616,6 +666,14 @@ fn enter_namespaces(plan: &Plan, start: &Start) -> Result<Entered> {
         sys::namespace::enter(pidfd.as_fd(), flag)?;
     }
     Ok(entered)
+}
+
+fn mode(user: &User) -> Mode {
+    match user {
+        User::Root => Mode::Off,
+        User::Native { .. } => Mode::Native,
+        User::Supervised { mode, .. } => *mode,
+    }
 }
 
 fn clone_flags(ns: &crate::container::plan::Namespaces) -> u64 {

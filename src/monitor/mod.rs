@@ -20,6 +20,7 @@ mod net;
 mod program;
 mod root;
 mod script;
+mod supervisor;
 
 use std::os::fd::OwnedFd;
 

@@ -4,9 +4,11 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
 use super::io::Io;
 use super::script::Fds;
-use crate::container::plan::{Kind as PlanKind, Plan, Process};
+use crate::container::plan::{Kind as PlanKind, Plan, Process, User};
 use crate::error::{Error, Kind, Result};
+use crate::identity::serve::{Ends, Start};
 use crate::sys::process::{self, Child};
+use crate::sys::socket::Message;
 use crate::sys::spawn::{Op, Script};
 use crate::sys::{self, SysError};
 
@@ -83,6 +85,7 @@ impl Pipes {
         drop(its_ends);
         Ok(Born {
             child,
+            master: None,
             io,
             report,
             sync,
@@ -93,6 +96,8 @@ impl Pipes {
 /// A child on its way through its script.
 pub(super) struct Born {
     pub(super) child: Child,
+    /// The pty's message, when it was received on the way.
+    master: Option<Message>,
     io: Io,
     report: OwnedFd,
     sync: OwnedFd,
@@ -103,6 +108,34 @@ impl Born {
     pub(super) fn follow(mut self) -> Result<Born> {
         self.child = go_between(self.child, &self.sync)?;
         Ok(self)
+    }
+
+    /// Where a supervisor is wanted: gives `supervise` what comes of the filter's listener. The program waits until somebody
+    /// answers.
+    pub(super) fn supervised(
+        mut self,
+        plan: &Plan,
+        supervise: impl FnOnce(Ends, &Start) -> Result<()>,
+    ) -> Result<Born> {
+        let User::Supervised { start, .. } = &plan.process.user else {
+            return Ok(self);
+        };
+        if plan.process.tty {
+            self.master = self.receive()?;
+        }
+        // without one it failed on the way, and the report says where
+        if let Some(ends) = self.receive()?.and_then(|m| Ends::of(m.fds))
+            && let Err(e) = supervise(ends, start)
+        {
+            self.kill();
+            return Err(e);
+        }
+        Ok(self)
+    }
+
+    fn receive(&self) -> Result<Option<Message>> {
+        let message = sys::socket::receive_or_exit(self.sync.as_fd(), self.child.pidfd.as_fd())?;
+        Ok(message)
     }
 
     /// Returns when the program runs.
@@ -118,7 +151,10 @@ impl Born {
         }
         // a child that was killed before its exec left no word either: its pidfd tells that in the watch
         if plan.process.tty {
-            let message = sys::socket::receive(self.sync.as_fd())?;
+            let message = match self.master {
+                None => sys::socket::receive(self.sync.as_fd())?,
+                master => master,
+            };
             let master = message.and_then(|m| m.fds.into_iter().next());
             let Some(master) = master else {
                 process::wait(self.child.pid)?;

@@ -9,6 +9,7 @@ use crate::container::plan::{
     Join, Kind as PlanKind, Mount, Namespace, Plan, Process, Root, Source, Start, Submounts, User,
 };
 use crate::error::{Error, Kind, Result};
+use crate::identity::filter;
 use crate::sys::spawn::{Last, Op, SLOTS, Script, Slot, When};
 
 /// Descriptors that the child inherits, by number.
@@ -128,7 +129,7 @@ pub(super) fn start(plan: &Plan, start: &Start, own_hosts: &str, fds: Fds) -> Re
     if let Some(socket) = fds.relay {
         b.ops.push(Op::AwaitNetwork { socket });
     }
-    b.finish(plan, if start.init { Last::Init } else { Last::Exec })?;
+    b.finish(plan, fds, if start.init { Last::Init } else { Last::Exec })?;
     b.script()
 }
 
@@ -168,7 +169,7 @@ pub(super) fn join(plan: &Plan, entry: Entry, fds: Fds) -> Result<Script> {
         .extend([Op::ForkInto { socket: fds.sync }, Op::Session]);
     b.pty(&plan.process, fds, false);
     b.ops.push(Op::EnterDir(text(&plan.process.cwd)?));
-    b.finish(plan, Last::Exec)?;
+    b.finish(plan, fds, Last::Exec)?;
     b.script()
 }
 
@@ -594,7 +595,7 @@ impl Builder {
     }
 
     /// What every program gets last: limits, capabilities, filter, exec.
-    fn finish(&mut self, plan: &Plan, last: Last) -> Result<()> {
+    fn finish(&mut self, plan: &Plan, fds: Fds, last: Last) -> Result<()> {
         let process = &plan.process;
         for (resource, soft, hard) in &process.rlimits {
             self.ops.push(Op::Limit {
@@ -613,7 +614,15 @@ impl Builder {
         }
         // nothing of ours may be open when a program of the image's runs (CVE-2024-21626); the death signal comes after the
         // last change of credentials, which would clear it
-        self.ops.extend([Op::DeathSignal, Op::CloseRest]);
+        self.ops.push(Op::DeathSignal);
+        if let User::Supervised { mode, start } = &process.user {
+            self.ops.push(Op::Listen {
+                program: filter::program(*mode).unwrap_or_default(),
+                socket: fds.sync,
+                must: start.uid != 0 || start.gid != 0,
+            });
+        }
+        self.ops.push(Op::CloseRest);
         if let Some(program) = &plan.security.seccomp {
             self.ops.push(Op::Seccomp(program.clone()));
         }

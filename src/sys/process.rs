@@ -267,6 +267,13 @@ pub(crate) fn signal(pidfd: BorrowedFd<'_>, signal: i32) -> Result<()> {
     }
 }
 
+/// Whether the process behind a pidfd has not ended.
+pub(crate) fn is_running(pidfd: BorrowedFd<'_>) -> bool {
+    use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+    let mut fds = [PollFd::new(pidfd, PollFlags::POLLIN)];
+    matches!(poll(&mut fds, PollTimeout::ZERO), Ok(0))
+}
+
 /// Start time of a process in clock ticks since boot (proc_pid_stat(5), field 22); `None` when there is no such process
 /// or it is a zombie: a zombie keeps its start time, so pid and start time alone do not say that it lives.
 pub(crate) fn start_time(pid: i32) -> Option<u64> {

@@ -27,7 +27,6 @@ pub(crate) enum Action {
     /// The call fails with this error number.
     Errno(u16),
     /// Asks the listener.
-    #[expect(dead_code, reason = "for the supervisor of identities")]
     Notify,
     /// Asks the tracer, with this message.
     Trace(u16),
@@ -539,10 +538,8 @@ impl Insn {
 pub(crate) enum Listen {
     /// No.
     Without,
-    #[expect(dead_code, reason = "for the supervisor of identities")]
     /// Yes; once a notification is received, only fatal signals interrupt the call (needs Linux 5.19, else EINVAL).
     Killable,
-    #[expect(dead_code, reason = "for the supervisor of identities")]
     /// Yes (Linux 5.0).
     Plain,
 }

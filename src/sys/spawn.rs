@@ -171,6 +171,13 @@ pub(crate) enum Op {
     NoNewPrivs,
     /// Loads a classic BPF program.
     Seccomp(Vec<u8>),
+    /// Loads one with a listener and sends it over `socket` with our mount, user and pid namespaces. Where there is one
+    /// already (EBUSY: a container in such a container) nothing is sent, unless it `must` be.
+    Listen {
+        program: Vec<u8>,
+        socket: RawFd,
+        must: bool,
+    },
     /// chdir(2) inside the final root; made when missing; checked to lie under `/` (CVE-2024-21626).
     WorkDir(CString),
     /// The same for a process that joins: it must be there.
@@ -476,6 +483,11 @@ fn step(op: &Op, slots: &mut [RawFd; SLOTS], report: BorrowedFd<'_>, index: u32)
             // SAFETY: see above
             check(unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) }.into()).map(drop)
         }
+        Op::Listen {
+            program,
+            socket,
+            must,
+        } => listen(program, *socket, *must),
         Op::Seccomp(program) => seccomp::load(program, Listen::Without).map(drop),
         Op::WorkDir(path) => mount::work_dir(path),
         Op::EnterDir(path) => mount::enter_dir(path),
@@ -583,6 +595,35 @@ fn fork_into(socket: RawFd) -> Step {
     );
     // SAFETY: ends this go-between without destructors.
     unsafe { libc::_exit(sent.is_err().into()) }
+}
+
+fn listen(program: &[u8], socket: RawFd, must: bool) -> Step {
+    let names = [
+        c"/proc/self/ns/mnt",
+        c"/proc/self/ns/user",
+        c"/proc/self/ns/pid",
+    ];
+    let mut namespaces = [-1; 3];
+    for (fd, name) in namespaces.iter_mut().zip(names) {
+        let opened = super::fd::open(name, libc::O_RDONLY).map_err(|e| e.errno())?;
+        *fd = std::os::fd::IntoRawFd::into_raw_fd(opened);
+    }
+    let loaded = match seccomp::load(program, Listen::Killable) {
+        Err(Errno::EINVAL) => seccomp::load(program, Listen::Plain), // before Linux 5.19
+        other => other,
+    };
+    // SAFETY: the socket was inherited from the parent, the namespaces were opened above; all are closed before the exec.
+    let [socket, mounts, user, pids] = [socket, namespaces[0], namespaces[1], namespaces[2]]
+        .map(|fd| unsafe { BorrowedFd::borrow_raw(fd) });
+    let sent = match loaded {
+        Ok(Some(listener)) => {
+            let fds = [std::os::fd::AsFd::as_fd(&listener), mounts, user, pids];
+            super::socket::send(socket, b"l", &fds)
+        }
+        Err(errno) if must || errno != Errno::EBUSY => return Err(errno),
+        _ => super::socket::send(socket, b"n", &[]),
+    };
+    sent.map_err(|e| e.errno())
 }
 
 fn affinity(cpus: &[u16]) -> Step {

@@ -10,6 +10,19 @@ use nix::errno::Errno;
 /// What a file is, in the kernel's own form.
 pub(crate) type Statx = libc::statx;
 
+/// A structure of the kernel's without a gap between its fields.
+pub(crate) trait Gapless {}
+impl Gapless for Statx {}
+impl Gapless for libc::stat {}
+
+/// Returns a structure as the kernel writes it.
+pub(crate) fn bytes<T: Gapless>(value: &T) -> &[u8] {
+    // SAFETY: a live value, every byte of which is a field's.
+    unsafe {
+        std::slice::from_raw_parts(std::ptr::from_ref(value).cast(), std::mem::size_of::<T>())
+    }
+}
+
 /// STATX_BTIME and STATX_MNT_ID (Linux 5.8) beside the basic ones.
 pub(crate) const EVERYTHING: u32 = libc::STATX_BASIC_STATS | libc::STATX_BTIME | 0x1000;
 
@@ -21,6 +34,11 @@ pub(crate) fn statx(
     mask: u32,
 ) -> Result<Statx, Errno> {
     statx_at(dir.as_raw_fd(), path, flags, mask)
+}
+
+/// The same from the working folder.
+pub(crate) fn statx_here(path: &CStr, flags: i32, mask: u32) -> Result<Statx, Errno> {
+    statx_at(libc::AT_FDCWD, path, flags, mask)
 }
 
 fn statx_at(dir: i32, path: &CStr, flags: i32, mask: u32) -> Result<Statx, Errno> {

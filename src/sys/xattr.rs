@@ -73,6 +73,31 @@ pub(crate) fn get_by_path<'a>(
     }
 }
 
+/// As [`set`], by a path as [`get_by_path`]'s.
+pub(crate) fn set_by_path(path: &CStr, name: &CStr, value: &[u8]) -> Result<(), Errno> {
+    // SAFETY: C strings and a buffer with its length.
+    let r = unsafe {
+        libc::setxattr(
+            path.as_ptr(),
+            name.as_ptr(),
+            value.as_ptr().cast(),
+            value.len(),
+            0,
+        )
+    };
+    Errno::result(r).map(drop)
+}
+
+/// As [`remove`], by a path as [`get_by_path`]'s.
+pub(crate) fn remove_by_path(path: &CStr, name: &CStr) -> Result<(), Errno> {
+    // SAFETY: C strings.
+    let r = unsafe { libc::removexattr(path.as_ptr(), name.as_ptr()) };
+    match Errno::result(r) {
+        Ok(_) | Err(Errno::ENODATA | Errno::EOPNOTSUPP) => Ok(()),
+        Err(e) => Err(e),
+    }
+}
+
 /// Removes an attribute; one that is not there is fine.
 pub(crate) fn remove(fd: impl AsFd, name: &CStr) -> Result<(), Errno> {
     // SAFETY: a live descriptor and a C string.

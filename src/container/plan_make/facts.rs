@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::container::limits::{self, Limits};
 use crate::container::plan::{Mount, Root};
-use crate::container::user::Accounts;
+use crate::container::user::{Accounts, Needs};
 use crate::container::{layered, rootfs};
 use crate::error::{Error, Kind, Result};
 use crate::store::containers::Record;
@@ -28,6 +28,8 @@ pub(crate) struct Facts {
     pub tmpfs_modes: BTreeMap<String, u32>,
     /// The container's /etc/passwd and /etc/group.
     pub accounts: Accounts,
+    /// What the image and the kernel say about identities.
+    pub needs: Needs,
     /// The host's name.
     pub hostname: String,
     /// The kernel's major and minor version.
@@ -76,6 +78,12 @@ impl Facts {
         Ok(Facts {
             paths: paths.clone(),
             accounts: Accounts::of_layers(&stack, &wanted),
+            needs: Needs {
+                escalates: !matches!(user, "" | "0" | "root" | "0:0") && escalates(&stack),
+                adds_groups: false,
+                is_host: record.driver == rootfs::host::NAME,
+                kernel,
+            },
             tmpfs_modes: tmpfs_modes(record, &stack),
             root_mounts: rootfs::mounts(record, paths)?,
             root,
@@ -94,6 +102,13 @@ impl Facts {
             window: (0, 0),
         })
     }
+}
+
+/// Whether a program is there by which another than root becomes root. `su` is everywhere and asks for a password.
+fn escalates(stack: &[PathBuf]) -> bool {
+    ["/usr/bin/sudo", "/usr/bin/doas", "/usr/local/bin/sudo"]
+        .iter()
+        .any(|path| layered::mode(stack, path).is_some_and(|mode| mode & 0o4000 != 0))
 }
 
 fn tmpfs_modes(record: &Record, stack: &[PathBuf]) -> BTreeMap<String, u32> {

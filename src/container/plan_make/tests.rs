@@ -26,6 +26,10 @@ fn facts() -> Facts {
         root_mounts: Vec::new(),
         tmpfs_modes: BTreeMap::from([("/run".to_owned(), 0o755)]),
         accounts: Accounts::of_texts("root:x:0:0::/root:\nwww:x:33:33::/var/www:\n", ""),
+        needs: crate::container::user::Needs {
+            kernel: (6, 1),
+            ..Default::default()
+        },
         hostname: "box".to_owned(),
         kernel: (6, 1),
         others: BTreeMap::from([("web".to_owned(), (77, 1234))]),
@@ -142,7 +146,7 @@ fn show_start(s: &Start, lines: &mut Vec<String>) {
 
 #[test]
 fn a_plain_record_gets_dockers_defaults() {
-    let want = r#"exec ["sh"] as Root in /
+    let want = r#"exec ["sh"] as Supervised { mode: Full, start: Start { uid: 0, gid: 0, groups: [0], capabilities: 2818844155 } } in /
 env PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOSTNAME=0123456789ab HOME=/root
 caps a80425fb seccomp filter nnp false privileged false
 ns net New pid New ipc New uts New cgroup New

@@ -1,0 +1,162 @@
+//! The filter that stops the watched calls (seccomp_unotify(2)). All others pass at the price of the kernel's own cache.
+
+use std::collections::BTreeMap;
+
+use super::calls::{Depth, ROWS, When, numbers};
+use crate::sys::seccomp::{Action, Answers, Arch, Rule, Test, assemble};
+
+use super::Mode;
+
+/// Returns the program of a mode; `None` where nothing is watched.
+pub fn program(mode: Mode) -> Option<Vec<u8>> {
+    let depth = match mode {
+        Mode::Full => Depth::Files,
+        Mode::Ids => Depth::Ids,
+        Mode::Native | Mode::Off => return None,
+    };
+    let native = Arch::native();
+    let sets: Vec<Answers> = [Arch::X86_64, Arch::I386, Arch::Aarch64, Arch::Arm]
+        .into_iter()
+        .filter(|arch| arch.runs_on(native))
+        .map(|arch| answers(arch, depth))
+        .chain(none_of_x32(native))
+        .collect();
+    assemble(&sets)
+}
+
+fn answers(arch: Arch, depth: Depth) -> Answers {
+    let mut rules: BTreeMap<u32, Vec<Rule>> = BTreeMap::new();
+    for (name, _, its_depth, when) in ROWS.iter().filter(|row| row.2 <= depth) {
+        debug_assert!(*its_depth <= depth);
+        for (nr, _) in numbers(arch, name) {
+            rules.entry(nr).or_default().extend(rules_of(*when));
+        }
+    }
+    Answers {
+        arch,
+        rules,
+        otherwise: Action::Allow,
+        last: u32::MAX - 1,
+        newer: Action::Allow,
+    }
+}
+
+fn rules_of(when: When) -> Vec<Rule> {
+    let notify = |when| {
+        vec![Rule {
+            when,
+            action: Action::Notify,
+        }]
+    };
+    match when {
+        When::Always => notify(vec![]),
+        // of the value that counts the kernel looks at the low 32 bits too
+        When::Is(argument, value) => notify(vec![(
+            argument,
+            Test::Masked {
+                mask: 0xffff_ffff,
+                value,
+            },
+        )]),
+        // any one of the bits is enough
+        When::Has(argument, bits) => (0..64)
+            .filter(|bit| bits >> bit & 1 == 1)
+            .flat_map(|bit| {
+                let mask = 1 << bit;
+                notify(vec![(argument, Test::Masked { mask, value: mask })])
+            })
+            .collect(),
+        When::Never(errno) => vec![Rule {
+            when: vec![],
+            action: Action::Errno(errno as u16),
+        }],
+    }
+}
+
+/// x32 is gone from every distribution: its calls are not there.
+fn none_of_x32(native: Arch) -> Option<Answers> {
+    let nothing = Action::Errno(libc::ENOSYS as u16);
+    (native == Arch::X86_64).then(|| Answers {
+        arch: Arch::X32,
+        rules: BTreeMap::new(),
+        otherwise: nothing,
+        last: u32::MAX - 1,
+        newer: nothing,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sys::seccomp::interpreter::run;
+
+    fn ask(mode: Mode, name: &str, args: [u64; 6]) -> u32 {
+        let native = Arch::native();
+        run(
+            &program(mode).unwrap(),
+            native,
+            native.number(name).unwrap(),
+            args,
+        )
+    }
+
+    #[test]
+    fn each_mode_stops_what_it_needs() {
+        let (notify, allow) = (Action::Notify.code(), Action::Allow.code());
+        for name in ["setuid", "getgroups", "execve", "fchownat"] {
+            assert_eq!(ask(Mode::Ids, name, [0; 6]), notify, "{name}");
+        }
+        for name in ["newfstatat", "statx", "mkdirat", "faccessat"] {
+            assert_eq!(ask(Mode::Ids, name, [0; 6]), allow, "{name}");
+            assert_eq!(ask(Mode::Full, name, [0; 6]), notify, "{name}");
+        }
+        for name in [
+            "read",
+            "write",
+            "close",
+            "mmap",
+            "futex",
+            "unlinkat",
+            "renameat2",
+        ] {
+            assert_eq!(ask(Mode::Full, name, [0; 6]), allow, "{name}");
+        }
+        assert_eq!(program(Mode::Off), None);
+        assert_eq!(program(Mode::Native), None);
+    }
+
+    #[test]
+    fn arguments_decide_where_they_can() {
+        let (notify, allow) = (Action::Notify.code(), Action::Allow.code());
+        let open = |flags: i32| ask(Mode::Full, "openat", [0, 0, flags as u64, 0, 0, 0]);
+        assert_eq!(open(libc::O_RDONLY | libc::O_CLOEXEC), allow);
+        assert_eq!(open(libc::O_WRONLY | libc::O_CREAT), notify);
+        assert_eq!(ask(Mode::Ids, "prlimit64", [0, 10, 0, 0, 0, 0]), notify);
+        assert_eq!(
+            ask(Mode::Ids, "prlimit64", [0, 0xf_0000_000a, 0, 0, 0, 0]),
+            notify
+        );
+        assert_eq!(ask(Mode::Ids, "prlimit64", [0, 7, 0, 0, 0, 0]), allow);
+        assert_eq!(
+            ask(Mode::Ids, "clone", [0x1000_0011, 0, 0, 0, 0, 0]),
+            notify
+        );
+        assert_eq!(ask(Mode::Ids, "clone", [0x11, 0, 0, 0, 0, 0]), allow);
+        let enosys = Action::Errno(libc::ENOSYS as u16).code();
+        assert_eq!(ask(Mode::Ids, "clone3", [0; 6]), enosys);
+        assert_eq!(ask(Mode::Full, "io_uring_setup", [0; 6]), enosys);
+    }
+
+    #[test]
+    #[cfg(target_arch = "x86_64")]
+    fn other_instruction_sets_are_stopped_too() {
+        let program = program(Mode::Full).unwrap();
+        assert_eq!(
+            run(&program, Arch::I386, 213, [0; 6]),
+            Action::Notify.code()
+        );
+        assert_eq!(run(&program, Arch::I386, 3, [0; 6]), Action::Allow.code());
+        let x32 = run(&program, Arch::X86_64, 0x4000_0069, [0; 6]);
+        assert_eq!(x32, Action::Errno(libc::ENOSYS as u16).code());
+    }
+}

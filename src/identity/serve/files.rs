@@ -1,0 +1,288 @@
+//! A file of the container: what it is, whom it belongs to, and the writing down of a new owner.
+
+use std::collections::HashMap;
+use std::ffi::{CStr, CString};
+use std::io::Write;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::sync::atomic::Ordering;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use nix::errno::Errno;
+use nix::fcntl::{OFlag, open, readlink};
+use nix::sys::stat::Mode;
+
+use super::worker::Worker;
+use super::{Beside, Shared};
+use crate::identity::permission::Seen;
+use crate::store::ids::{Ids, What};
+use crate::store::owners::{Key, Place, Sidecar};
+use crate::sys::stat::{EVERYTHING, Statx, statx, statx_here};
+use crate::sys::xattr;
+
+/// What the kernel shows of files that are not the user's.
+const NOBODY: u32 = 65534;
+
+/// An opened file (O_PATH): what is asked and done about it is about this very one.
+pub(super) struct File {
+    pub(super) fd: OwnedFd,
+    pub(super) stat: Statx,
+    pub(super) ids: Option<Ids>,
+}
+
+/// Whether a last link is followed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Last {
+    Follow,
+    Itself,
+}
+
+/// What is known of files: (device, inode, change time) -> record. A change of owner changes the time; a time of just now
+/// may come again and is not remembered.
+#[derive(Default)]
+pub(super) struct Cache {
+    known: HashMap<Version, Option<Ids>>,
+}
+
+type Version = (u32, u32, u64, i64, u32);
+
+const MOST_KNOWN: usize = 1 << 14;
+/// Longer than the kernel's clock of times stands still (10 ms at 100 Hz).
+const SETTLED: i64 = 50_000_000;
+
+impl Cache {
+    fn version(stat: &Statx) -> Version {
+        let at = &stat.stx_ctime;
+        (
+            stat.stx_dev_major,
+            stat.stx_dev_minor,
+            stat.stx_ino,
+            at.tv_sec,
+            at.tv_nsec,
+        )
+    }
+
+    fn get(&self, stat: &Statx) -> Option<Option<Ids>> {
+        self.known.get(&Cache::version(stat)).copied()
+    }
+
+    fn put(&mut self, stat: &Statx, ids: Option<Ids>) {
+        let now = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
+        let at = &stat.stx_ctime;
+        let age = now.as_nanos() as i64
+            - (at.tv_sec.saturating_mul(1_000_000_000) + i64::from(at.tv_nsec));
+        if age < SETTLED {
+            return;
+        }
+        if self.known.len() >= MOST_KNOWN {
+            self.known.clear();
+        }
+        self.known.insert(Cache::version(stat), ids);
+    }
+}
+
+impl File {
+    /// As programs see it.
+    pub(super) fn seen(&self) -> Seen {
+        seen(&self.stat, self.ids)
+    }
+
+    pub(super) fn place(&self) -> Place {
+        Place::of(self.stat.stx_mode.into())
+    }
+
+    /// The file's name in our own folder of the host's /proc, from an asker's folder.
+    pub(super) fn own_name(&self) -> CString {
+        CString::new(format!("../self/fd/{}", self.fd.as_raw_fd()))
+            .expect("digits hold no zero byte")
+    }
+
+    fn is_foreign(&self) -> bool {
+        self.stat.stx_uid == NOBODY
+    }
+}
+
+/// Owner, group and mode of a file with this record.
+pub(super) fn seen(stat: &Statx, ids: Option<Ids>) -> Seen {
+    let ids = ids.unwrap_or(Ids {
+        uid: stat.stx_uid.into(),
+        gid: stat.stx_gid.into(),
+        what: What::Same,
+    });
+    Seen {
+        uid: ids.uid as u32,
+        gid: ids.gid as u32,
+        mode: ids.mode(stat.stx_mode.into()),
+    }
+}
+
+impl Worker {
+    /// Opens a file and finds its record.
+    pub(super) fn file(&mut self, name: &CStr, last: Last) -> Result<File, Errno> {
+        let mut flags = OFlag::O_PATH | OFlag::O_CLOEXEC;
+        if last == Last::Itself {
+            flags |= OFlag::O_NOFOLLOW;
+        }
+        let fd = open(name, flags, Mode::empty()).map_err(|e| why(name, e))?;
+        let stat = statx(fd.as_fd(), c"", libc::AT_EMPTY_PATH, EVERYTHING)?;
+        let mut file = File {
+            fd,
+            stat,
+            ids: None,
+        };
+        file.ids = match self.cache.get(&file.stat) {
+            Some(known) => known,
+            None => {
+                let found = in_inode(&file)?;
+                self.cache.put(&file.stat, found);
+                found
+            }
+        };
+        file.ids = self.beside(&file.stat, file.ids, || {
+            readlink(file.own_name().as_c_str()).ok()
+        });
+        Ok(file)
+    }
+
+    /// What a file shows and its record, without opening it where it is known.
+    pub(super) fn look(&mut self, name: &CStr, flags: i32) -> Result<(Statx, Option<Ids>), Errno> {
+        let stat = statx_here(name, flags & !libc::AT_EMPTY_PATH, EVERYTHING)?;
+        if Place::of(stat.stx_mode.into()) == Place::Nowhere {
+            return Ok((stat, self.beside(&stat, None, || None)));
+        }
+        match self.cache.get(&stat) {
+            // a path is only needed for records of layers, which are asked for by the opened file
+            Some(known) if known.is_some() || self.shared.of_layers.is_empty() => {
+                let ids = self.beside(&stat, known, || None);
+                Ok((stat, ids))
+            }
+            _ => {
+                let last = match flags & libc::AT_SYMLINK_NOFOLLOW {
+                    0 => Last::Follow,
+                    _ => Last::Itself,
+                };
+                let file = self.file(name, last)?;
+                Ok((file.stat, file.ids))
+            }
+        }
+    }
+
+    /// A record that is not in the inode, `ids` when there is none.
+    fn beside(
+        &self,
+        stat: &Statx,
+        ids: Option<Ids>,
+        path: impl FnOnce() -> Option<std::ffi::OsString>,
+    ) -> Option<Ids> {
+        if ids.is_some() {
+            return ids;
+        }
+        let shared = self.shared;
+        if shared.has_beside.load(Ordering::Acquire) {
+            let beside = shared.beside.lock().expect("no panic while it was held");
+            let key = Key::of(stat);
+            let found = beside.sidecar.get(&key);
+            let found = found.or_else(|| beside.foreign.get(&(key.dev, key.ino)).copied());
+            if found.is_some() {
+                return found;
+            }
+        }
+        if shared.of_layers.is_empty() || !shared.ours.contains(&stat.stx_mnt_id) {
+            return None;
+        }
+        let path = path()?;
+        let path = std::os::unix::ffi::OsStrExt::as_bytes(path.as_os_str());
+        shared
+            .of_layers
+            .get(path.strip_prefix(b"/").unwrap_or(path))
+            .copied()
+    }
+
+    /// Writes a file's new owner down; type and mode that are recorded stay.
+    pub(super) fn record(&mut self, file: &mut File, uid: u32, gid: u32) -> Result<(), Errno> {
+        let what = file.ids.map_or(What::Same, |ids| ids.what);
+        let ids = Ids {
+            uid: uid.into(),
+            gid: gid.into(),
+            what,
+        };
+        self.record_all(file, ids)
+    }
+
+    /// Writes a file's whole record.
+    pub(super) fn record_all(&mut self, file: &mut File, ids: Ids) -> Result<(), Errno> {
+        file.ids = Some(ids);
+        let key = Key::of(&file.stat);
+        if file.is_foreign() {
+            self.shared.change_beside(|beside| {
+                beside.foreign.insert((key.dev, key.ino), ids);
+            });
+            return Ok(());
+        }
+        if self.shared.ours.contains(&file.stat.stx_mnt_id) {
+            match self.write_inode(file, &ids) {
+                Ok(()) => return Ok(()),
+                Err(
+                    Errno::EOPNOTSUPP | Errno::EPERM | Errno::ENOSPC | Errno::EDQUOT | Errno::E2BIG,
+                ) => {}
+                Err(e) => return Err(e),
+            }
+        } else if is_read_only(file) {
+            return Err(Errno::EROFS);
+        }
+        self.shared.change_beside(|beside| {
+            beside.sidecar.set(key, ids);
+            if let Some(file) = &mut beside.file {
+                // in memory it counts anyhow
+                let _ = file.write_all(Sidecar::line(&key, &ids).as_bytes());
+            }
+        });
+        Ok(())
+    }
+
+    fn write_inode(&self, file: &File, ids: &Ids) -> Result<(), Errno> {
+        let (place, name) = (file.place(), file.own_name());
+        let attribute = place.attribute().ok_or(Errno::EOPNOTSUPP)?;
+        // a layer's word would count again
+        if ids.is_plain() && self.shared.of_layers.is_empty() {
+            return xattr::remove_by_path(&name, attribute);
+        }
+        xattr::set_by_path(&name, attribute, &place.write(ids))
+    }
+}
+
+impl Shared {
+    fn change_beside(&self, change: impl FnOnce(&mut Beside)) {
+        change(&mut self.beside.lock().expect("no panic while it was held"));
+        self.note_beside();
+    }
+}
+
+/// A descriptor that the asker does not have is no missing file.
+fn why(name: &CStr, errno: Errno) -> Errno {
+    let Some(rest) = name.to_bytes().strip_prefix(b"fd/") else {
+        return errno;
+    };
+    let number = rest.split(|b| *b == b'/').next().unwrap_or(rest);
+    let link = CString::new([b"fd/", number].concat()).expect("a part of a C string");
+    match statx_here(&link, libc::AT_SYMLINK_NOFOLLOW, 0) {
+        Err(Errno::ENOENT) if errno == Errno::ENOENT => Errno::EBADF,
+        _ => errno,
+    }
+}
+
+fn in_inode(file: &File) -> Result<Option<Ids>, Errno> {
+    let place = file.place();
+    let Some(attribute) = place.attribute() else {
+        return Ok(None);
+    };
+    let mut value = [0; 64];
+    let value = xattr::get_by_path(&file.own_name(), attribute, &mut value)?;
+    Ok(value.and_then(|value| place.read(value)))
+}
+
+fn is_read_only(file: &File) -> bool {
+    nix::sys::statvfs::fstatvfs(&file.fd)
+        .is_ok_and(|fs| fs.flags().contains(nix::sys::statvfs::FsFlags::ST_RDONLY))
+}

@@ -1,0 +1,265 @@
+//! Answers to the calls that make files: what another than root makes is made here and labelled with its maker, and what is
+//! made in a folder that hands its group on gets that.
+
+use std::ffi::{CStr, CString};
+use std::os::fd::{AsFd, AsRawFd};
+
+use nix::errno::Errno;
+use nix::fcntl::{AT_FDCWD, OFlag, open};
+use nix::sys::socket::{UnixAddr, bind};
+use nix::sys::stat::{Mode, mkdirat, umask};
+use nix::unistd::{fchdir, symlinkat};
+
+use super::files::Last;
+use super::worker::{Asked, CONTINUE, Outcome, Worker, value};
+use crate::identity::calls::Call;
+use crate::identity::credentials::{Credentials, cap};
+use crate::store::ids::{Ids, What};
+
+impl Worker {
+    pub(super) fn make(&mut self, asked: &Asked<'_>) -> Outcome {
+        let (a, here) = (asked.args, libc::AT_FDCWD);
+        match asked.call {
+            Call::Mkdir => self.folder(asked, here, a[0], a[1]),
+            Call::Mkdirat => self.folder(asked, asked.int(0), a[1], a[2]),
+            Call::Symlink => self.link(asked, a[0], here, a[1]),
+            Call::Symlinkat => self.link(asked, a[0], asked.int(1), a[2]),
+            Call::Mknod => self.node(asked, here, a[0], a[1], a[2]),
+            Call::Mknodat => self.node(asked, asked.int(0), a[1], a[2], a[3]),
+            Call::Creat => {
+                let flags = libc::O_CREAT | libc::O_WRONLY | libc::O_TRUNC;
+                self.open(asked, here, a[0], flags, a[1])
+            }
+            Call::Open => self.open(asked, here, a[0], asked.int(1), a[2]),
+            Call::Openat => self.open(asked, asked.int(0), a[1], asked.int(2), a[3]),
+            Call::Openat2 => self.open2(asked),
+            _ => self.bind(asked),
+        }
+    }
+
+    /// Whom a new file in the folder of `name` belongs to; `None` for root's, which need no record.
+    fn maker(&mut self, who: &Credentials, name: &CStr) -> Option<(u32, u32)> {
+        let folder = parent(name);
+        let inherited = self.look(&folder, 0).ok().and_then(|(stat, ids)| {
+            let seen = super::files::seen(&stat, ids);
+            (seen.mode & libc::S_ISGID != 0).then_some(seen.gid)
+        });
+        let owner = (who.user.fs, inherited.unwrap_or(who.group.fs));
+        (owner != (0, 0)).then_some(owner)
+    }
+
+    fn folder(&mut self, asked: &Asked<'_>, dirfd: i32, path: u64, mode: u64) -> Outcome {
+        let who = self.credentials(asked)?;
+        let name = self.name(asked, dirfd, path, false)?;
+        let Some(owner) = self.maker(&who, &name) else {
+            return CONTINUE;
+        };
+        let mode = Mode::from_bits_truncate(mode as u32 & 0o7777 & !who.umask);
+        mkdirat(AT_FDCWD, name.as_c_str(), mode)?;
+        self.label(&name, owner)?;
+        value(0)
+    }
+
+    fn link(&mut self, asked: &Asked<'_>, target: u64, dirfd: i32, path: u64) -> Outcome {
+        let who = self.credentials(asked)?;
+        let name = self.name(asked, dirfd, path, false)?;
+        let Some(owner) = self.maker(&who, &name) else {
+            return CONTINUE;
+        };
+        let mut text = Vec::new();
+        self.tracee(asked)?.read_path(target, &mut text)?;
+        let text = CString::new(text).map_err(|_| Errno::EINVAL)?;
+        symlinkat(text.as_c_str(), AT_FDCWD, name.as_c_str())?;
+        self.label(&name, owner)?;
+        value(0)
+    }
+
+    /// A device is an empty file with a record; a FIFO, a socket or a plain file the kernel can make by itself.
+    fn node(&mut self, asked: &Asked<'_>, dirfd: i32, path: u64, mode: u64, dev: u64) -> Outcome {
+        let (mode, dev) = (mode as u32, dev as u32);
+        let is_char = match mode & libc::S_IFMT {
+            libc::S_IFCHR if dev != 0 => true, // 0:0 is an overlay's whiteout, which anybody may make
+            libc::S_IFBLK => false,
+            libc::S_IFCHR => return CONTINUE,
+            _ => return self.plain_node(asked, dirfd, path, mode),
+        };
+        let who = self.credentials(asked)?;
+        if !who.has(cap::MKNOD) {
+            return Err(Errno::EPERM);
+        }
+        let name = self.name(asked, dirfd, path, false)?;
+        let owner = self.maker(&who, &name).unwrap_or_default();
+        let flags = OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_WRONLY | OFlag::O_CLOEXEC;
+        let bits = Mode::from_bits_truncate(mode & 0o7777 & !who.umask | 0o400);
+        drop(open(name.as_c_str(), flags, bits)?);
+        let mut file = self.file(&name, Last::Itself)?;
+        let what = What::Device {
+            is_char,
+            // the old encoding has 8 bits each, the new one 12 and 20 (include/linux/kdev_t.h, new_decode_dev)
+            major: dev >> 8 & 0xfff,
+            minor: dev & 0xff | dev >> 12 & 0xfff00,
+            mode: (mode & 0o400 == 0).then_some(mode & 0o7777 & !who.umask),
+        };
+        let ids = Ids {
+            uid: owner.0.into(),
+            gid: owner.1.into(),
+            what,
+        };
+        self.record_all(&mut file, ids)?;
+        value(0)
+    }
+
+    fn plain_node(&mut self, asked: &Asked<'_>, dirfd: i32, path: u64, mode: u32) -> Outcome {
+        let who = self.credentials(asked)?;
+        let name = self.name(asked, dirfd, path, false)?;
+        let Some(owner) = self.maker(&who, &name) else {
+            return CONTINUE;
+        };
+        let kind = nix::sys::stat::SFlag::from_bits_truncate(mode & libc::S_IFMT);
+        let bits = Mode::from_bits_truncate(mode & 0o7777 & !who.umask);
+        nix::sys::stat::mknodat(AT_FDCWD, name.as_c_str(), kind, bits, 0)?;
+        self.label(&name, owner)?;
+        value(0)
+    }
+
+    fn open(&mut self, asked: &Asked<'_>, dirfd: i32, path: u64, flags: i32, mode: u64) -> Outcome {
+        if flags & libc::O_TMPFILE == libc::O_TMPFILE {
+            return CONTINUE;
+        }
+        let who = self.credentials(asked)?;
+        let Ok(name) = self.name(asked, dirfd, path, false) else {
+            return CONTINUE;
+        };
+        let Some(owner) = self.maker(&who, &name) else {
+            return CONTINUE;
+        };
+        // O_EXCL does not follow a last link, so what is made is where the name says
+        let wanted = OFlag::from_bits_truncate(flags)
+            | OFlag::O_EXCL
+            | OFlag::O_CREAT
+            | OFlag::O_CLOEXEC
+            | OFlag::O_NOCTTY;
+        let bits = Mode::from_bits_truncate(mode as u32 & 0o7777 & !who.umask);
+        let Ok(fd) = open(name.as_c_str(), wanted, bits) else {
+            return CONTINUE; // it is there, or the kernel says what is wrong
+        };
+        let own = CString::new(format!("../self/fd/{}", fd.as_raw_fd()))
+            .expect("digits hold no zero byte");
+        let mut file = self.file(&own, Last::Follow)?;
+        self.record(&mut file, owner.0, owner.1)?;
+        if flags & libc::O_EXCL == 0 {
+            return CONTINUE; // to give a descriptor away costs five times as much as to open the file again
+        }
+        asked
+            .lead
+            .listener
+            .answer_with(asked.id, fd.as_fd(), flags & libc::O_CLOEXEC != 0)?;
+        Ok(None)
+    }
+
+    /// Paths that are resolved in a way of their own are the kernel's.
+    fn open2(&mut self, asked: &Asked<'_>) -> Outcome {
+        let mut how = [0; 24];
+        if self.tracee(asked)?.read(asked.args[2], &mut how).is_err() {
+            return CONTINUE;
+        }
+        let word =
+            |n: usize| u64::from_ne_bytes(how[n * 8..n * 8 + 8].try_into().expect("eight bytes"));
+        let (flags, mode, resolve) = (word(0), word(1), word(2));
+        if flags & libc::O_CREAT as u64 == 0 || resolve != 0 {
+            return CONTINUE;
+        }
+        self.open(asked, asked.int(0), asked.args[1], flags as i32, mode)
+    }
+
+    /// The socket of another than root's in the file system: bound by the kernel of the asker's own descriptor.
+    fn bind(&mut self, asked: &Asked<'_>) -> Outcome {
+        let who = self.credentials(asked)?;
+        let len = asked.args[2] as usize;
+        if who.makes_root_files() || !(4..=110).contains(&len) {
+            return CONTINUE;
+        }
+        let mut address = vec![0; len];
+        let tracee = self.tracee(asked)?;
+        tracee.read(asked.args[1], &mut address)?;
+        let family = u16::from_ne_bytes([address[0], address[1]]);
+        let text: Vec<u8> = address[2..]
+            .iter()
+            .copied()
+            .take_while(|b| *b != 0)
+            .collect();
+        if i32::from(family) != libc::AF_UNIX || text.is_empty() {
+            return CONTINUE;
+        }
+        self.path = text;
+        let name = self.name_of(asked, libc::AT_FDCWD)?;
+        let owner = self
+            .maker(&who, &name)
+            .unwrap_or((who.user.fs, who.group.fs));
+        let socket = self.copy_of(asked, asked.int(0))?;
+        let address = UnixAddr::new(last(&name))?;
+        let folder = self.file(&parent(&name), Last::Follow)?;
+        fchdir(&folder.fd)?;
+        umask(Mode::from_bits_truncate(who.umask));
+        let bound = bind(socket.as_raw_fd(), &address);
+        umask(Mode::empty());
+        self.rest();
+        bound?;
+        self.stand(asked)?;
+        self.label(&name, owner)?;
+        value(0)
+    }
+
+    fn label(&mut self, name: &CStr, (uid, gid): (u32, u32)) -> Result<(), Errno> {
+        let mut file = self.file(name, Last::Itself)?;
+        self.record(&mut file, uid, gid)
+    }
+}
+
+/// The folder of a path of ours.
+fn parent(name: &CStr) -> CString {
+    let path = trimmed(name);
+    let folder = match path.iter().rposition(|b| *b == b'/') {
+        Some(0) => &b"/"[..],
+        Some(at) => &path[..at],
+        None => b".",
+    };
+    CString::new(folder).expect("a part of a C string")
+}
+
+/// The last name of a path of ours.
+fn last(name: &CStr) -> &[u8] {
+    let path = trimmed(name);
+    path.rsplit(|b| *b == b'/').next().unwrap_or(path)
+}
+
+fn trimmed(name: &CStr) -> &[u8] {
+    let mut path = name.to_bytes();
+    while let [rest @ .., b'/'] = path {
+        if rest.is_empty() {
+            break;
+        }
+        path = rest;
+    }
+    path
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_has_a_folder_and_a_name() {
+        let parts = |path: &CStr| {
+            (
+                parent(path).into_string().unwrap(),
+                String::from_utf8(last(path).to_vec()).unwrap(),
+            )
+        };
+        let of = |folder: &str, name: &str| (folder.to_owned(), name.to_owned());
+        assert_eq!(parts(c"cwd/a"), of("cwd", "a"));
+        assert_eq!(parts(c"cwd/a/b//"), of("cwd/a", "b"));
+        assert_eq!(parts(c"/a"), of("/", "a"));
+        assert_eq!(parts(c"/x/y"), of("/x", "y"));
+    }
+}

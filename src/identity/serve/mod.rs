@@ -1,0 +1,267 @@
+//! The supervisor: a process beside the container's monitor that answers the questions of the container's filters.
+//!
+//! Runs as the calling user, root of U0 (the user namespace above the container's), in the container's mount namespace, in
+//! the host's pid namespace: the container cannot see, signal or trace it. Each of its threads has the folder of the asking
+//! thread in the host's /proc as its working folder, so that a path of the asker's is a plain relative path (`cwd/x`,
+//! `fd/3/x`), and its root is the container's.
+//!
+//! It is forked by the monitor before the container's program runs and has threads, so it never forks. It dies with the
+//! monitor. Killed at any line: each waiting and later call fails with ENOSYS, nothing waits for ever, and the monitor ends
+//! the container. What is recorded is recorded by one call each.
+
+mod exec;
+mod files;
+mod groups;
+mod make;
+mod owners;
+mod paths;
+mod pool;
+mod process;
+mod show;
+mod tracee;
+mod worker;
+
+use std::collections::HashMap;
+use std::ffi::{CStr, CString};
+use std::fs::File;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::path::PathBuf;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::time::Duration;
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use serde::{Deserialize, Serialize};
+
+use super::credentials::Credentials;
+use super::table::Table;
+use crate::store::ids::{self, Ids};
+use crate::store::owners::Sidecar;
+use crate::sys::notify::Listener;
+use crate::sys::{self, SysError, socket};
+
+use pool::{Lead, Pool};
+
+/// Who a program is when it starts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Start {
+    /// User id.
+    pub uid: u32,
+    /// Group id.
+    pub gid: u32,
+    /// Supplementary groups.
+    pub groups: Vec<u32>,
+    /// Its bounding set.
+    pub capabilities: u64,
+}
+
+impl Start {
+    fn credentials(&self) -> Credentials {
+        Credentials::new(self.uid, self.gid, &self.groups, self.capabilities)
+    }
+}
+
+/// What a supervisor knows of its container.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Who its first process is.
+    pub first: Start,
+    /// Mount points whose files are ours to leave attributes on; all others may be the user's own.
+    pub ours: Vec<CString>,
+    /// Layers' trees on the host, the uppermost first.
+    pub layers: Vec<PathBuf>,
+    /// The container's file of owners on the host.
+    pub sidecar: PathBuf,
+}
+
+/// Descriptors of a container, sent by its first process before its program runs.
+#[derive(Debug)]
+pub struct Ends {
+    /// Of its filter.
+    pub listener: OwnedFd,
+    /// Its mount namespace.
+    pub mounts: OwnedFd,
+    /// Its user namespace.
+    pub user: OwnedFd,
+    /// Its pid namespace.
+    pub pids: OwnedFd,
+}
+
+impl Ends {
+    /// From a message of the first process's; `None` when it has no listener.
+    pub fn of(fds: Vec<OwnedFd>) -> Option<Ends> {
+        let [listener, mounts, user, pids] = fds.try_into().ok()?;
+        Some(Ends {
+            listener,
+            mounts,
+            user,
+            pids,
+        })
+    }
+}
+
+/// Everything that the threads share.
+struct Shared {
+    table: Table,
+    /// Held while a process's credentials are read and changed.
+    changing: Mutex<()>,
+    /// Somebody may be in another root or another user namespace than the container's.
+    moved: AtomicBool,
+    /// Records that are in no inode.
+    beside: Mutex<Beside>,
+    /// Whether there are any.
+    has_beside: AtomicBool,
+    /// Records of the layers' files that have none in their inode, by path.
+    of_layers: HashMap<Vec<u8>, Ids>,
+    /// Ids of the mounts whose files may get attributes.
+    ours: Vec<u64>,
+    /// The host's /proc.
+    proc: OwnedFd,
+    /// The container's root.
+    root: OwnedFd,
+    /// Device and inode of the container's user namespace.
+    user: (u64, u64),
+    /// The same of its mount namespace.
+    mounts: (u64, u64),
+    pids: OwnedFd,
+    /// Execs by thread id, modulo: memory that was opened before is not the program's any more.
+    execs: [AtomicU32; EXECS],
+    pool: Pool,
+}
+
+const EXECS: usize = 1024;
+
+#[derive(Debug, Default)]
+struct Beside {
+    sidecar: Sidecar,
+    file: Option<File>,
+    /// Files that are not the user's at all: what is said about them lives as long as the container.
+    foreign: HashMap<(u64, u64), Ids>,
+}
+
+/// The supervisor's whole life, in a fork of the monitor's; returns why it ended. `control`: the monitor's other end, over
+/// which listeners of exec sessions come.
+pub fn run(settings: &Settings, ends: Ends, control: OwnedFd) -> Result<(), SysError> {
+    nix::sys::prctl::set_pdeathsig(nix::sys::signal::Signal::SIGKILL)
+        .map_err(|e| SysError::new("prctl(PR_SET_PDEATHSIG)", e))?;
+    let fds = [
+        &ends.listener,
+        &ends.mounts,
+        &ends.user,
+        &ends.pids,
+        &control,
+    ];
+    sys::task::keep_only(&mut fds.map(AsRawFd::as_raw_fd));
+    let of_layers = layer_owners(&settings.layers);
+    let beside = Beside {
+        sidecar: Sidecar::parse(&std::fs::read(&settings.sidecar).unwrap_or_default()),
+        file: File::options()
+            .append(true)
+            .create(true)
+            .open(&settings.sidecar)
+            .ok(),
+        foreign: HashMap::new(),
+    };
+    let proc = sys::fd::open(c"/proc", libc::O_PATH | libc::O_DIRECTORY)?;
+    sys::namespace::enter(ends.mounts.as_fd(), libc::CLONE_NEWNS)?;
+    let root = sys::fd::open(c"/", libc::O_PATH | libc::O_DIRECTORY)?;
+    nix::sys::stat::umask(nix::sys::stat::Mode::empty());
+    let inode = |fd: &OwnedFd| match nix::sys::stat::fstat(fd) {
+        Ok(stat) => Ok((stat.st_dev, stat.st_ino)),
+        Err(e) => Err(SysError::new("fstat(namespace)", e)),
+    };
+    let shared: &'static Shared = Box::leak(Box::new(Shared {
+        table: Table::new(nonce()?),
+        changing: Mutex::new(()),
+        moved: AtomicBool::new(false),
+        has_beside: AtomicBool::new(!beside.sidecar.is_empty()),
+        beside: Mutex::new(beside),
+        of_layers,
+        ours: settings.ours.iter().filter_map(mount_id).collect(),
+        proc,
+        root,
+        user: inode(&ends.user)?,
+        mounts: inode(&ends.mounts)?,
+        pids: ends.pids,
+        execs: [const { AtomicU32::new(0) }; EXECS],
+        pool: Pool::new()?,
+    }));
+    drop(ends.mounts);
+    shared.lead(Lead::new(
+        Listener::new(ends.listener),
+        settings.first.credentials(),
+    ))?;
+    shared.watch(&control)
+}
+
+fn nonce() -> Result<u32, SysError> {
+    let mut bytes = [0; 4];
+    sys::random::fill(&mut bytes)?;
+    Ok(u32::from_ne_bytes(bytes))
+}
+
+/// The lowest layer first, so that the upper one's word counts.
+fn layer_owners(layers: &[PathBuf]) -> HashMap<Vec<u8>, Ids> {
+    let mut all = HashMap::new();
+    for tree in layers.iter().rev() {
+        let Some(text) = tree
+            .parent()
+            .and_then(|l| std::fs::read(l.join("owners")).ok())
+        else {
+            continue;
+        };
+        all.extend(ids::parse_owners(&text).map(|(path, ids)| (path.to_vec(), ids)));
+    }
+    all
+}
+
+fn mount_id(at: impl AsRef<CStr>) -> Option<u64> {
+    let stat = sys::stat::statx_here(
+        at.as_ref(),
+        libc::AT_SYMLINK_NOFOLLOW,
+        sys::stat::EVERYTHING,
+    )
+    .ok()?;
+    Some(stat.stx_mnt_id)
+}
+
+impl Shared {
+    /// Takes new listeners from the monitor, and helps out where a thread is held up, until the monitor closes its end.
+    fn watch(&'static self, control: &OwnedFd) -> Result<(), SysError> {
+        /// How long a thread may be held up by one question before another takes over.
+        const TICK: Duration = Duration::from_millis(20);
+        loop {
+            let timeout = match self.pool.is_quiet() {
+                true => PollTimeout::NONE,
+                false => PollTimeout::try_from(TICK).expect("a short time"),
+            };
+            let mut fds = [
+                PollFd::new(control.as_fd(), PollFlags::POLLIN),
+                PollFd::new(self.pool.bell(), PollFlags::POLLIN),
+            ];
+            match poll(&mut fds, timeout) {
+                Ok(_) | Err(nix::errno::Errno::EINTR) => {}
+                Err(e) => return Err(SysError::new("poll()", e)),
+            }
+            let [asked, rung] = [0, 1].map(|n| fds[n].any().unwrap_or(false));
+            if asked {
+                let Some(message) = socket::receive(control.as_fd())? else {
+                    return Ok(());
+                };
+                let start: Option<Start> = serde_json::from_slice(&message.bytes).ok();
+                if let (Some(start), Some(fd)) = (start, message.fds.into_iter().next()) {
+                    self.lead(Lead::new(Listener::new(fd), start.credentials()))?;
+                }
+            }
+            self.pool.look(self, rung);
+        }
+    }
+
+    fn execs(&self, tid: u32) -> &AtomicU32 {
+        &self.execs[tid as usize % EXECS]
+    }
+
+    fn note_beside(&self) {
+        self.has_beside.store(true, Ordering::Release);
+    }
+}

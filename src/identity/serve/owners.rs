@@ -1,0 +1,109 @@
+//! Answers to chown and chmod.
+
+use std::ffi::CString;
+
+use nix::errno::Errno;
+use nix::sys::stat::{FchmodatFlags, Mode, fchmodat};
+
+use super::files::{File, Last};
+use super::worker::{Asked, CONTINUE, Outcome, Worker, value};
+use crate::identity::calls::Call;
+use crate::identity::permission;
+use crate::store::owners::MARK;
+use crate::sys::xattr;
+
+impl Worker {
+    pub(super) fn owners(&mut self, asked: &Asked<'_>) -> Outcome {
+        let args = asked.args;
+        let here = libc::AT_FDCWD;
+        match asked.call {
+            Call::Chown => {
+                let name = self.name(asked, here, args[0], false)?;
+                self.chown(asked, name, Last::Follow, 1)
+            }
+            Call::Lchown => {
+                let name = self.name(asked, here, args[0], false)?;
+                self.chown(asked, name, Last::Itself, 1)
+            }
+            Call::Fchown => {
+                let name = self.descriptor(asked, asked.int(0))?;
+                self.chown(asked, name, Last::Follow, 1)
+            }
+            Call::Fchownat => {
+                let flags = asked.int(4);
+                if flags & !(libc::AT_SYMLINK_NOFOLLOW | libc::AT_EMPTY_PATH) != 0 {
+                    return Err(Errno::EINVAL);
+                }
+                let may_be_empty = flags & libc::AT_EMPTY_PATH != 0;
+                let name = self.name(asked, asked.int(0), args[1], may_be_empty)?;
+                let is_link = flags & libc::AT_SYMLINK_NOFOLLOW != 0 && !self.path.is_empty();
+                let last = if is_link { Last::Itself } else { Last::Follow };
+                self.chown(asked, name, last, 2)
+            }
+            _ => self.chmod(asked),
+        }
+    }
+
+    /// `ids`: which argument is the owner; the next one is the group.
+    fn chown(&mut self, asked: &Asked<'_>, name: CString, last: Last, ids: usize) -> Outcome {
+        let mut file = match self.file(&name, last) {
+            Err(Errno::ENOENT) if last == Last::Follow => {
+                let name = self.follow_to_own(asked, name);
+                self.file(&name, last)?
+            }
+            file => file?,
+        };
+        let who = self.credentials(asked)?;
+        let old = file.seen();
+        let (uid, gid) = permission::chown(&who, &old, asked.uid(ids), asked.uid(ids + 1))?;
+        self.drop_privileges(&file)?;
+        if (uid, gid) != (old.uid, old.gid) {
+            self.record(&mut file, uid, gid)?;
+        }
+        value(0)
+    }
+
+    /// What the kernel takes from a program that changes hands.
+    fn drop_privileges(&self, file: &File) -> Result<(), Errno> {
+        let mode = u32::from(file.stat.stx_mode);
+        if mode & libc::S_IFMT != libc::S_IFREG || mode & 0o6111 == 0 {
+            return Ok(());
+        }
+        let name = file.own_name();
+        let new = permission::mode_after_chown(mode);
+        if new != mode {
+            let new = Mode::from_bits_truncate(new & 0o7777);
+            fchmodat(
+                nix::fcntl::AT_FDCWD,
+                name.as_c_str(),
+                new,
+                FchmodatFlags::FollowSymlink,
+            )?;
+        }
+        if xattr::get_by_path(&name, MARK, &mut [0; 64])?.is_some() {
+            xattr::remove_by_path(&name, MARK)?;
+        }
+        Ok(())
+    }
+
+    /// The kernel changes modes; that only its owner changes a file's is ours to see to.
+    fn chmod(&mut self, asked: &Asked<'_>) -> Outcome {
+        let who = self.credentials(asked)?;
+        if who.is_root() {
+            return CONTINUE;
+        }
+        let (args, here) = (asked.args, libc::AT_FDCWD);
+        let name = match asked.call {
+            Call::Chmod => self.name(asked, here, args[0], false),
+            Call::Fchmod => self.descriptor(asked, asked.int(0)),
+            _ => self.name(asked, asked.int(0), args[1], true),
+        };
+        let Ok(file) = name.and_then(|name| self.file(&name, Last::Follow)) else {
+            return CONTINUE; // the kernel says what is wrong
+        };
+        match permission::is_owner(&who, &file.seen()) {
+            true => CONTINUE,
+            false => Err(Errno::EPERM),
+        }
+    }
+}

@@ -1,0 +1,205 @@
+//! The threads: for each listener one that waits for questions, and helpers where more is asked than one can answer, or
+//! where one is held up (a file system that does not answer).
+//!
+//! Only one thread waits in the kernel for a listener: all that wait are woken by each question.
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, Condvar, Mutex};
+
+use super::Shared;
+use super::worker::Worker;
+use crate::identity::credentials::Credentials;
+use crate::sys::notify::Listener;
+use crate::sys::{self, SysError};
+
+/// Threads in all; a container that holds up as many only harms itself.
+const MOST_THREADS: usize = 16;
+
+/// A listener and who serves it.
+pub(super) struct Lead {
+    pub(super) listener: Listener,
+    /// Who a process is that has no tag yet.
+    pub(super) initial: Credentials,
+    /// The thread that waits, by number of its term.
+    term: AtomicU64,
+    /// Threads at work.
+    active: AtomicUsize,
+    /// Questions answered.
+    answered: AtomicU64,
+    /// `answered` at the last look.
+    looked: AtomicU64,
+    over: AtomicBool,
+}
+
+impl Lead {
+    pub(super) fn new(listener: Listener, initial: Credentials) -> Lead {
+        Lead {
+            listener,
+            initial,
+            term: AtomicU64::new(0),
+            active: AtomicUsize::new(0),
+            answered: AtomicU64::new(0),
+            looked: AtomicU64::new(0),
+            over: AtomicBool::new(false),
+        }
+    }
+}
+
+pub(super) struct Pool {
+    jobs: Mutex<Jobs>,
+    has_job: Condvar,
+    /// As many threads at one listener as there are CPUs, and one.
+    useful: usize,
+    /// Nobody looks after held up threads: the next question rings.
+    quiet: AtomicBool,
+    bell: OwnedFd,
+    ring: OwnedFd,
+}
+
+#[derive(Default)]
+struct Jobs {
+    waiting: Vec<Arc<Lead>>,
+    idle: usize,
+    threads: usize,
+    leads: Vec<Arc<Lead>>,
+}
+
+impl Pool {
+    pub(super) fn new() -> Result<Pool, SysError> {
+        let (bell, ring) = sys::fd::pipe()?;
+        sys::fd::set_nonblocking(bell.as_fd(), true)?;
+        sys::fd::set_nonblocking(ring.as_fd(), true)?;
+        let cpus = std::thread::available_parallelism().map_or(1, usize::from);
+        Ok(Pool {
+            jobs: Mutex::default(),
+            has_job: Condvar::new(),
+            useful: cpus.min(MOST_THREADS / 2),
+            quiet: AtomicBool::new(true),
+            bell,
+            ring,
+        })
+    }
+
+    pub(super) fn bell(&self) -> BorrowedFd<'_> {
+        self.bell.as_fd()
+    }
+
+    pub(super) fn is_quiet(&self) -> bool {
+        self.quiet.load(Relaxed)
+    }
+
+    /// Something happens: somebody should look from time to time.
+    fn ring(&self) {
+        if self.quiet.load(Relaxed) && self.quiet.swap(false, Relaxed) {
+            // a full pipe has rung already
+            let _ = sys::fd::write_some(self.ring.as_fd(), b"!");
+        }
+    }
+
+    /// Gives a listener whose questions wait another thread; becomes quiet when nothing happens.
+    pub(super) fn look(&self, shared: &'static Shared, rung: bool) {
+        if rung {
+            let _ = sys::fd::read_some(self.bell(), &mut [0; 16]);
+            return;
+        }
+        let leads: Vec<_> = {
+            let mut jobs = self.jobs.lock().expect("no panic while it was held");
+            jobs.leads.retain(|lead| !lead.over.load(Relaxed));
+            jobs.leads.clone()
+        };
+        let mut is_active = false;
+        for lead in leads {
+            let answered = lead.answered.load(Relaxed);
+            let before = lead.looked.swap(answered, Relaxed);
+            let asked = lead.listener.is_asked();
+            if asked && answered == before {
+                shared.help(&lead);
+            }
+            is_active |= asked || answered != before;
+        }
+        if !is_active {
+            self.quiet.store(true, Relaxed);
+        }
+    }
+}
+
+impl Shared {
+    /// Serves one more listener.
+    pub(super) fn lead(&'static self, lead: Lead) -> Result<(), SysError> {
+        let lead = Arc::new(lead);
+        let mut jobs = self.pool.jobs.lock().expect("no panic while it was held");
+        jobs.leads.push(Arc::clone(&lead));
+        self.give(&mut jobs, lead)
+    }
+
+    /// Lets another thread wait for the listener's questions.
+    fn help(&'static self, lead: &Arc<Lead>) {
+        let mut jobs = self.pool.jobs.lock().expect("no panic while it was held");
+        // without a thread the questions wait for those that are there
+        let _ = self.give(&mut jobs, Arc::clone(lead));
+    }
+
+    fn give(&'static self, jobs: &mut Jobs, lead: Arc<Lead>) -> Result<(), SysError> {
+        if jobs.idle > jobs.waiting.len() {
+            jobs.waiting.push(lead);
+            self.pool.has_job.notify_one();
+            return Ok(());
+        }
+        // each listener has at least one
+        if jobs.threads >= MOST_THREADS && lead.active.load(Relaxed) > 0 {
+            return Ok(());
+        }
+        jobs.threads += 1;
+        let thread = sys::thread::spawn("identity", move || self.work(lead));
+        thread.map(drop).inspect_err(|_| jobs.threads -= 1)
+    }
+
+    /// A thread's life.
+    fn work(&'static self, mut lead: Arc<Lead>) {
+        let Ok(mut worker) = Worker::new(self) else {
+            lead.over.store(true, Relaxed);
+            return;
+        };
+        loop {
+            lead.active.fetch_add(1, Relaxed);
+            self.serve(&mut worker, &lead);
+            lead.active.fetch_sub(1, Relaxed);
+            worker.rest();
+            drop(lead);
+            let mut jobs = self.pool.jobs.lock().expect("no panic while it was held");
+            jobs.idle += 1;
+            lead = loop {
+                if let Some(lead) = jobs.waiting.pop() {
+                    break lead;
+                }
+                jobs = self
+                    .pool
+                    .has_job
+                    .wait(jobs)
+                    .expect("no panic while it was held");
+            };
+            jobs.idle -= 1;
+        }
+    }
+
+    fn serve(&'static self, worker: &mut Worker, lead: &Arc<Lead>) {
+        let term = lead.term.fetch_add(1, Relaxed) + 1;
+        loop {
+            let Some(question) = lead.listener.receive() else {
+                lead.over.store(true, Relaxed);
+                return;
+            };
+            self.pool.ring();
+            if lead.active.load(Relaxed) < self.pool.useful && lead.listener.is_asked() {
+                self.help(lead);
+            }
+            worker.answer(lead, &question);
+            lead.answered.fetch_add(1, Relaxed);
+            // another one waits by now: help as long as there is something to do
+            if lead.term.load(Relaxed) != term && !lead.listener.is_asked() {
+                return;
+            }
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! Answers to calls about processes: capabilities, the limit that carries the tag, signals, who is at the other end of a
+//! socket.
+
+use std::os::fd::{AsFd, OwnedFd};
+
+use nix::errno::Errno;
+use nix::fcntl::{AtFlags, OFlag, openat};
+use nix::sys::socket::{getsockopt, sockopt};
+use nix::sys::stat::Mode;
+
+use super::Shared;
+use super::worker::{Asked, CONTINUE, Outcome, Worker, value};
+use crate::identity::calls::Call;
+use crate::identity::permission;
+use crate::sys::task;
+
+/// _LINUX_CAPABILITY_VERSION_3, of headers and of 64-bit sets.
+const VERSION: u32 = 0x2008_0522;
+/// What is said of a peer that is gone: nobody.
+const NOBODY: u32 = 65534;
+
+impl Worker {
+    pub(super) fn process(&mut self, asked: &Asked<'_>) -> Outcome {
+        match asked.call {
+            Call::Capget => self.capget(asked),
+            Call::Capset => self.capset(asked),
+            Call::Getrlimit => self.no_limit(asked, asked.args[1]),
+            Call::Prlimit => self.no_limit(asked, asked.args[3]),
+            Call::Setrlimit => value(0),
+            Call::Kill => self.kill(asked),
+            _ => self.peer(asked),
+        }
+    }
+
+    /// RLIMIT_LOCKS has no meaning: everybody sees it unlimited, and nobody changes it.
+    fn no_limit(&mut self, asked: &Asked<'_>, at: u64) -> Outcome {
+        if at != 0 {
+            let size = match (asked.call, asked.arch) {
+                (
+                    Call::Getrlimit,
+                    crate::sys::seccomp::Arch::I386 | crate::sys::seccomp::Arch::Arm,
+                ) => 8,
+                _ => 16,
+            };
+            self.tracee(asked)?.write(at, &[0xff; 16][..size])?;
+        }
+        value(0)
+    }
+
+    fn capget(&mut self, asked: &Asked<'_>) -> Outcome {
+        let who = self.credentials(asked)?;
+        if who.is_root() || asked.args[1] == 0 {
+            return CONTINUE;
+        }
+        let tracee = self.tracee(asked)?;
+        let mut header = [0; 8];
+        tracee.read(asked.args[0], &mut header)?;
+        let word =
+            |n: usize| u32::from_ne_bytes(header[n * 4..n * 4 + 4].try_into().expect("four bytes"));
+        let (version, pid) = (word(0), word(1) as i32);
+        // another process's are the kernel's to tell
+        if version != VERSION || pid != 0 && self.number_inside(asked) != Some(pid) {
+            return CONTINUE;
+        }
+        let (e, p) = (who.effective, who.permitted);
+        let words = [e as u32, p as u32, 0, (e >> 32) as u32, (p >> 32) as u32, 0];
+        let bytes: Vec<u8> = words.iter().flat_map(|w| w.to_ne_bytes()).collect();
+        tracee.write(asked.args[1], &bytes)?;
+        value(0)
+    }
+
+    /// Noted, and done by the kernel as well: natively every process has what the container has.
+    fn capset(&mut self, asked: &Asked<'_>) -> Outcome {
+        let mut sets = [0; 24];
+        if self.tracee(asked)?.read(asked.args[1], &mut sets).is_err() {
+            return CONTINUE;
+        }
+        let word = |n: usize| {
+            u64::from(u32::from_ne_bytes(
+                sets[n * 4..n * 4 + 4].try_into().expect("four bytes"),
+            ))
+        };
+        let (effective, permitted) = (word(0) | word(3) << 32, word(1) | word(4) << 32);
+        let every = self.credentials(asked)?.bounding;
+        self.change(asked, |who| {
+            who.set_capabilities(effective & every, permitted & every)
+        })?;
+        CONTINUE
+    }
+
+    fn kill(&mut self, asked: &Asked<'_>) -> Outcome {
+        let who = self.credentials(asked)?;
+        let pid = asked.int(0);
+        if who.has(crate::identity::credentials::cap::KILL)
+            || pid <= 0
+            || self.has_other_pids(asked)
+        {
+            return CONTINUE;
+        }
+        let Some(target) = task::pid_here(self.shared.pids(), pid) else {
+            return CONTINUE;
+        };
+        let target = self.credentials_of(target as u32).ok().flatten();
+        match target.is_some_and(|target| !permission::kill(&who, &target)) {
+            true => Err(Errno::EPERM),
+            false => CONTINUE,
+        }
+    }
+
+    /// SO_PEERCRED.
+    fn peer(&mut self, asked: &Asked<'_>) -> Outcome {
+        if asked.int(1) != libc::SOL_SOCKET {
+            return CONTINUE;
+        }
+        let Ok(socket) = self.copy_of(asked, asked.int(0)) else {
+            return CONTINUE;
+        };
+        let Ok(peer) = getsockopt(&socket, sockopt::PeerCredentials) else {
+            return CONTINUE;
+        };
+        // no peer, or one outside: what the kernel says is right
+        if peer.pid() <= 0 || peer.uid() != 0 {
+            return CONTINUE;
+        }
+        let (uid, gid) = match self.credentials_of(peer.pid() as u32) {
+            Ok(Some(who)) if is_alive(&socket) => (who.user.effective, who.group.effective),
+            _ => (NOBODY, NOBODY),
+        };
+        let pid = task::pid_there(self.shared.pids(), peer.pid()).unwrap_or(0) as u32;
+        let tracee = self.tracee(asked)?;
+        let mut room = [0; 4];
+        tracee.read(asked.args[4], &mut room)?;
+        let room = u32::from_ne_bytes(room).min(12) as usize;
+        let bytes: Vec<u8> = [pid, uid, gid]
+            .iter()
+            .flat_map(|w| w.to_ne_bytes())
+            .collect();
+        tracee.write(asked.args[3], &bytes[..room])?;
+        tracee.write(asked.args[4], &(room as u32).to_ne_bytes())?;
+        value(0)
+    }
+
+    /// The asker's number in the container.
+    fn number_inside(&self, asked: &Asked<'_>) -> Option<i32> {
+        let status = self.shared.proc_text(asked.tid, "status")?;
+        let numbers = status.lines().find_map(|l| l.strip_prefix("NSpid:"))?;
+        numbers.split_ascii_whitespace().last()?.parse().ok()
+    }
+
+    /// A copy of a descriptor of the asker's.
+    pub(super) fn copy_of(&self, asked: &Asked<'_>, number: i32) -> Result<OwnedFd, Errno> {
+        let fd = task::descriptor_of(asked.tid, number)?;
+        match asked.lead.listener.is_valid(asked.id) {
+            true => Ok(fd),
+            false => Err(Errno::ESRCH),
+        }
+    }
+}
+
+/// Whether the process that made the connection is still there, and its number not another's. Before Linux 6.5 nobody
+/// can tell.
+fn is_alive(socket: &OwnedFd) -> bool {
+    match task::peer_of(socket.as_fd()) {
+        Ok(peer) => crate::sys::process::is_running(peer.as_fd()),
+        Err(Errno::ENOPROTOOPT) => true,
+        Err(_) => false,
+    }
+}
+
+impl Shared {
+    pub(super) fn pids(&self) -> std::os::fd::BorrowedFd<'_> {
+        self.pids.as_fd()
+    }
+
+    /// A text of a process's folder in the host's /proc.
+    pub(super) fn proc_text(&self, tid: u32, file: &str) -> Option<String> {
+        let path = format!("{tid}/{file}");
+        let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC;
+        let fd = openat(&self.proc, path.as_str(), flags, Mode::empty()).ok()?;
+        std::io::read_to_string(std::fs::File::from(fd)).ok()
+    }
+
+    /// Device and inode of what a link in a process's folder leads to.
+    pub(super) fn proc_inode(&self, tid: u32, link: &str) -> Option<(u64, u64)> {
+        let path = format!("{tid}/{link}");
+        let stat = nix::sys::stat::fstatat(&self.proc, path.as_str(), AtFlags::empty()).ok()?;
+        Some((stat.st_dev, stat.st_ino))
+    }
+}

@@ -1,0 +1,84 @@
+//! The container's identity supervisor as its monitor sees it: a child that answers, and a socket to it.
+
+use std::ffi::CString;
+use std::os::fd::{AsFd, OwnedFd};
+
+use crate::container::plan::{Root, Source, Start};
+use crate::error::{Context, Kind, Result};
+use crate::identity::serve::{self, Ends, Settings};
+use crate::store::owners::Sidecar;
+use crate::sys::process::{self, Child};
+use crate::sys::socket;
+
+/// Lives as long as one start of the container.
+pub(super) struct Supervisor {
+    pub(super) child: Child,
+    control: OwnedFd,
+}
+
+impl Supervisor {
+    /// Forks it. The monitor has one thread, so the child may do what it likes; it is the one that has threads.
+    pub(super) fn start(start: &Start, first: &serve::Start, ends: Ends) -> Result<Supervisor> {
+        let settings = settings(start, first);
+        let (control, theirs) = socket::pair()?;
+        let mut parts = Some((ends, theirs));
+        let child = process::fork(0, || {
+            process::rename("__identity");
+            if let Some((ends, theirs)) = parts.take() {
+                // whoever asks gets ENOSYS from now on, and the monitor sees us gone
+                let _ = serve::run(&settings, ends, theirs);
+            }
+        })?;
+        Ok(Supervisor { child, control })
+    }
+
+    /// Gives it the listener of one more program.
+    pub(super) fn add(&self, start: &serve::Start, listener: &OwnedFd) -> Result<()> {
+        let bytes = serde_json::to_vec(start)
+            .context(Kind::System, || "cannot write a supervisor's message")?;
+        Ok(socket::send(
+            self.control.as_fd(),
+            &bytes,
+            &[listener.as_fd()],
+        )?)
+    }
+
+    /// Ends it.
+    pub(super) fn end(self) {
+        // one that has ended already is reaped all the same
+        let _ = process::signal(self.child.pidfd.as_fd(), libc::SIGKILL);
+        let _ = process::wait(self.child.pid);
+    }
+}
+
+fn settings(start: &Start, first: &serve::Start) -> Settings {
+    let layers = match &start.root {
+        Root::Overlay { lower, .. } | Root::Fuse { lower, .. } => lower.clone(),
+        Root::Plain { .. } => Vec::new(),
+    };
+    Settings {
+        first: first.clone(),
+        ours: ours(start),
+        layers,
+        sidecar: start.dir.join(Sidecar::NAME),
+    }
+}
+
+/// Mount points whose files lie in the store or in the container's memory.
+fn ours(start: &Start) -> Vec<CString> {
+    let volumes = start
+        .dir
+        .ancestors()
+        .nth(2)
+        .map(|data| data.join("volumes"));
+    let is_ours = |source: &Source| match source {
+        Source::Bind { path, .. } => volumes.as_ref().is_some_and(|v| path.starts_with(v)),
+        Source::Overlay { .. } | Source::Tmpfs { .. } => true,
+    };
+    let mounted = start.mounts.iter().filter(|m| is_ours(&m.source));
+    ["/", "/dev", "/dev/shm"]
+        .into_iter()
+        .chain(mounted.map(|m| m.destination.as_str()))
+        .filter_map(|at| CString::new(at).ok())
+        .collect()
+}

@@ -1,0 +1,371 @@
+//! Many ids on one mapped id: what programs are told, what is kept of it, and what they can do to it.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use sha2::{Digest, Sha256};
+
+use crate::support::registry;
+use crate::support::{Sandbox, eventually, skipped};
+
+/// A static program of tests/programs, made once in `folder`; `None` without a compiler.
+fn program(folder: &Path, name: &str) -> Option<PathBuf> {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/programs/{name}.c"));
+    let made = folder.join(name);
+    let compiled = Command::new("cc")
+        .args(["-O1", "-static", "-pthread", "-o"])
+        .arg(&made)
+        .arg(&source)
+        .output();
+    match compiled {
+        Ok(output) if output.status.success() => Some(made),
+        _ => {
+            skipped("no C compiler with static libraries");
+            None
+        }
+    }
+}
+
+/// A sandbox and the name of a Debian image in its registry.
+fn debian() -> Option<(Sandbox, String)> {
+    let found = registry::get().and_then(|registry| registry.debian());
+    let Some(name) = found else {
+        skipped("no registry or no Debian root");
+        return None;
+    };
+    Some((Sandbox::new(), name))
+}
+
+macro_rules! debian {
+    ($sandbox:ident, $image:ident) => {
+        let Some(($sandbox, $image)) = debian() else {
+            return;
+        };
+    };
+}
+
+/// Runs a script as root of a new container with `tests/programs` built at /p; returns its output.
+fn script(sandbox: &Sandbox, image: &str, programs: &[&str], text: &str) -> Option<String> {
+    let folder = sandbox.work().join("programs");
+    std::fs::create_dir_all(&folder).unwrap();
+    for name in programs {
+        program(&folder, name)?;
+    }
+    let volume = format!("{}:/p:ro", folder.display());
+    let args = ["run", "--rm", "-i", "-v", &volume, image, "sh"];
+    Some(sandbox.coracle(args).stdin(text).ok())
+}
+
+#[test]
+fn ids_change_by_the_kernels_rules() {
+    debian!(sandbox, image);
+    let Some(out) = script(&sandbox, &image, &["ids"], "exec /p/ids 300") else {
+        return;
+    };
+    // recorded from the same program under real root, Linux 6.18: 7,800 lines
+    let digest: String = Sha256::digest(&out)
+        .iter()
+        .map(|b| format!("{b:02x}"))
+        .collect();
+    assert_eq!(
+        digest,
+        "6c0dfe53a961aeb626305148c375ff4806d8b0639c55bb7cc3eb56d38cbeda0b"
+    );
+}
+
+#[test]
+fn threads_children_and_orphans_keep_their_ids() {
+    debian!(sandbox, image);
+    let Some(out) = script(&sandbox, &image, &["threads"], "exec /p/threads") else {
+        return;
+    };
+    let expected = "setgroups 0\nseteuid 0: 33\nseteuid 0: 0\nsetgid 0\nsetuid 0: 1000\nback -1\nthreads 16\n\
+                    groups 2 50 60\nwrong children 0\norphan 1000 1000\n";
+    assert_eq!(out, expected);
+}
+
+#[test]
+fn sixty_four_processes_switch_ids_and_nobody_sees_another_s() {
+    debian!(sandbox, image);
+    let text = "mkdir -m 777 /tmp/s; exec /p/storm 64 5 /tmp/s";
+    let Some(out) = script(&sandbox, &image, &["storm"], text) else {
+        return;
+    };
+    assert_eq!(out, "right\n");
+}
+
+#[test]
+fn odd_calls_fail_as_they_do_on_a_kernel() {
+    debian!(sandbox, image);
+    let Some(out) = script(&sandbox, &image, &["odd"], "exec /p/odd") else {
+        return;
+    };
+    // recorded from the same program under real root; only the limit is ours
+    assert_eq!(out, include_str!("../programs/odd.txt"));
+}
+
+#[test]
+fn a_set_id_program_gives_its_ids_only_when_it_runs() {
+    debian!(sandbox, image);
+    let text = "cp /usr/bin/id /tmp/i; chmod 4755 /tmp/i; \
+                exec setpriv --reuid 1000 --regid 1000 --clear-groups /p/setid /tmp/i";
+    let Some(out) = script(&sandbox, &image, &["setid"], text) else {
+        return;
+    };
+    let expected = "bad arguments -1 EFAULT: 1000\nchild is root 0\nonce more -1: 1000\n\
+                    without new privileges 1000\nwith 0\n";
+    assert_eq!(out, expected);
+}
+
+#[test]
+fn owners_are_kept_over_a_restart_and_the_host_sees_its_user() {
+    debian!(sandbox, image);
+    let make = "cd /srv; touch f; mkdir d; ln -s f l; mkfifo p; mknod c c 1 3; chown -h 7:8 f d l p c; \
+                chmod 2775 d; touch d/x; mkdir d/y; chmod 4755 f; chown 7:9 f; \
+                setpriv --reuid 33 --regid 34 --clear-groups sh -c 'cd /tmp; touch g; mkdir h; ln -s g i; mkfifo j'";
+    let look = "cd /; stat -c '%n %u:%g %f' srv/* srv/d/* tmp/g tmp/h tmp/i tmp/j etc/shadow";
+    let create = [
+        "run",
+        "--name",
+        "c1",
+        &image,
+        "sh",
+        "-c",
+        &format!("test -e /srv/f || {{ {make}; }}; {look}"),
+    ];
+    let first = sandbox.coracle(create).ok();
+    let expected = "srv/c 7:8 21a4\nsrv/d 7:8 45fd\nsrv/f 7:9 81ed\nsrv/l 7:8 a1ff\nsrv/p 7:8 11a4\nsrv/d/x 0:8 81a4\n\
+                    srv/d/y 0:8 45ed\ntmp/g 33:34 81a4\ntmp/h 33:34 41ed\ntmp/i 33:34 a1ff\ntmp/j 33:34 11a4\n\
+                    etc/shadow 0:42 81a0\n";
+    assert_eq!(first, expected);
+    assert_eq!(sandbox.coracle(["start", "-a", "c1"]).ok(), expected);
+    let own = nix::unistd::geteuid().as_raw();
+    let upper = sandbox.data().join("containers");
+    let others = Command::new("find")
+        .arg(&upper)
+        .args(["!", "-uid", &own.to_string()])
+        .output()
+        .unwrap();
+    assert_eq!(String::from_utf8_lossy(&others.stdout), "");
+}
+
+#[test]
+fn the_users_own_files_get_no_attribute_and_keep_what_was_said_of_them() {
+    debian!(sandbox, image);
+    let own = sandbox.work().join("own");
+    std::fs::create_dir_all(&own).unwrap();
+    std::fs::write(own.join("a"), "").unwrap();
+    let volume = format!("{}:/w", own.display());
+    let text = "cd /w; test -e b || { chown 5:6 a; setpriv --reuid 33 --regid 33 --clear-groups touch b; }; stat -c '%n %u:%g' *";
+    let first = sandbox
+        .coracle([
+            "run", "--name", "c1", "-v", &volume, &image, "sh", "-c", text,
+        ])
+        .ok();
+    assert_eq!(first, "a 5:6\nb 33:33\n");
+    assert_eq!(sandbox.coracle(["start", "-a", "c1"]).ok(), first);
+    let names = Command::new("python3")
+        .args([
+            "-c",
+            "import os,sys; print([os.listxattr(p) for p in sys.argv[1:]])",
+        ])
+        .args([own.join("a"), own.join("b")])
+        .output();
+    match names {
+        Ok(out) if out.status.success() => {
+            assert_eq!(String::from_utf8_lossy(&out.stdout), "[[], []]\n");
+        }
+        _ => skipped("no python3 to list attributes with"),
+    }
+    use std::os::unix::fs::MetadataExt;
+    assert_eq!(
+        std::fs::metadata(own.join("b")).unwrap().uid(),
+        nix::unistd::geteuid().as_raw()
+    );
+}
+
+#[test]
+fn a_tar_goes_in_and_comes_out_the_same() {
+    debian!(sandbox, image);
+    let text = "cd /tmp; mkdir -p t/d; echo a >t/f; ln t/f t/hard; ln -s f t/l; mkfifo t/p; mknod t/b b 8 1; \
+                chown -hR 1000:2000 t; chown 3:4 t/d; chmod 4711 t/f; chmod 2750 t/d; touch -hd @1000 t/* t; \
+                tar -cf 1.tar t; mkdir o; tar -xpf 1.tar -C o; tar -cf 2.tar -C o t; \
+                tar --full-time -tvnf 1.tar >1; tar --full-time -tvnf 2.tar >2; diff 1 2 && wc -l <1; \
+                cp -a t u; stat -c '%u:%g %f' t/* >1; stat -c '%u:%g %f' u/* >2; diff 1 2 && echo same";
+    let out = sandbox
+        .coracle(["run", "--rm", &image, "sh", "-c", text])
+        .ok();
+    assert_eq!(out, "7\nsame\n");
+}
+
+#[test]
+fn users_of_the_command_line_are_who_they_are() {
+    debian!(sandbox, image);
+    let run = |flags: &[&str], text: &str| {
+        let args = [&["run", "--rm"], flags, &[&image, "sh", "-c", text]].concat();
+        sandbox.coracle(args).ok()
+    };
+    let who = "echo $(id -u):$(id -g):$(id -G); grep -E '^(Uid|CapEff)' /proc/self/status | tr -s '\\t\\n' ' '";
+    // natively, as the kernel itself sees it
+    assert_eq!(
+        run(&["--user", "1000:1001"], who),
+        "1000:1001:1001\nUid: 1000 1000 1000 1000 CapEff: 0000000000000000 "
+    );
+    assert_eq!(
+        run(&["--user", "www-data"], "id -u; stat -c %u /etc/passwd"),
+        "33\n33\n"
+    );
+    // groups of its own need more
+    let all = "id -u; id -G; stat -c %U:%G /etc/shadow; test -r /etc/shadow && echo readable; test -w /etc/shadow || echo not writable";
+    let out = run(&["--user", "www-data", "--group-add", "shadow"], all);
+    assert_eq!(out, "33\n33 42\nroot:shadow\nreadable\nnot writable\n");
+    let out = run(
+        &["--identity", "full", "--user", "1000"],
+        "id -u; id -g; touch /tmp/x; stat -c %u:%g /tmp/x; mkdir /srv/y; kill -0 1 && echo own",
+    );
+    assert_eq!(out, "1000\n0\n1000:0\nown\n");
+    for (mode, seen) in [("full", "1:2\n"), ("ids", "0:0\n")] {
+        assert_eq!(
+            run(&["--identity", mode], "chown 1:2 /srv; stat -c %u:%g /srv"),
+            seen,
+            "{mode}"
+        );
+    }
+    let off = sandbox.coracle([
+        "run",
+        "--rm",
+        "--identity",
+        "off",
+        &image,
+        "chown",
+        "1:2",
+        "/srv",
+    ]);
+    assert!(off.fails(1).contains("Invalid argument"));
+}
+
+#[test]
+fn exec_is_somebody_in_the_same_world() {
+    debian!(sandbox, image);
+    sandbox
+        .coracle(["run", "-d", "--name", "c1", &image, "sleep", "1000"])
+        .ok();
+    let exec = |user: &str, text: &str| {
+        sandbox
+            .coracle(["exec", "-u", user, "c1", "sh", "-c", text])
+            .ok()
+    };
+    assert_eq!(
+        exec("0", "id -u; chown 33:33 /srv; stat -c %u /srv"),
+        "0\n33\n"
+    );
+    assert_eq!(
+        exec(
+            "www-data",
+            "id -un; touch /srv/mine; stat -c %U /srv/mine; test -w /etc/passwd || echo no"
+        ),
+        "www-data\nwww-data\nno\n"
+    );
+    assert_eq!(
+        exec("1234:5678", "id -u; id -g; kill -0 1 || echo not mine"),
+        "1234\n5678\nnot mine\n"
+    );
+    assert_eq!(
+        exec("root", "stat -c %U:%G /srv/mine"),
+        "www-data:www-data\n"
+    );
+    // many at once, each with a filter of its own
+    let children: Vec<_> = (0..12)
+        .map(|n| {
+            sandbox
+                .coracle(["exec", "-u", &format!("{}", 2000 + n), "c1", "id", "-u"])
+                .spawn()
+        })
+        .collect();
+    for (n, child) in children.into_iter().enumerate() {
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(
+            String::from_utf8_lossy(&output.stdout),
+            format!("{}\n", 2000 + n)
+        );
+    }
+}
+
+#[test]
+fn a_native_container_lets_others_in() {
+    debian!(sandbox, image);
+    sandbox
+        .coracle([
+            "run", "-d", "--name", "c1", "-u", "1000", &image, "sleep", "1000",
+        ])
+        .ok();
+    let exec = |user: &str, text: &str| {
+        sandbox
+            .coracle(["exec", "-u", user, "c1", "sh", "-c", text])
+            .ok()
+    };
+    assert_eq!(exec("1000", "id -u"), "1000\n");
+    assert_eq!(exec("0", "id -u; touch /root/x && echo root"), "0\nroot\n");
+    assert_eq!(exec("77:78", "id -u; id -g"), "77\n78\n");
+}
+
+#[test]
+fn without_its_supervisor_a_container_ends_and_says_so() {
+    debian!(sandbox, image);
+    sandbox
+        .coracle([
+            "run",
+            "-d",
+            "--name",
+            "c1",
+            &image,
+            "sh",
+            "-c",
+            "while :; do id >/dev/null; done",
+        ])
+        .ok();
+    let threaded = |line: &String| {
+        let pid = line.split(' ').next().unwrap_or_default();
+        std::fs::read_dir(format!("/proc/{pid}/task")).map_or(0, Iterator::count) > 1
+    };
+    let supervisor = sandbox
+        .processes()
+        .into_iter()
+        .find(threaded)
+        .expect("a process with threads");
+    let pid = supervisor.split(' ').next().unwrap().to_owned();
+    Command::new("kill").args(["-9", &pid]).status().unwrap();
+    let format = "{{.State.Status}} {{.State.ExitCode}} {{.State.Error}}";
+    eventually("it has ended", || {
+        sandbox
+            .coracle(["inspect", "-f", format, "c1"])
+            .ok()
+            .starts_with("exited")
+    });
+    let said = sandbox.coracle(["inspect", "-f", format, "c1"]).ok();
+    assert_eq!(said, "exited 137 the identity supervisor was killed\n");
+}
+
+#[test]
+fn another_root_below_the_container_s_has_its_own_paths() {
+    debian!(sandbox, image);
+    let text = "mkdir -p /r/bin /r/etc /r/lib /r/lib64; cp -a /bin/chown /bin/stat /r/bin/; \
+                for l in $(ldd /bin/chown /bin/stat | grep -o '/lib[^ ]*'); do mkdir -p /r/${l%/*}; cp $l /r/$l; done; \
+                touch /r/etc/real /etc/real; ln -s /etc/real /r/etc/link; \
+                chroot /r /bin/chown 44:45 /etc/link; chroot /r /bin/stat -c %u:%g /etc/real; stat -c %u:%g /etc/real; \
+                chroot --userspec=33:34 / id -u";
+    let out = sandbox
+        .coracle(["run", "--rm", &image, "sh", "-c", text])
+        .ok();
+    assert_eq!(out, "44:45\n0:0\n33\n");
+}
+
+#[test]
+fn what_the_user_does_not_own_is_remembered_for_the_run() {
+    debian!(sandbox, image);
+    let text = "chown www-data /dev/null && stat -c %U /dev/null; ln -s /dev/stdout /tmp/log; chown 33:33 /tmp/log && echo done";
+    let out = sandbox
+        .coracle(["run", "--rm", &image, "sh", "-c", text])
+        .ok();
+    assert_eq!(out, "www-data\ndone\n");
+}
