@@ -63,6 +63,13 @@ pub enum Call {
     Open,
     Openat,
     Openat2,
+    Unlink,
+    Unlinkat,
+    Rename,
+    Renameat,
+    Link,
+    Linkat,
+    Truncate,
 }
 
 /// Which calls are watched together.
@@ -158,19 +165,18 @@ pub(super) const ROWS: &[(&str, Call, Depth, When)] = &[
     ("symlink", Symlink, Depth::Files, When::Always),
     ("symlinkat", Symlinkat, Depth::Files, When::Always),
     ("creat", Creat, Depth::Files, When::Always),
-    (
-        "open",
-        Open,
-        Depth::Files,
-        When::Has(1, libc::O_CREAT as u64),
-    ),
-    (
-        "openat",
-        Openat,
-        Depth::Files,
-        When::Has(2, libc::O_CREAT as u64),
-    ),
+    ("open", Open, Depth::Files, When::Always),
+    ("openat", Openat, Depth::Files, When::Always),
     ("openat2", Openat2, Depth::Files, When::Always),
+    ("unlink", Unlink, Depth::Files, When::Always),
+    ("rmdir", Unlink, Depth::Files, When::Always),
+    ("unlinkat", Unlinkat, Depth::Files, When::Always),
+    ("rename", Rename, Depth::Files, When::Always),
+    ("renameat", Renameat, Depth::Files, When::Always),
+    ("renameat2", Renameat, Depth::Files, When::Always),
+    ("link", Link, Depth::Files, When::Always),
+    ("linkat", Linkat, Depth::Files, When::Always),
+    ("truncate", Truncate, Depth::Files, When::Always),
 ];
 
 /// RLIMIT_LOCKS.

@@ -136,6 +136,12 @@ pub(crate) fn keep_only(fd: OwnedFd) -> Result<OwnedFd> {
     owned(3, || "dup3(3)".to_owned())
 }
 
+/// Moves the offset of a file back to its beginning.
+pub(crate) fn rewind(fd: impl AsFd) {
+    // SAFETY: plain lseek on a live descriptor; what has no offset stays as it is.
+    unsafe { libc::lseek(fd.as_fd().as_raw_fd(), 0, libc::SEEK_SET) };
+}
+
 /// read(2) once; `Ok(0)` is the end, `None` means that it would block.
 pub(crate) fn read_some(fd: BorrowedFd<'_>, buffer: &mut [u8]) -> Result<Option<usize>> {
     loop {

@@ -32,6 +32,8 @@ impl Worker {
         let Ok(file) = self.file(&name, Last::Follow) else {
             return CONTINUE; // the kernel says what is wrong
         };
+        let is_absolute = self.path.first() == Some(&b'/');
+        self.may_execute(&who, &file, is_absolute)?;
         let set_id = self.set_id(asked, &file);
         let after = who.executed(set_id);
         if after == who {

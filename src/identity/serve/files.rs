@@ -188,7 +188,11 @@ impl Worker {
                 return found;
             }
         }
-        if shared.of_layers.is_empty() || !shared.ours.contains(&stat.stx_mnt_id) {
+        if !shared.ours.contains(&stat.stx_mnt_id) {
+            // the user's own trees are whose the container is, as natively
+            return (stat.stx_uid == 0 && !shared.first.is_plain()).then_some(shared.first);
+        }
+        if shared.of_layers.is_empty() {
             return None;
         }
         let path = path()?;

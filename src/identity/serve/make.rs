@@ -54,6 +54,9 @@ impl Worker {
         let Some(owner) = self.maker(&who, &name) else {
             return CONTINUE;
         };
+        if !self.may_add(&who, &name)? {
+            return CONTINUE;
+        }
         let mode = Mode::from_bits_truncate(mode as u32 & 0o7777 & !who.umask);
         mkdirat(AT_FDCWD, name.as_c_str(), mode)?;
         self.label(&name, owner)?;
@@ -66,6 +69,9 @@ impl Worker {
         let Some(owner) = self.maker(&who, &name) else {
             return CONTINUE;
         };
+        if !self.may_add(&who, &name)? {
+            return CONTINUE;
+        }
         let mut text = Vec::new();
         self.tracee(asked)?.read_path(target, &mut text)?;
         let text = CString::new(text).map_err(|_| Errno::EINVAL)?;
@@ -115,6 +121,9 @@ impl Worker {
         let Some(owner) = self.maker(&who, &name) else {
             return CONTINUE;
         };
+        if !self.may_add(&who, &name)? {
+            return CONTINUE;
+        }
         let kind = nix::sys::stat::SFlag::from_bits_truncate(mode & libc::S_IFMT);
         let bits = Mode::from_bits_truncate(mode & 0o7777 & !who.umask);
         nix::sys::stat::mknodat(AT_FDCWD, name.as_c_str(), kind, bits, 0)?;
@@ -123,15 +132,34 @@ impl Worker {
     }
 
     fn open(&mut self, asked: &Asked<'_>, dirfd: i32, path: u64, flags: i32, mode: u64) -> Outcome {
-        if flags & libc::O_TMPFILE == libc::O_TMPFILE {
-            return CONTINUE;
-        }
         let who = self.credentials(asked)?;
+        let is_root = who.has(cap::DAC_OVERRIDE);
+        if flags & libc::O_CREAT == 0 && self.name(asked, dirfd, path, false).is_ok() {
+            if let Some(pid) = self
+                .status_of(asked)
+                .filter(|_| !self.has_other_pids(asked))
+            {
+                return self.status(asked, pid, flags);
+            }
+            if is_root {
+                return CONTINUE;
+            }
+        }
+        if flags & libc::O_CREAT == 0 || flags & libc::O_TMPFILE == libc::O_TMPFILE {
+            return self.may_open(asked, &who, (dirfd, path), flags);
+        }
         let Ok(name) = self.name(asked, dirfd, path, false) else {
             return CONTINUE;
         };
         let Some(owner) = self.maker(&who, &name) else {
             return CONTINUE;
+        };
+        match self.may_change(&who, &name) {
+            // one that is there may be opened all the same
+            Err(_) if self.look(&name, 0).is_ok() => {
+                return self.may_open(asked, &who, (dirfd, path), flags);
+            }
+            may => may?,
         };
         // O_EXCL does not follow a last link, so what is made is where the name says
         let wanted = OFlag::from_bits_truncate(flags)
@@ -141,7 +169,8 @@ impl Worker {
             | OFlag::O_NOCTTY;
         let bits = Mode::from_bits_truncate(mode as u32 & 0o7777 & !who.umask);
         let Ok(fd) = open(name.as_c_str(), wanted, bits) else {
-            return CONTINUE; // it is there, or the kernel says what is wrong
+            // it is there, or the kernel says what is wrong
+            return self.may_open(asked, &who, (dirfd, path), flags);
         };
         let own = CString::new(format!("../self/fd/{}", fd.as_raw_fd()))
             .expect("digits hold no zero byte");
@@ -166,7 +195,7 @@ impl Worker {
         let word =
             |n: usize| u64::from_ne_bytes(how[n * 8..n * 8 + 8].try_into().expect("eight bytes"));
         let (flags, mode, resolve) = (word(0), word(1), word(2));
-        if flags & libc::O_CREAT as u64 == 0 || resolve != 0 {
+        if resolve != 0 {
             return CONTINUE;
         }
         self.open(asked, asked.int(0), asked.args[1], flags as i32, mode)
@@ -217,7 +246,7 @@ impl Worker {
 }
 
 /// The folder of a path of ours.
-fn parent(name: &CStr) -> CString {
+pub(super) fn parent(name: &CStr) -> CString {
     let path = trimmed(name);
     let folder = match path.iter().rposition(|b| *b == b'/') {
         Some(0) => &b"/"[..],

@@ -9,6 +9,7 @@
 //! monitor. Killed at any line: each waiting and later call fails with ENOSYS, nothing waits for ever, and the monitor ends
 //! the container. What is recorded is recorded by one call each.
 
+mod enter;
 mod exec;
 mod files;
 mod groups;
@@ -18,6 +19,7 @@ mod paths;
 mod pool;
 mod process;
 mod show;
+mod status;
 mod tracee;
 mod worker;
 
@@ -35,7 +37,7 @@ use serde::{Deserialize, Serialize};
 
 use super::credentials::Credentials;
 use super::table::Table;
-use crate::store::ids::{self, Ids};
+use crate::store::ids::{self, Ids, What};
 use crate::store::owners::Sidecar;
 use crate::sys::notify::Listener;
 use crate::sys::{self, SysError, socket};
@@ -113,6 +115,8 @@ struct Shared {
     has_beside: AtomicBool,
     /// Records of the layers' files that have none in their inode, by path.
     of_layers: HashMap<Vec<u8>, Ids>,
+    /// Whom files on other mounts belong to, of which nothing is recorded: who the container was started as.
+    first: Ids,
     /// Ids of the mounts whose files may get attributes.
     ours: Vec<u64>,
     /// The host's /proc.
@@ -177,6 +181,11 @@ pub fn run(settings: &Settings, ends: Ends, control: OwnedFd) -> Result<(), SysE
         has_beside: AtomicBool::new(!beside.sidecar.is_empty()),
         beside: Mutex::new(beside),
         of_layers,
+        first: Ids {
+            uid: settings.first.uid.into(),
+            gid: settings.first.gid.into(),
+            what: What::Same,
+        },
         ours: settings.ours.iter().filter_map(mount_id).collect(),
         proc,
         root,

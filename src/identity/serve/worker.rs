@@ -155,6 +155,7 @@ impl Worker {
             }
             Mknod | Mknodat | Mkdir | Mkdirat | Symlink | Symlinkat | Creat | Open | Openat
             | Openat2 | Bind => self.make(asked),
+            Unlink | Unlinkat | Rename | Renameat | Link | Linkat | Truncate => self.enter(asked),
             Move => {
                 self.shared.moved.store(true, Ordering::Relaxed);
                 CONTINUE

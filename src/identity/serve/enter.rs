@@ -1,0 +1,212 @@
+//! Whether another than root may open, make, move and remove what it names: by recorded owner and mode, for the file and
+//! the folders on the way to it.
+//!
+//! What is allowed the kernel does, and it reads the path again: a program that changes it meanwhile gets what its real
+//! user may. This keeps programs honest with each other, it does not part them.
+
+use std::ffi::{CStr, CString};
+use std::os::unix::ffi::OsStrExt;
+
+use nix::errno::Errno;
+use nix::fcntl::readlink;
+
+use super::files::{File, Last, seen};
+use super::make::parent;
+use super::worker::{Asked, CONTINUE, Outcome, Worker};
+use crate::identity::calls::Call;
+use crate::identity::credentials::{Credentials, cap};
+use crate::identity::permission::{self, Seen};
+use crate::store::owners::Place;
+
+const READ: u32 = 4;
+const WRITE: u32 = 2;
+const SEARCH: u32 = 1;
+
+impl Worker {
+    /// Answers calls that remove, move and cut.
+    pub(super) fn enter(&mut self, asked: &Asked<'_>) -> Outcome {
+        let who = self.credentials(asked)?;
+        if who.has(cap::DAC_OVERRIDE) {
+            return CONTINUE;
+        }
+        let (a, here) = (asked.args, libc::AT_FDCWD);
+        let (from, to) = match asked.call {
+            Call::Unlink => ((here, a[0]), None),
+            Call::Unlinkat => ((asked.int(0), a[1]), None),
+            Call::Rename => ((here, a[0]), Some((here, a[1]))),
+            Call::Renameat => ((asked.int(0), a[1]), Some((asked.int(2), a[3]))),
+            Call::Link => return self.may_make(asked, &who, here, a[1]),
+            Call::Linkat => return self.may_make(asked, &who, asked.int(2), a[3]),
+            _ => return self.may_open(asked, &who, (here, a[0]), libc::O_WRONLY),
+        };
+        self.may_remove(asked, &who, from)?;
+        if let Some(to) = to {
+            self.may_remove(asked, &who, to)?;
+        }
+        CONTINUE
+    }
+
+    /// EACCES where a file may not be opened so; what is not there is the kernel's to say.
+    pub(super) fn may_open(
+        &mut self,
+        asked: &Asked<'_>,
+        who: &Credentials,
+        (dirfd, path): (i32, u64),
+        flags: i32,
+    ) -> Outcome {
+        if who.has(cap::DAC_OVERRIDE) || flags & libc::O_PATH != 0 {
+            return CONTINUE;
+        }
+        let Ok(name) = self.name(asked, dirfd, path, false) else {
+            return CONTINUE;
+        };
+        let is_absolute = self.path.first() == Some(&b'/');
+        if self.path.starts_with(b"/proc/") || self.path.starts_with(b"/sys/") {
+            return CONTINUE;
+        }
+        let last = match flags & libc::O_NOFOLLOW {
+            0 => Last::Follow,
+            _ => Last::Itself,
+        };
+        let Ok(file) = self.file(&name, last) else {
+            return CONTINUE;
+        };
+        let mut wanted = match flags & libc::O_ACCMODE {
+            libc::O_RDONLY => READ,
+            libc::O_WRONLY => WRITE,
+            _ => READ | WRITE,
+        };
+        if flags & libc::O_TRUNC != 0 {
+            wanted |= WRITE;
+        }
+        if self.is_judged(&file) {
+            self.may_reach(who, &file, is_absolute)?;
+            allowed(who, &file.seen(), wanted)?;
+        }
+        CONTINUE
+    }
+
+    /// Whether a name may be made.
+    pub(super) fn may_make(
+        &mut self,
+        asked: &Asked<'_>,
+        who: &Credentials,
+        dirfd: i32,
+        path: u64,
+    ) -> Outcome {
+        if let Ok(name) = self.name(asked, dirfd, path, false) {
+            self.may_change(who, &name)?;
+        }
+        CONTINUE
+    }
+
+    /// The same by our name for it; returns the folder as it is seen.
+    pub(super) fn may_change(
+        &mut self,
+        who: &Credentials,
+        name: &CStr,
+    ) -> Result<Option<Seen>, Errno> {
+        if who.has(cap::DAC_OVERRIDE) {
+            return Ok(None);
+        }
+        let Ok(folder) = self.file(&parent(name), Last::Follow) else {
+            return Ok(None);
+        };
+        if !self.is_judged(&folder) {
+            return Ok(None);
+        }
+        self.may_reach(who, &folder, self.path.first() == Some(&b'/'))?;
+        let seen = folder.seen();
+        allowed(who, &seen, WRITE | SEARCH)?;
+        Ok(Some(seen))
+    }
+
+    /// Whether a new name may be made; `false` where there is one, which the kernel finds before it asks who may.
+    pub(super) fn may_add(&mut self, who: &Credentials, name: &CStr) -> Result<bool, Errno> {
+        if self.look(name, libc::AT_SYMLINK_NOFOLLOW).is_ok() {
+            return Ok(false);
+        }
+        self.may_change(who, name).map(|_| true)
+    }
+
+    /// Whether a name may be taken away: in a sticky folder only what is one's own.
+    fn may_remove(
+        &mut self,
+        asked: &Asked<'_>,
+        who: &Credentials,
+        (dirfd, path): (i32, u64),
+    ) -> Result<(), Errno> {
+        let Ok(name) = self.name(asked, dirfd, path, false) else {
+            return Ok(());
+        };
+        let Some(folder) = self.may_change(who, &name)? else {
+            return Ok(());
+        };
+        if folder.mode & libc::S_ISVTX == 0 || permission::is_owner(who, &folder) {
+            return Ok(());
+        }
+        match self.look(&name, libc::AT_SYMLINK_NOFOLLOW) {
+            Ok((stat, ids)) if !permission::is_owner(who, &seen(&stat, ids)) => Err(Errno::EPERM),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether a program may be executed.
+    pub(super) fn may_execute(
+        &mut self,
+        who: &Credentials,
+        file: &File,
+        is_absolute: bool,
+    ) -> Result<(), Errno> {
+        if who.has(cap::DAC_OVERRIDE) || !self.is_judged(file) {
+            return Ok(());
+        }
+        self.may_reach(who, file, is_absolute)?;
+        allowed(who, &file.seen(), SEARCH)
+    }
+
+    /// Files and folders of the container and of the user's are; what the kernel makes by itself (pipes, terminals) and
+    /// what is not the user's at all the kernel judges.
+    fn is_judged(&self, file: &File) -> bool {
+        let is_ours = self.shared.ours.contains(&file.stat.stx_mnt_id);
+        let is_plain =
+            matches!(file.place(), Place::Text) || file.place() == Place::Mark && is_ours;
+        is_plain && (file.stat.stx_uid == 0 || file.ids.is_some())
+    }
+
+    /// Whether the folders on the way may be searched; of a relative path only the nearest, since where it begins was
+    /// reached already.
+    fn may_reach(
+        &mut self,
+        who: &Credentials,
+        file: &File,
+        is_absolute: bool,
+    ) -> Result<(), Errno> {
+        let Ok(path) = readlink(file.own_name().as_c_str()) else {
+            return Ok(());
+        };
+        let path = path.as_bytes();
+        let ends = (0..path.len()).filter(|at| path[*at] == b'/');
+        let ends: Vec<usize> = match is_absolute {
+            true => ends.collect(),
+            false => ends.last().into_iter().collect(),
+        };
+        for end in ends {
+            let folder = if end == 0 { &b"/"[..] } else { &path[..end] };
+            let Ok(folder) = CString::new(folder) else {
+                break;
+            };
+            if let Ok((stat, ids)) = self.look(&folder, 0) {
+                allowed(who, &seen(&stat, ids), SEARCH)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn allowed(who: &Credentials, file: &Seen, wanted: u32) -> Result<(), Errno> {
+    match permission::access(file, wanted, who.user.fs, |gid| who.is_in(gid), false) {
+        true => Ok(()),
+        false => Err(Errno::EACCES),
+    }
+}
