@@ -10,6 +10,7 @@ use super::source::Tree;
 use crate::container::attach::{End, RelayOptions};
 use crate::container::launch::{self, Door};
 use crate::container::plan::{Kind as PlanKind, Plan, Root, Start};
+use crate::container::user::RECORDED;
 use crate::container::{rootfs, start};
 use crate::error::{Error, Kind, Result};
 use crate::host::storage::Rung;
@@ -46,6 +47,8 @@ impl<'a> Room<'a> {
             writable: rung.writable.as_ref().map(|folder| folder.join(&id)),
             host: HostConfig {
                 auto_remove: true,
+                // a step of another than root leaves files of that user's
+                identity: RECORDED.to_owned(),
                 ipc_mode: "private".to_owned(),
                 cgroupns_mode: "private".to_owned(),
                 log_config: LogConfig {

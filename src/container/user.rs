@@ -64,6 +64,9 @@ pub(crate) struct Needs {
 /// The first kernel with all that a supervisor needs (SECCOMP_ADDFD_FLAG_SEND).
 const SUPERVISED_SINCE: (u32, u32) = (5, 14);
 
+/// As `auto`, but who makes a file is recorded with it, where the kernel can: for steps of a build.
+pub(crate) const RECORDED: &str = "recorded";
+
 /// Returns the mode for `--identity WANTED`: where the user is one other id and stays it, the kernel does it alone.
 pub(crate) fn mode(wanted: &str, who: &Identity, needs: Needs) -> Result<Mode> {
     let can = needs.kernel >= SUPERVISED_SINCE;
@@ -75,6 +78,7 @@ pub(crate) fn mode(wanted: &str, who: &Identity, needs: Needs) -> Result<Mode> {
             Err(Error::new(Kind::Host, text).hint("`--identity auto` takes what this kernel has"))
         }
         Some(mode) => Ok(mode),
+        None if wanted == RECORDED && can && !needs.is_host => Ok(Mode::Full),
         None if (who.uid, who.gid) != (0, 0) && (is_one || !can) => Ok(Mode::Native),
         None if can && !needs.is_host => Ok(Mode::Full),
         None => Ok(Mode::Off),
@@ -196,6 +200,8 @@ mod tests {
             ("auto", 1000, sudo, Mode::Full),
             ("auto", 1000, old, Mode::Native),
             ("full", 1000, new, Mode::Full),
+            (RECORDED, 1000, new, Mode::Full),
+            (RECORDED, 1000, old, Mode::Native),
             ("off", 0, new, Mode::Off),
             ("ids", 0, new, Mode::Ids),
             ("native", 1000, sudo, Mode::Native),

@@ -1,5 +1,6 @@
 //! A program being started: its descriptors, the fork, and what the report pipe says.
 
+use std::collections::VecDeque;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
 use super::io::Io;
@@ -85,7 +86,7 @@ impl Pipes {
         drop(its_ends);
         Ok(Born {
             child,
-            master: None,
+            early: VecDeque::new(),
             io,
             report,
             sync,
@@ -96,18 +97,35 @@ impl Pipes {
 /// A child on its way through its script.
 pub(super) struct Born {
     pub(super) child: Child,
-    /// The pty's message, when it was received on the way.
-    master: Option<Message>,
+    /// Messages that were received before they were asked for.
+    early: VecDeque<Message>,
     io: Io,
     report: OwnedFd,
     sync: OwnedFd,
 }
 
 impl Born {
-    /// Of a script that enters a pid namespace first: goes on with the child's own child, whose program it will be.
+    /// Of a script that enters a pid namespace first: goes on with the child's own child, whose program it will be. Both are
+    /// ours to wait for.
     pub(super) fn follow(mut self) -> Result<Born> {
-        self.child = go_between(self.child, &self.sync)?;
-        Ok(self)
+        loop {
+            let Some(message) = self.receive()? else {
+                process::wait(self.child.pid)?;
+                return Ok(self); // it failed on the way; the report says where
+            };
+            let Ok(pid) = message.bytes.as_slice().try_into() else {
+                // the program's process is faster than its go-between
+                self.early.push_back(message);
+                continue;
+            };
+            process::wait(self.child.pid)?;
+            let Some(pidfd) = message.fds.into_iter().next() else {
+                return Err(Error::new(Kind::System, "the joining process sent no pid"));
+            };
+            let pid = i32::from_ne_bytes(pid);
+            self.child = Child { pid, pidfd };
+            return Ok(self);
+        }
     }
 
     /// Where a supervisor is wanted: gives `supervise` what comes of the filter's listener. The program waits until somebody
@@ -120,17 +138,27 @@ impl Born {
         let User::Supervised { start, .. } = &plan.process.user else {
             return Ok(self);
         };
-        if plan.process.tty {
-            self.master = self.receive()?;
-        }
+        let master = match plan.process.tty {
+            true => self.next()?,
+            false => None,
+        };
+        let listener = self.next()?;
+        self.early.extend(master);
         // without one it failed on the way, and the report says where
-        if let Some(ends) = self.receive()?.and_then(|m| Ends::of(m.fds))
+        if let Some(ends) = listener.and_then(|m| Ends::of(m.fds))
             && let Err(e) = supervise(ends, start)
         {
             self.kill();
             return Err(e);
         }
         Ok(self)
+    }
+
+    fn next(&mut self) -> Result<Option<Message>> {
+        match self.early.pop_front() {
+            None => self.receive(),
+            early => Ok(early),
+        }
     }
 
     fn receive(&self) -> Result<Option<Message>> {
@@ -151,7 +179,7 @@ impl Born {
         }
         // a child that was killed before its exec left no word either: its pidfd tells that in the watch
         if plan.process.tty {
-            let message = match self.master {
+            let message = match self.early.pop_front() {
                 None => sys::socket::receive(self.sync.as_fd())?,
                 master => master,
             };
@@ -172,24 +200,6 @@ impl Born {
     pub(super) fn kill(self) {
         let _ = process::signal(self.child.pidfd.as_fd(), libc::SIGKILL);
         let _ = process::wait(self.child.pid);
-    }
-}
-
-/// The first child only enters the pid namespace: its own child is the program's. Both are ours to wait for.
-fn go_between(first: Child, sync: &OwnedFd) -> Result<Child> {
-    let message = sys::socket::receive_or_exit(sync.as_fd(), first.pidfd.as_fd())?;
-    process::wait(first.pid)?;
-    let Some(message) = message else {
-        return Ok(first); // it failed on the way; the report says where
-    };
-    let pid = message
-        .bytes
-        .get(..4)
-        .and_then(|b| b.try_into().ok())
-        .map(i32::from_ne_bytes);
-    match (pid, message.fds.into_iter().next()) {
-        (Some(pid), Some(pidfd)) => Ok(Child { pid, pidfd }),
-        _ => Err(Error::new(Kind::System, "the joining process sent no pid")),
     }
 }
 

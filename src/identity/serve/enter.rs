@@ -189,7 +189,7 @@ impl Worker {
         let ends = (0..path.len()).filter(|at| path[*at] == b'/');
         let ends: Vec<usize> = match is_absolute {
             true => ends.collect(),
-            false => ends.last().into_iter().collect(),
+            false => ends.max().into_iter().collect(),
         };
         for end in ends {
             let folder = if end == 0 { &b"/"[..] } else { &path[..end] };
