@@ -23,7 +23,7 @@ impl Supervisor {
         let (control, theirs) = socket::pair()?;
         let mut parts = Some((ends, theirs));
         let child = process::fork(0, || {
-            process::rename("__identity");
+            process::rename("__ids");
             if let Some((ends, theirs)) = parts.take() {
                 // whoever asks gets ENOSYS from now on, and the monitor sees us gone
                 let _ = serve::run(&settings, ends, theirs);

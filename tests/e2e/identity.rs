@@ -328,7 +328,7 @@ fn without_its_supervisor_a_container_ends_and_says_so() {
     let supervisor = sandbox
         .processes()
         .into_iter()
-        .find(|line| line.contains("__identity"))
+        .find(|line| line.contains("__ids"))
         .expect("a supervisor");
     let pid = supervisor.split(' ').next().unwrap().to_owned();
     Command::new("kill").args(["-9", &pid]).status().unwrap();
