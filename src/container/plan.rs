@@ -300,6 +300,17 @@ pub enum User {
     },
 }
 
+impl User {
+    /// How its ids are provided.
+    pub fn mode(&self) -> Mode {
+        match self {
+            User::Root => Mode::Off,
+            User::Native { .. } => Mode::Native,
+            User::Supervised { mode, .. } => *mode,
+        }
+    }
+}
+
 /// Confinement.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Security {

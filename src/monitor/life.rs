@@ -15,10 +15,9 @@ use super::program::{Pipes, fork_error};
 use super::supervisor::Supervisor;
 use super::{group, root, script, tell};
 use crate::container::control::Tell;
-use crate::container::plan::{Join, Kind as PlanKind, Namespace, Plan, Start, User};
+use crate::container::plan::{Join, Kind as PlanKind, Namespace, Plan, Start};
 use crate::container::restart::{self, Verdict};
 use crate::error::{Error, Result};
-use crate::identity::Mode;
 use crate::store::Store;
 use crate::store::containers::{State, Status};
 use crate::store::paths::Paths;
@@ -116,7 +115,7 @@ impl<'a> Life<'a> {
                 monitor: std::process::id() as i32,
                 boot_id: crate::store::containers::boot_id(),
                 finished_at: old.finished_at,
-                identity: mode(&plan.process.user).name().to_owned(),
+                identity: plan.process.user.mode().name().to_owned(),
                 ..State::default()
             },
             log: start.log.as_ref().map(LogFile::new),
@@ -243,11 +242,7 @@ impl<'a> Life<'a> {
         let mut numbers: Vec<(RawFd, bool)> = self.io.interests();
         numbers.extend(self.net.iter().map(|net| (net.interest(), false)));
         numbers.extend(self.child.iter().map(|c| (c.pidfd.as_raw_fd(), false)));
-        numbers.extend(
-            self.supervisor
-                .iter()
-                .map(|s| (s.child.pidfd.as_raw_fd(), false)),
-        );
+        numbers.extend(self.supervisor.iter().map(|s| (s.interest(), false)));
         numbers.extend(self.clients.interests().into_iter().map(|fd| (fd, false)));
         numbers.extend(
             self.checks
@@ -338,11 +333,7 @@ impl<'a> Life<'a> {
             }
             return Ok(());
         }
-        if self
-            .supervisor
-            .as_ref()
-            .is_some_and(|s| s.child.pidfd.as_raw_fd() == fd)
-        {
+        if self.supervisor.as_ref().is_some_and(|s| s.interest() == fd) {
             self.unsupervised();
             return Ok(());
         }
@@ -424,10 +415,8 @@ impl<'a> Life<'a> {
         self.last_code = sys::process::wait(child.pid)?;
         self.checks = None;
         self.kill_at = None;
-        if let Some(supervisor) = &self.supervisor {
-            // it holds the container's mounts; it is waited for when everything is told
-            let _ = sys::process::signal(supervisor.child.pidfd.as_fd(), libc::SIGKILL);
-        }
+        // it holds the container's mounts; it is waited for when everything is told
+        self.supervisor.iter().for_each(Supervisor::kill);
         self.io.drain(self.log.as_mut());
         self.after_exit();
         Ok(())
@@ -666,14 +655,6 @@ fn enter_namespaces(plan: &Plan, start: &Start) -> Result<Entered> {
         sys::namespace::enter(pidfd.as_fd(), flag)?;
     }
     Ok(entered)
-}
-
-fn mode(user: &User) -> Mode {
-    match user {
-        User::Root => Mode::Off,
-        User::Native { .. } => Mode::Native,
-        User::Supervised { mode, .. } => *mode,
-    }
 }
 
 fn clone_flags(ns: &crate::container::plan::Namespaces) -> u64 {

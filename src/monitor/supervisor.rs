@@ -1,7 +1,7 @@
 //! The container's identity supervisor as its monitor sees it: a child that answers, and a socket to it.
 
 use std::ffi::CString;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 
 use crate::container::plan::{Root, Source, Start};
 use crate::error::{Context, Kind, Result};
@@ -12,7 +12,7 @@ use crate::sys::socket;
 
 /// Lives as long as one start of the container.
 pub(super) struct Supervisor {
-    pub(super) child: Child,
+    child: Child,
     control: OwnedFd,
 }
 
@@ -43,10 +43,20 @@ impl Supervisor {
         )?)
     }
 
+    /// What becomes readable when it has ended.
+    pub(super) fn interest(&self) -> RawFd {
+        self.child.pidfd.as_raw_fd()
+    }
+
+    /// Tells it to end.
+    pub(super) fn kill(&self) {
+        // one that has ended already needs no signal
+        let _ = process::signal(self.child.pidfd.as_fd(), libc::SIGKILL);
+    }
+
     /// Ends it.
     pub(super) fn end(self) {
-        // one that has ended already is reaped all the same
-        let _ = process::signal(self.child.pidfd.as_fd(), libc::SIGKILL);
+        self.kill();
         let _ = process::wait(self.child.pid);
     }
 }

@@ -11,6 +11,7 @@ mod error;
 pub(crate) mod fd;
 pub(crate) mod features;
 pub(crate) mod inet;
+pub(crate) mod listen;
 pub mod lock;
 pub(crate) mod memory;
 pub(crate) mod mount;

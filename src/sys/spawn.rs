@@ -487,7 +487,7 @@ fn step(op: &Op, slots: &mut [RawFd; SLOTS], report: BorrowedFd<'_>, index: u32)
             program,
             socket,
             must,
-        } => listen(program, *socket, *must),
+        } => super::listen::listen(program, *socket, *must),
         Op::Seccomp(program) => seccomp::load(program, Listen::Without).map(drop),
         Op::WorkDir(path) => mount::work_dir(path),
         Op::EnterDir(path) => mount::enter_dir(path),
@@ -595,35 +595,6 @@ fn fork_into(socket: RawFd) -> Step {
     );
     // SAFETY: ends this go-between without destructors.
     unsafe { libc::_exit(sent.is_err().into()) }
-}
-
-fn listen(program: &[u8], socket: RawFd, must: bool) -> Step {
-    let names = [
-        c"/proc/self/ns/mnt",
-        c"/proc/self/ns/user",
-        c"/proc/self/ns/pid",
-    ];
-    let mut namespaces = [-1; 3];
-    for (fd, name) in namespaces.iter_mut().zip(names) {
-        let opened = super::fd::open(name, libc::O_RDONLY).map_err(|e| e.errno())?;
-        *fd = std::os::fd::IntoRawFd::into_raw_fd(opened);
-    }
-    let loaded = match seccomp::load(program, Listen::Killable) {
-        Err(Errno::EINVAL) => seccomp::load(program, Listen::Plain), // before Linux 5.19
-        other => other,
-    };
-    // SAFETY: the socket was inherited from the parent, the namespaces were opened above; all are closed before the exec.
-    let [socket, mounts, user, pids] = [socket, namespaces[0], namespaces[1], namespaces[2]]
-        .map(|fd| unsafe { BorrowedFd::borrow_raw(fd) });
-    let sent = match loaded {
-        Ok(Some(listener)) => {
-            let fds = [std::os::fd::AsFd::as_fd(&listener), mounts, user, pids];
-            super::socket::send(socket, b"l", &fds)
-        }
-        Err(errno) if must || errno != Errno::EBUSY => return Err(errno),
-        _ => super::socket::send(socket, b"n", &[]),
-    };
-    sent.map_err(|e| e.errno())
 }
 
 fn affinity(cpus: &[u16]) -> Step {
