@@ -3,9 +3,7 @@
 //! A key covers the key of the step before, what the step does, and the content of what it takes; never times, secrets or
 //! proxies. The keys are our own: BuildKit's are digests of its own structures.
 
-use sha2::{Digest, Sha256};
-
-use crate::store::blobs::digest_text;
+use crate::store::sum::Sum;
 
 /// Changes when a key's meaning does.
 const VERSION: &str = "coracle-build-1";
@@ -13,7 +11,7 @@ const VERSION: &str = "coracle-build-1";
 /// A key being put together; keeps what went into it for `--explain`.
 #[derive(Debug)]
 pub(super) struct Key {
-    sum: Sha256,
+    sum: Sum,
     inputs: Vec<String>,
 }
 
@@ -21,7 +19,7 @@ impl Key {
     /// Begins a key; `parent`: that of the step before.
     pub(super) fn new(parent: &str) -> Key {
         let mut key = Key {
-            sum: Sha256::new(),
+            sum: Sum::new(),
             inputs: Vec::new(),
         };
         key.feed(VERSION);
@@ -44,7 +42,7 @@ impl Key {
 
     /// Returns the key, 64 hex digits, and what went into it.
     pub(super) fn finish(self) -> (String, Vec<String>) {
-        let digest = digest_text(&self.sum.finalize());
+        let digest = self.sum.finish();
         (digest["sha256:".len()..].to_owned(), self.inputs)
     }
 }

@@ -5,8 +5,6 @@ use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use sha2::{Digest, Sha256};
-
 use super::context::Stats;
 use super::place::{Owner, Place, Seen};
 use super::plan::CopyOp;
@@ -18,8 +16,8 @@ use crate::grammar::user;
 use crate::image::pack::owners::Meta;
 use crate::image::tar::EntryType;
 use crate::image::unpack::{self, Limits};
-use crate::store::blobs::digest_text;
 use crate::store::ids::{self, Ids, What};
+use crate::store::sum::Sum;
 use crate::sys::xattr;
 
 /// Returns the digest of what a COPY takes from `tree`: names, types, modes, owners, contents, link targets; no times, and
@@ -27,7 +25,7 @@ use crate::sys::xattr;
 pub(super) fn content(tree: &Tree, op: &CopyOp, stats: Option<&Stats>) -> Result<String> {
     let excludes = excludes(op)?;
     let mut hasher = Hasher {
-        sum: Sha256::new(),
+        sum: Sum::new(),
         stats,
         links: HashMap::new(),
         buffer: vec![0; 256 * 1024],
@@ -40,7 +38,7 @@ pub(super) fn content(tree: &Tree, op: &CopyOp, stats: Option<&Stats>) -> Result
             tree.walk(&located, &excludes, &mut hasher)?;
         }
     }
-    Ok(digest_text(&hasher.sum.finalize()))
+    Ok(hasher.sum.finish())
 }
 
 /// Whether a source of ADD is fetched and not copied.
@@ -53,7 +51,7 @@ fn excludes(op: &CopyOp) -> Result<Patterns> {
 }
 
 struct Hasher<'a> {
-    sum: Sha256,
+    sum: Sum,
     stats: Option<&'a Stats>,
     links: HashMap<u64, String>,
     buffer: Vec<u8>,
@@ -74,7 +72,7 @@ impl Hasher<'_> {
             return Ok(known);
         }
         let mut file = at.open()?;
-        let mut sum = Sha256::new();
+        let mut sum = Sum::new();
         loop {
             let count = file
                 .read(&mut self.buffer)
@@ -84,7 +82,7 @@ impl Hasher<'_> {
             }
             sum.update(&self.buffer[..count]);
         }
-        let digest = digest_text(&sum.finalize());
+        let digest = sum.finish();
         if let Some(stats) = self.stats {
             stats.put(at.whole, at.stat, &digest);
         }

@@ -2,15 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use sha2::{Digest, Sha256};
-
 use super::copy::{Fetched, is_remote};
 use super::plan::CopyOp;
 use super::request::Request;
 use super::state::is_url;
 use crate::error::{Error, Kind, Result};
 use crate::registry::download;
-use crate::store::blobs::digest_text;
+use crate::store::sum::Sum;
 
 /// Returns what tells one content of an address from another: its checksum, what its server says of it, a commit; when a
 /// server says nothing, the digest of its bytes.
@@ -26,22 +24,9 @@ pub(super) fn identity(request: &Request, op: &CopyOp, word: &str) -> Result<Str
     if about.etag.is_some() || about.modified.is_some() {
         return Ok(format!("{word} {:?} {:?}", about.etag, about.modified));
     }
-    let mut sum = Sum(Sha256::new());
+    let mut sum = Sum::new();
     download::fetch(&request.settings, word, &mut sum)?;
-    Ok(format!("{word} {}", digest_text(&sum.0.finalize())))
-}
-
-struct Sum(Sha256);
-
-impl std::io::Write for Sum {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.update(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
+    Ok(format!("{word} {}", sum.finish()))
 }
 
 /// Fetches the sources of an ADD that are addresses, each into `scratch`.
@@ -69,9 +54,9 @@ fn file(request: &Request, op: &CopyOp, word: &str, path: PathBuf) -> Result<Fet
     let mut out = fs_err::File::create(&path)?;
     let about = download::fetch(&request.settings, word, &mut out)?;
     if let Some(wanted) = &op.checksum {
-        let mut sum = Sum(Sha256::new());
+        let mut sum = Sum::new();
         std::io::copy(&mut fs_err::File::open(&path)?, &mut sum)?;
-        let got = digest_text(&sum.0.finalize());
+        let got = sum.finish();
         if got != *wanted {
             return Err(Error::new(
                 Kind::Corrupt,

@@ -2,7 +2,6 @@
 
 use clap::{ArgMatches, Command};
 use jiff::Timestamp;
-use sha2::{Digest, Sha256};
 
 use super::version::{VERSION, architecture};
 use super::{Session, Verb, args, format};
@@ -112,7 +111,7 @@ fn driver(session: &Session) -> Result<(String, Vec<[String; 2]>)> {
 /// The same for one store on one machine, always.
 fn id(data: &str) -> String {
     let machine = std::fs::read_to_string("/etc/machine-id").unwrap_or_default();
-    let sum = Sha256::digest(format!("{}\n{data}", machine.trim()));
+    let sum = crate::store::sum::sum_of(format!("{}\n{data}", machine.trim()));
     let hex: String = sum.iter().take(16).map(|b| format!("{b:02x}")).collect();
     [
         &hex[..8],

@@ -27,7 +27,6 @@ use std::path::{Path, PathBuf};
 
 use nix::fcntl::{OFlag, open as open_fd};
 use nix::sys::stat::Mode;
-use sha2::{Digest, Sha256};
 
 use crate::error::{Context, Kind, Result};
 use crate::image::decode::BLOCK;
@@ -35,9 +34,9 @@ use crate::image::stack;
 use crate::image::tar::Entry;
 use crate::image::unpack::{Entries, Limits, layer, write_owners};
 use crate::store::Store;
-use crate::store::blobs::digest_text;
 use crate::store::ids::Ids;
 use crate::store::layers::{Draft, Unpacked};
+use crate::store::sum::Sum;
 use owners::Owners;
 use stream::{Sink, stream};
 use survey::{Survey, Walk};
@@ -216,14 +215,14 @@ impl Settled<'_> {
         };
         let mut record = Recorder {
             entries: Entries::new(&self.draft.path().join("entries"))?,
-            sum: Sha256::new(),
+            sum: Sum::new(),
             size: 0,
             tar_size: 0,
         };
         stream(open_tree(&self.tree, OFlag::O_PATH)?, &entries, &mut record)?;
         record.entries.finish()?;
         let unpacked = Unpacked {
-            diff_id: digest_text(&record.sum.finalize()),
+            diff_id: record.sum.finish(),
             size: record.size,
             files: entries.len() as u64,
             tar_size: record.tar_size,
@@ -285,7 +284,7 @@ impl Sink for Plain<'_> {
 /// A tar to its digest and to `entries`.
 struct Recorder {
     entries: Entries,
-    sum: Sha256,
+    sum: Sum,
     size: u64,
     tar_size: u64,
 }

@@ -14,13 +14,12 @@ use std::path::Path;
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, open, openat};
 use nix::sys::stat::Mode;
-use sha2::{Digest, Sha256};
 
 use crate::error::{Context, Error, Kind, Result};
 use crate::image::tar::{Entry, Feed, Parser, Sink, show};
 use crate::image::unpack::{Folders, REPLACED, number};
 use crate::store::Store;
-use crate::store::blobs::digest_text;
+use crate::store::sum::Sum;
 
 const BUFFER: usize = 256 << 10;
 
@@ -58,12 +57,12 @@ pub fn regenerate(layer: &Path, out: &mut dyn FnMut(&[u8]) -> Result<()>) -> Res
 
 /// Returns the digest of the tar that [`regenerate`] writes.
 pub fn diff_id(layer: &Path) -> Result<String> {
-    let mut sum = Sha256::new();
+    let mut sum = Sum::new();
     regenerate(layer, &mut |bytes| {
         sum.update(bytes);
         Ok(())
     })?;
-    Ok(digest_text(&sum.finalize()))
+    Ok(sum.finish())
 }
 
 /// Makes sure that layers are whole before they are used: what was not synced before the last boot is proved (0.2 s for

@@ -1,6 +1,7 @@
 //! Saving: images of the store to an archive that docker, podman and skopeo load (see image/archive.rs).
 //!
-//! Layers are written uncompressed, from their trees; a damaged one is noticed before the archive is done.
+//! Layers are written uncompressed, from their trees. As before a container uses them, those that an older boot left
+//! unsynced are proved first; for the others the sum over everything would be most of the time, and a load computes it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -43,6 +44,7 @@ pub(crate) fn members(
         let bytes = store.blobs().need(&image.id)?;
         let config = store.images().config(&image.id)?;
         check_platform(&image, &config, platform)?;
+        regenerate::prove(store, &config.rootfs.diff_ids)?;
         images.push((image, bytes, config));
     }
     of_images(store, images)
@@ -402,9 +404,16 @@ mod tests {
         let s = Scratch::new();
         image(&s, "one:1", &[Tar::default().file("a", b"123").end()]);
         let layer = s.store.layers().list().unwrap().remove(0);
-        std::fs::write(s.store.layers().tree(&layer).join("a"), "321").unwrap();
-        let members = members(&s.store, &["one:1".to_owned()], None).unwrap();
-        let e = to_stream(&members, &mut |_| Ok(())).unwrap_err();
+        std::fs::write(s.store.layers().tree(&layer).join("a"), "4321").unwrap();
+        let saved = || members(&s.store, &["one:1".to_owned()], None);
+        let e = to_stream(&saved().unwrap(), &mut |_| Ok(())).unwrap_err();
         assert_eq!(e.kind(), Kind::Corrupt);
+        // what only the digest tells is looked for after a crash
+        std::fs::write(s.store.layers().tree(&layer).join("a"), "321").unwrap();
+        let path = s.store.layers().path(&layer).join("layer");
+        let text = std::fs::read_to_string(&path).unwrap();
+        let older = text.replace(crate::store::layers::boot_id(), "older");
+        std::fs::write(&path, older).unwrap();
+        assert_eq!(saved().unwrap_err().kind(), Kind::Corrupt);
     }
 }

@@ -29,14 +29,12 @@ mod tests;
 use std::path::Path;
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 
-use sha2::{Digest, Sha256};
-
 use crate::error::{Error, Kind, Result};
 use crate::image::capabilities;
 use crate::image::decode::{self, Blocks};
 use crate::image::tar::{Feed, Parser};
-use crate::store::blobs::digest_text;
 use crate::store::layers::Unpacked;
+use crate::store::sum::Sum;
 use crate::sys::thread;
 use writer::Writer;
 
@@ -79,7 +77,7 @@ pub fn layer(
         let mut ring = Ring {
             full,
             empty,
-            sum: Sha256::new(),
+            sum: Sum::new(),
             bytes: 0,
             most: limits.bytes,
             is_stopped: false,
@@ -105,7 +103,7 @@ pub fn layer(
             capabilities::set(&staging.join("tree"), &done.capabilities);
         }
         Ok(Unpacked {
-            diff_id: digest_text(&sum.finalize()),
+            diff_id: sum.finish(),
             size: done.bytes,
             files: done.entries,
             tar_size,
@@ -135,7 +133,7 @@ fn write(
 struct Ring {
     full: SyncSender<Vec<u8>>,
     empty: Receiver<Vec<u8>>,
-    sum: Sha256,
+    sum: Sum,
     bytes: u64,
     most: u64,
     /// The writer has gone.

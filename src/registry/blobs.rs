@@ -19,14 +19,13 @@ use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use reqwest::Response;
 use reqwest::header::CONTENT_RANGE;
-use sha2::{Digest, Sha256};
 use tokio::sync::{mpsc, oneshot};
 
 use super::client::{Remote, mismatch};
 use super::failure::{Failure, Phase};
 use super::host::{Ask, Host, Patience};
 use crate::error::{Error, Kind, Result};
-use crate::store::blobs::digest_text;
+use crate::store::sum::Sum;
 
 /// Chunks between the network and a layer.
 const DEPTH: usize = 16;
@@ -178,7 +177,7 @@ impl Remote {
 struct Sink<'a> {
     blob: &'a Blob<'a>,
     chunks: &'a mpsc::Sender<Vec<u8>>,
-    hash: Sha256,
+    hash: Sum,
     offset: u64,
     partial: Option<File>,
     /// The bytes themselves are wrong; no other host is asked.
@@ -190,7 +189,7 @@ impl<'a> Sink<'a> {
         Sink {
             blob,
             chunks,
-            hash: Sha256::new(),
+            hash: Sum::new(),
             offset: 0,
             partial: None,
             is_broken: false,
@@ -370,7 +369,7 @@ impl<'a> Sink<'a> {
     }
 
     fn finish(mut self) -> Result<()> {
-        let found = digest_text(std::mem::take(&mut self.hash).finalize().as_slice());
+        let found = std::mem::take(&mut self.hash).finish();
         if found == self.blob.digest {
             (self.blob.watch)(Moved::Verified);
             return Ok(());

@@ -13,10 +13,8 @@ use std::io::ErrorKind;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 
-use sha2::{Digest, Sha256};
-
 use crate::error::{Context, Error, Kind, Result};
-use crate::store::{Store, hex_of, random_hex, record};
+use crate::store::{Store, hex_of, random_hex, record, sum};
 
 /// The door to the blobs.
 #[derive(Debug)]
@@ -92,19 +90,7 @@ impl<'a> Blobs<'a> {
 
 /// Returns `sha256:...` of some bytes.
 pub fn digest_of(bytes: &[u8]) -> String {
-    digest_text(&Sha256::digest(bytes))
-}
-
-/// Returns a finished SHA-256 as digests are written.
-pub fn digest_text(sum: &[u8]) -> String {
-    use std::fmt::Write;
-    let mut text = String::with_capacity(7 + 2 * sum.len());
-    text.push_str("sha256:");
-    for byte in sum {
-        // writing to a String cannot fail
-        write!(text, "{byte:02x}").ok();
-    }
-    text
+    sum::text(&sum::sum_of(bytes))
 }
 
 #[cfg(test)]

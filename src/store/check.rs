@@ -12,8 +12,6 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use sha2::{Digest, Sha256};
-
 use crate::error::{Context, Kind, Result};
 use crate::image::config::ImageConfig;
 use crate::store::containers::{self, Record, State};
@@ -357,7 +355,7 @@ fn whole(store: &Store, name: &Name) -> Result<(), String> {
 fn blob(store: &Store, digest: &str) -> Result<Vec<u8>, String> {
     let bytes = record::read_bytes(&store.blob_path(digest)).map_err(|e| e.to_string())?;
     let bytes = bytes.ok_or_else(|| format!("{} is missing", short_id(digest)))?;
-    let found: String = Sha256::digest(&bytes)
+    let found: String = crate::store::sum::sum_of(&bytes)
         .iter()
         .map(|b| format!("{b:02x}"))
         .collect();

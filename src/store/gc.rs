@@ -12,12 +12,11 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use sha2::{Digest, Sha256};
-
 use crate::error::{Context, Kind, Result};
 use crate::image::config::ImageConfig;
 use crate::store::containers::{self, Found, Status};
 use crate::store::images::{Listed, Name};
+use crate::store::sum::sum_of;
 use crate::store::{Store, random_hex, record};
 use crate::sys::lock::Lock;
 
@@ -173,7 +172,7 @@ pub(crate) fn chain_ids(diff_ids: &[String]) -> Vec<String> {
         chain.push(match chain.last() {
             None => diff_id.clone(),
             Some(below) => {
-                let digest = Sha256::digest(format!("{below} {diff_id}").as_bytes());
+                let digest = sum_of(format!("{below} {diff_id}"));
                 format!(
                     "sha256:{}",
                     digest

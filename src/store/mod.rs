@@ -62,6 +62,7 @@ pub mod paths;
 pub mod prune;
 pub(crate) mod record;
 pub mod size;
+pub mod sum;
 pub mod trash;
 pub mod usage;
 pub mod volumes;

@@ -6,12 +6,9 @@ use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use sha2::{Digest, Sha256};
-
 use crate::error::{Error, Kind, Result};
 use crate::image::regenerate::regenerate;
 use crate::image::tar::{Entry, EntryType, write};
-use crate::store::blobs::digest_text;
 use crate::sys::thread;
 
 /// Bytes that are gathered before they are written.
@@ -142,7 +139,7 @@ pub(crate) fn to_stream(
     out(&buffer)
 }
 
-/// Writes a layer's tar, and makes sure that it is the very one.
+/// Writes a layer's tar. It is the very one as far as sizes tell; who lists the members has proved those in doubt.
 fn layer(member: &Member, put: &mut dyn FnMut(&[u8]) -> Result<()>) -> Result<()> {
     let Content::Layer {
         folder,
@@ -152,20 +149,19 @@ fn layer(member: &Member, put: &mut dyn FnMut(&[u8]) -> Result<()>) -> Result<()
     else {
         return Ok(());
     };
-    let mut sum = Sha256::new();
     let mut left = *size;
     regenerate(folder, &mut |bytes| {
-        sum.update(bytes);
         // more would run over what follows
         left = left
             .checked_sub(bytes.len() as u64)
             .ok_or_else(|| damaged(diff_id))?;
         put(bytes)
     })?;
-    if left > 0 || digest_text(&sum.finalize()) != *diff_id {
-        return Err(damaged(diff_id));
+    if left > 0 {
+        Err(damaged(diff_id))
+    } else {
+        Ok(())
     }
-    Ok(())
 }
 
 fn damaged(diff_id: &str) -> Error {

@@ -7,7 +7,6 @@ use std::io::Write;
 
 use flate2::write::GzEncoder;
 use oci_client::manifest::{IMAGE_LAYER_GZIP_MEDIA_TYPE, IMAGE_LAYER_MEDIA_TYPE};
-use sha2::{Digest, Sha256};
 
 use super::Compression;
 use crate::error::{Error, Kind, Result};
@@ -15,8 +14,8 @@ use crate::grammar::reference::Reference;
 use crate::image::regenerate::regenerate;
 use crate::registry::{Blob, Remote, Settings, orders};
 use crate::store::Store;
-use crate::store::blobs::digest_text;
 use crate::store::layers::Source;
+use crate::store::sum::Sum;
 use crate::sys::thread;
 
 /// gzip's level: 4 takes half the time of 6 and 2 % more bytes (a Debian root).
@@ -36,7 +35,7 @@ pub(crate) struct Made {
 pub(crate) fn compress(store: &Store, diff_id: &str, compression: Compression) -> Result<Made> {
     let out = Hashed {
         file: store.spool()?,
-        sum: Sha256::new(),
+        sum: Sum::new(),
         size: 0,
     };
     let (out, media_type) = match compression {
@@ -59,7 +58,7 @@ pub(crate) fn compress(store: &Store, diff_id: &str, compression: Compression) -
     };
     Ok(Made {
         file: out.file,
-        digest: digest_text(&out.sum.finalize()),
+        digest: out.sum.finish(),
         size: out.size,
         media_type,
     })
@@ -100,12 +99,12 @@ pub(crate) fn fetch(store: &Store, settings: &Settings, source: &Source) -> Resu
 
 /// Writes a layer's tar, and makes sure that it is the very one.
 fn tar(store: &Store, diff_id: &str, out: &mut dyn Write) -> Result<()> {
-    let mut sum = Sha256::new();
+    let mut sum = Sum::new();
     regenerate(&store.layers().path(diff_id), &mut |bytes| {
         sum.update(bytes);
         out.write_all(bytes).map_err(cannot)
     })?;
-    match digest_text(&sum.finalize()) {
+    match sum.finish() {
         found if found == diff_id => Ok(()),
         found => Err(
             Error::new(Kind::Corrupt, format!("cannot read the layer {diff_id}"))
@@ -122,7 +121,7 @@ fn cannot(e: std::io::Error) -> Error {
 /// A file that knows the digest of what was written.
 struct Hashed {
     file: File,
-    sum: Sha256,
+    sum: Sum,
     size: u64,
 }
 

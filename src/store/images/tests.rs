@@ -1,9 +1,9 @@
 use super::*;
 use crate::store::scratch::Scratch;
-use sha2::{Digest, Sha256};
+use crate::store::sum::sum_of;
 
 pub(crate) fn digest(text: &str) -> String {
-    let bytes = Sha256::digest(text.as_bytes());
+    let bytes = sum_of(text);
     format!(
         "sha256:{}",
         bytes.iter().map(|b| format!("{b:02x}")).collect::<String>()
