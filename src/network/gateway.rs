@@ -95,6 +95,8 @@ pub(super) enum Request {
 struct Net {
     id: String,
     namespace: OwnedFd,
+    /// Open for as long as we are on the network: its close waits until the kernel has tidied after every change (20 ms).
+    netfilter: Netlink,
     endpoint: Endpoint,
     internal: bool,
     /// Name of the link inside.
@@ -152,10 +154,12 @@ impl Worker {
             endpoint,
             origin,
         } = &place;
+        let mut rules = Vec::new();
         match origin {
             Origin::Join(fd) => enter(fd)?,
-            Origin::Make => make(network, endpoint)?,
+            Origin::Make => rules = make(network, endpoint)?,
         }
+        let netfilter = Netlink::open(Family::Netfilter)?;
         let own = namespace::own_network()?;
         quieten_bridge();
         let mut sockets = Vec::new();
@@ -165,7 +169,9 @@ impl Worker {
             sockets.push(made);
             elements.push((address, port));
         }
-        enlist(&elements).context(ErrorKind::Host, cannot)?;
+        enlist(&netfilter, rules, &elements)
+            .context(ErrorKind::Host, cannot)
+            .map_err(|e| e.hint(crate::host::explain_networks()))?;
         let shared = sys::fd::duplicate(own.as_fd())?;
         let number = (0..).find(|n| {
             let name = format!("eth{n}");
@@ -174,6 +180,7 @@ impl Worker {
         self.nets.push(Net {
             id: place.network.id.clone(),
             namespace: own,
+            netfilter,
             endpoint: place.endpoint.clone(),
             internal: place.network.internal,
             inside: format!("eth{}", number.unwrap_or_default()),
@@ -243,7 +250,7 @@ impl Worker {
         let addresses = [net.endpoint.address, net.endpoint.address6];
         for address in addresses.into_iter().flatten() {
             // gone already: as good
-            let _ = netfilter(vec![nft::forget(address)]);
+            let _ = netfilter(&net.netfilter, vec![nft::forget(address)]);
         }
         if let Some(container) = &self.container {
             enter(container)?;
@@ -281,8 +288,7 @@ fn route(messages: Vec<Message>) -> sys::Result<()> {
     answer(Netlink::open(Family::Route)?.exchange(&batch(messages.clone()), messages.len()))
 }
 
-fn netfilter(messages: Vec<Message>) -> sys::Result<Option<Refused>> {
-    let netlink = Netlink::open(Family::Netfilter)?;
+fn netfilter(netlink: &Netlink, messages: Vec<Message>) -> sys::Result<Option<Refused>> {
     netlink.exchange(&transaction(messages.clone()), messages.len())
 }
 
@@ -298,8 +304,8 @@ fn write_sysctl(name: &str, value: &str) {
     let _ = std::fs::write(format!("/proc/sys/{name}"), value);
 }
 
-/// Makes a gateway and moves the calling thread there.
-fn make(network: &Network, endpoint: &Endpoint) -> Result<()> {
+/// Makes a gateway and moves the calling thread there; returns its rules, which are not in force yet.
+fn make(network: &Network, endpoint: &Endpoint) -> Result<Vec<Message>> {
     let cannot = || format!("cannot make the network `{}`", network.name);
     namespace::new_network()
         .context(ErrorKind::Host, cannot)
@@ -338,9 +344,7 @@ fn make(network: &Network, endpoint: &Endpoint) -> Result<()> {
         messages.push(link::everything_is_local(*gateway, LOOPBACK));
     }
     route(messages).context(ErrorKind::Host, cannot)?;
-    answer(netfilter(nft::rules(MARK, BRIDGE, &pools)))
-        .context(ErrorKind::Host, cannot)
-        .map_err(|e| e.hint(crate::host::explain_networks()))
+    Ok(nft::rules(MARK, BRIDGE, &pools))
 }
 
 /// Tries everything that a gateway needs in the calling thread's own, empty network namespace; the error says what failed.
@@ -356,8 +360,9 @@ pub fn try_gateway() -> std::result::Result<(), String> {
     let tried = route(messages)
         .map_err(|e| format!("a bridge: {e}"))
         .and_then(|()| {
-            let rules = netfilter(nft::rules(MARK, BRIDGE, &[(subnet, gateway)]));
-            answer(rules).map_err(|e| format!("the rules of nf_tables: {e}"))
+            let rules = nft::rules(MARK, BRIDGE, &[(subnet, gateway)]);
+            let made = Netlink::open(Family::Netfilter).and_then(|n| netfilter(&n, rules));
+            answer(made).map_err(|e| format!("the rules of nf_tables: {e}"))
         });
     tried?;
     open_sockets(IpAddr::from([192, 0, 2, 2]))
@@ -467,10 +472,11 @@ fn open_sockets(address: IpAddr) -> sys::Result<(Sockets, u16)> {
     Ok((sockets, port))
 }
 
-/// Puts addresses into the gateway's maps; what a killed relay left there goes.
-fn enlist(elements: &[(IpAddr, u16)]) -> sys::Result<()> {
-    let add = || -> Vec<Message> { elements.iter().map(|(a, p)| nft::add(*a, *p)).collect() };
-    match netfilter(add())? {
+/// Puts addresses into the gateway's maps, of a new one with its `rules` in one transaction; what a killed relay left there
+/// goes.
+fn enlist(netlink: &Netlink, rules: Vec<Message>, elements: &[(IpAddr, u16)]) -> sys::Result<()> {
+    let add = || elements.iter().map(|(a, p)| nft::add(*a, *p));
+    match netfilter(netlink, rules.into_iter().chain(add()).collect())? {
         None => return Ok(()),
         Some(refused) if !matches!(refused.errno, Errno::EEXIST | Errno::EBUSY) => {
             return Err(refused.into());
@@ -479,9 +485,9 @@ fn enlist(elements: &[(IpAddr, u16)]) -> sys::Result<()> {
     }
     for (address, _) in elements {
         // one that was never there is refused
-        let _ = netfilter(vec![nft::forget(*address)])?;
+        let _ = netfilter(netlink, vec![nft::forget(*address)])?;
     }
-    answer(netfilter(add()))
+    answer(netfilter(netlink, add().collect()))
 }
 
 /// Docker's hardware address of an address: `02:42` and its four bytes.

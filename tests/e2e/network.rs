@@ -380,3 +380,138 @@ fn a_container_is_told_what_it_needs_to_know() {
     );
     assert_eq!(mtu, "1500\n0");
 }
+
+#[test]
+fn floods_from_inside_hurt_nobody_else() {
+    stage!(s);
+    s.world.outside(&format!("echo {OUTSIDE}:7000"));
+    s.world.outside(&format!("udp-echo {OUTSIDE}:7001"));
+    // connections to nobody, a source port for each datagram, and hand-made SYNs from everywhere
+    s.serve("--name flood", "flood 10.99.0.99 10.99.0.2:7001");
+    world::wait_running(&s.sandbox, "flood");
+    let said = s.peer(
+        "",
+        &format!("mirror {OUTSIDE}:7000 500000;idle {OUTSIDE}:7000 50;udp-size {OUTSIDE}:7001 100"),
+    );
+    let lines: Vec<&str> = said.lines().collect();
+    assert_eq!(lines[..2], ["the same", "50 of 50"], "{said}");
+    // documented limits hold: descriptors and memory of the flooded relay
+    let relays = s.sandbox.processes();
+    let pids = relays.iter().filter(|l| l.contains("__relay"));
+    for pid in pids.filter_map(|l| l.split(' ').next()) {
+        let fds = std::fs::read_dir(format!("/proc/{pid}/fd")).map_or(0, Iterator::count);
+        assert!(fds < 1024 + 4096 + 600, "{fds} descriptors");
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+        let rss = status
+            .lines()
+            .find_map(|l| l.strip_prefix("VmRSS:"))
+            .unwrap_or("0 kB");
+        let kib: u64 = rss.trim().trim_end_matches(" kB").parse().unwrap();
+        assert!(kib < 64 * 1024, "{kib} KiB");
+    }
+    s.ok("rm -f flood");
+}
+
+#[test]
+fn many_connections_live_at_once() {
+    stage!(s);
+    s.world.outside(&format!("echo {OUTSIDE}:7000"));
+    assert_eq!(
+        s.peer("", &format!("idle {OUTSIDE}:7000 1000")),
+        "1000 of 1000"
+    );
+}
+
+#[test]
+fn what_is_odd_about_names_and_networks_is_told_in_dockers_words() {
+    stage!(s);
+    s.ok("network create one");
+    for (line, code, want) in [
+        (
+            "run --rm --network nosuch IMAGE true",
+            125,
+            "network nosuch not found",
+        ),
+        (
+            "run --rm --network-alias x IMAGE true",
+            125,
+            "network-scoped aliases are only supported for user-defined networks",
+        ),
+        (
+            "run --rm --ip 172.17.0.9 IMAGE true",
+            125,
+            "user specified IP address is supported on user defined networks only",
+        ),
+        (
+            "run --rm --network one --ip 10.0.0.1 IMAGE true",
+            125,
+            "no configured subnet or ip-range contain the IP address 10.0.0.1",
+        ),
+        (
+            "run --rm --mac-address x IMAGE true",
+            125,
+            "x is not a valid mac address",
+        ),
+        (
+            "network create one",
+            1,
+            "network with name one already exists",
+        ),
+        (
+            "network create --subnet x two",
+            1,
+            "invalid subnet x: invalid CIDR block notation",
+        ),
+        (
+            "network create bridge",
+            1,
+            "operation is not permitted on predefined bridge network",
+        ),
+        (
+            "network rm bridge",
+            1,
+            "bridge is a pre-defined network and cannot be removed",
+        ),
+        ("network rm nosuch", 1, "network nosuch not found"),
+        (
+            "network create -d macvlan two",
+            1,
+            "plugin \"macvlan\" not found",
+        ),
+    ] {
+        let told = s.coracle(line).expect_code(code).stderr;
+        assert!(told.contains(want), "{line}: {told}");
+    }
+    assert_eq!(s.ok("network prune -f"), "Deleted Networks:\none");
+    assert_eq!(s.ok("network ls --format {{.Name}}"), "bridge\nhost\nnone");
+}
+
+#[test]
+fn a_restarted_program_keeps_address_and_ports() {
+    stage!(s);
+    s.serve(
+        "--name web --restart always -p 8080:80",
+        "peername 0.0.0.0:80",
+    );
+    world::wait_running(&s.sandbox, "web");
+    let address = s.ok("inspect -f {{.NetworkSettings.IPAddress}} web");
+    let pid = s.ok("inspect -f {{.State.Pid}} web");
+    std::process::Command::new("kill")
+        .args(["-9", &pid])
+        .status()
+        .unwrap();
+    eventually("it runs again and answers", || {
+        s.ok("inspect -f {{.State.Pid}} web") != pid
+            && s.world
+                .ask_from_outside(&format!("get {HOST}:8080"))
+                .starts_with("you are ")
+    });
+    assert_eq!(
+        s.ok("inspect -f {{.NetworkSettings.IPAddress}} web"),
+        address
+    );
+    assert!(
+        s.ok("ps --format {{.Ports}}")
+            .contains("0.0.0.0:8080->80/tcp")
+    );
+}

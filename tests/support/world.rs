@@ -349,8 +349,29 @@ fn act_out(words: &[&str]) {
                 std::fs::write(&file, from.to_string()).ok();
             }
         }
+        ["flood", nobody, udp] => flood(nobody, udp),
         ["sleep"] => std::thread::sleep(Duration::from_secs(3600)),
         other => panic!("no such act: {other:?}"),
+    }
+}
+
+/// Connections to nobody on many ports, datagrams from many, and SYNs that are written by hand, until it is killed.
+fn flood(nobody: &str, udp: &str) {
+    let bytes = [0u8; 20];
+    for round in 0u32.. {
+        let from = format!("172.17.0.2:{}", 1 + round % 65_000);
+        frame_quietly(
+            &from,
+            &format!("10.{}.{}.9:7", round >> 8 & 255, round & 255),
+        );
+        if let Ok(socket) = UdpSocket::bind("0.0.0.0:0") {
+            socket.send_to(&bytes, udp).ok();
+        }
+        if round % 16 == 0 {
+            let at = format!("{nobody}:{}", 1 + round % 60_000);
+            let at = at.parse().unwrap();
+            TcpStream::connect_timeout(&at, Duration::from_millis(1)).ok();
+        }
     }
 }
 
@@ -447,6 +468,13 @@ fn udp(at: &str, bytes: &[u8]) -> String {
 
 /// Puts a hand-made SYN from `source` to `destination` on eth0, as a container with CAP_NET_RAW can.
 fn frame(source: &str, destination: &str) {
+    say(match frame_quietly(source, destination) {
+        true => "sent",
+        false => "not sent",
+    });
+}
+
+fn frame_quietly(source: &str, destination: &str) -> bool {
     let (source, destination): (SocketAddr, SocketAddr) =
         (source.parse().unwrap(), destination.parse().unwrap());
     let (std::net::IpAddr::V4(from), std::net::IpAddr::V4(to)) = (source.ip(), destination.ip())
@@ -467,10 +495,7 @@ fn frame(source: &str, destination: &str) {
     bytes.extend(source.port().to_be_bytes());
     bytes.extend(destination.port().to_be_bytes());
     bytes.extend([0, 0, 0, 1, 0, 0, 0, 0, 0x50, 2, 0xff, 0xff, 0, 0, 0, 0]);
-    say(match send_frame(&bytes) {
-        true => "sent",
-        false => "not sent",
-    });
+    send_frame(&bytes)
 }
 
 #[allow(unsafe_code)] // a packet socket has no safe face in the libraries at hand

@@ -401,10 +401,10 @@ impl Relay {
             if self.nap.is_some() {
                 self.sleep(timeout);
             }
-            let timeout = if self.nap.take().is_some() {
-                EpollTimeout::ZERO
-            } else {
-                timeout
+            let has_slept = self.nap.take().is_some();
+            let timeout = match has_slept {
+                true => EpollTimeout::ZERO,
+                false => timeout,
             };
             let n = match self.epoll.wait(&mut events, timeout) {
                 Err(Errno::EINTR) => continue,
@@ -419,7 +419,8 @@ impl Relay {
                 self.sweep(now);
             }
             match quiet_since {
-                _ if n > 0 => quiet_since = Some(now),
+                // awake again, if only for a look at the time: memory is to be given back anew
+                _ if n > 0 || has_slept => quiet_since = Some(now),
                 Some(since) if now >= since + REST_AFTER => {
                     quiet_since = None;
                     self.rest();
