@@ -6,7 +6,7 @@
 //! plan.rs       Dockerfile + configurations of bases -> stages of steps (state.rs: what an instruction does to a stage)
 //! solve.rs      a thread per stage; a step waits for the stages that it takes from
 //! cache.rs      content keys and what they stand for
-//! run.rs        RUN: a Plan through the door            mounts.rs   its mounts
+//! run.rs        RUN: a Plan through the door            mounts.rs   its mounts (agent.rs: the way to an ssh agent)
 //! copy.rs       COPY, ADD, WORKDIR: files into an upper folder (source.rs: what is taken; place.rs: where it goes)
 //! fetch.rs      files by http, repositories by git
 //! exchange.rs   the cache in images, registries and folders
@@ -19,6 +19,7 @@
 //! last of all. So the next build goes on where a killed one stood. What a killed step leaves is a folder without a name in
 //! `containers/` and a draft in `staging/`, both swept later; its processes die with its monitor.
 
+mod agent;
 mod bases;
 mod cache;
 mod context;

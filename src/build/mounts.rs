@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::agent::Agent;
 use super::copy;
 use super::plan::{Origin, RunOp};
 use super::request::{Request, Secret};
@@ -22,6 +23,7 @@ pub(super) struct Ready {
     pub(super) env: Vec<(String, String)>,
     /// Held while the step runs.
     locks: Vec<Lock>,
+    agents: Vec<Agent>,
 }
 
 /// A bind mount of something of the host's.
@@ -43,7 +45,6 @@ pub(super) fn bind(path: PathBuf, destination: String, read_only: bool) -> Mount
 /// Makes the mounts of a step ready.
 pub(super) fn ready(solver: &Solver<'_>, room: &Room<'_>, op: &RunOp) -> Result<Ready> {
     let mut ready = Ready::default();
-    let mut agents = 0;
     for (number, (wanted, origin)) in op.mounts.iter().enumerate() {
         let target = wanted.target.clone().unwrap_or_default();
         match wanted.kind {
@@ -59,7 +60,7 @@ pub(super) fn ready(solver: &Solver<'_>, room: &Room<'_>, op: &RunOp) -> Result<
                 ready.mounts.push(made);
             }
             mount::Kind::Secret => secret(solver.request, wanted, room, number, &mut ready)?,
-            mount::Kind::Ssh => ssh(solver.request, wanted, &mut agents, &mut ready)?,
+            mount::Kind::Ssh => ssh(solver.request, wanted, room, &mut ready)?,
         }
     }
     Ok(ready)
@@ -238,14 +239,15 @@ fn secret(
     fs_err::write(&path, bytes)?;
     let octal = |text: &String| u32::from_str_radix(text, 8).ok();
     let mode = wanted.mode.as_ref().and_then(octal).unwrap_or(0o400);
-    use std::os::unix::fs::PermissionsExt;
-    fs_err::set_permissions(&path, std::fs::Permissions::from_mode(mode | 0o400))?;
     let owner = |text: &Option<String>| {
         text.as_deref()
             .and_then(|t| t.parse::<u64>().ok())
             .unwrap_or(0)
     };
+    // a file system without attributes shows it as root's
     copy::own(&path, owner(&wanted.uid), owner(&wanted.gid)).ok();
+    use std::os::unix::fs::PermissionsExt;
+    fs_err::set_permissions(&path, std::fs::Permissions::from_mode(mode | 0o400))?;
     let target = wanted
         .target
         .clone()
@@ -265,7 +267,7 @@ fn runtime(room: &Room<'_>) -> Result<PathBuf> {
 fn ssh(
     request: &Request,
     wanted: &mount::Mount,
-    agents: &mut usize,
+    room: &Room<'_>,
     ready: &mut Ready,
 ) -> Result<()> {
     let id = wanted.id.clone().unwrap_or_else(|| "default".to_owned());
@@ -278,14 +280,18 @@ fn ssh(
         }
         return Ok(());
     };
+    let number = ready.agents.len();
     let target = match &wanted.target {
         Some(target) => target.clone(),
-        None => format!("/run/buildkit/ssh_agent.{agents}"),
+        None => format!("/run/buildkit/ssh_agent.{number}"),
     };
-    if *agents == 0 {
+    if number == 0 {
         ready.env.push(("SSH_AUTH_SOCK".to_owned(), target.clone()));
     }
-    *agents += 1;
-    ready.mounts.push(bind(socket.clone(), target, false));
+    let octal = |text: &String| u32::from_str_radix(text, 8).ok();
+    let mode = wanted.mode.as_ref().and_then(octal).unwrap_or(0o600);
+    let path = runtime(room)?.join(format!("agent-{number}"));
+    ready.agents.push(Agent::listen(&path, socket, mode)?);
+    ready.mounts.push(bind(path, target, false));
     Ok(())
 }

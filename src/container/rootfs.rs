@@ -66,6 +66,11 @@ pub(crate) fn trees(record: &Record, layer: &dyn Fn(&str) -> PathBuf) -> Vec<Pat
     let mut trees = Vec::with_capacity(record.layers.len());
     for id in record.layers.iter().rev() {
         let tree = layer(id).join("tree");
+        // A step that changes nothing makes the same empty layer as the last such one, and overlayfs refuses (ELOOP) a
+        // folder that it has already. All that the lower one shows, the upper one shows over it.
+        if trees.contains(&tree) {
+            continue;
+        }
         let is_last = overlay::is_opaque_at(&tree);
         trees.push(tree);
         if is_last {
@@ -173,6 +178,17 @@ mod tests {
             runtime: "/r".into(),
         };
         stack(root, &Record::default(), &paths)
+    }
+
+    #[test]
+    fn a_layer_that_comes_twice_is_mounted_once() {
+        let twice = Record {
+            layers: ["sha256:aa", "sha256:bb", "sha256:aa"].map(str::to_owned).into(),
+            ..record("overlay")
+        };
+        let trees = stack_of(&of(&twice));
+        let text: Vec<_> = trees[1..].iter().map(|p| p.to_str().unwrap()).collect();
+        assert_eq!(text, ["/d/layers/aa/tree", "/d/layers/bb/tree"]);
     }
 
     #[test]
