@@ -264,12 +264,7 @@ fn runtime(room: &Room<'_>) -> Result<PathBuf> {
     Ok(path)
 }
 
-fn ssh(
-    request: &Request,
-    wanted: &mount::Mount,
-    room: &Room<'_>,
-    ready: &mut Ready,
-) -> Result<()> {
+fn ssh(request: &Request, wanted: &mount::Mount, room: &Room<'_>, ready: &mut Ready) -> Result<()> {
     let id = wanted.id.clone().unwrap_or_else(|| "default".to_owned());
     let Some(socket) = request.ssh.get(&id) else {
         if wanted.required {

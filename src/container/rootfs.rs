@@ -183,7 +183,9 @@ mod tests {
     #[test]
     fn a_layer_that_comes_twice_is_mounted_once() {
         let twice = Record {
-            layers: ["sha256:aa", "sha256:bb", "sha256:aa"].map(str::to_owned).into(),
+            layers: ["sha256:aa", "sha256:bb", "sha256:aa"]
+                .map(str::to_owned)
+                .into(),
             ..record("overlay")
         };
         let trees = stack_of(&of(&twice));
