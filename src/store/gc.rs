@@ -1,14 +1,14 @@
 //! What may go: roots are the image names and the containers; the rest goes with `rmi` and `prune`.
 //!
 //! Whether a layer is deleted is decided under `names.lock`, so no name can appear meanwhile that needs it. A container
-//! needs no lock to appear; so the layer is renamed aside first, and then the containers are looked at once more:
-//! one that appeared in between gets its layer back (or saw that it was gone, and refused; see `Containers::create`).
+//! needs no lock to appear; so the layer is marked first, and then the containers are looked at. Whoever makes a container
+//! writes its record first and then looks at the marks: one of the two sees the other (`Containers::create` refuses, or
+//! the layer stays), and a layer that a container has is never away, not even for a moment.
 //!
 //! [`sweep`] clears what killed commands left: things without an owner that are older than a grace time, since a living
 //! command may be about to give them one. It is run beside the emptying of the trash, never on the way of a `run`.
 
 use std::collections::HashSet;
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -17,7 +17,7 @@ use crate::image::config::ImageConfig;
 use crate::store::containers::{self, Found, Status};
 use crate::store::images::{Listed, Name};
 use crate::store::sum::sum_of;
-use crate::store::{Store, random_hex, record};
+use crate::store::{Store, record};
 use crate::sys::lock::Lock;
 
 /// How old a thing without an owner must be before it counts as left behind.
@@ -125,26 +125,17 @@ fn needed_blobs(names: &[Name]) -> HashSet<&str> {
         .collect()
 }
 
-/// Removes a layer, unless a container appears that uses it. Returns its bytes; `None` when it stays.
+/// Removes a layer, unless a container uses it. Returns its bytes; `None` when it stays.
 fn drop_layer(store: &Store, layer: &str) -> Result<Option<u64>> {
-    let path = store.layer_path(layer);
-    let bytes = layer_bytes(store, layer);
-    // not into the trash yet: somebody may be emptying that
-    let aside = store
-        .data("staging")
-        .join(format!("drop-{}", random_hex::<8>()?));
-    match std::fs::rename(&path, &aside) {
-        Err(e) if e.kind() == ErrorKind::NotFound => return Ok(None),
-        renamed => renamed.context(Kind::System, || {
-            format!("cannot remove `{}`", path.display())
-        })?,
-    }
+    let Some(going) = store.layers().begin_to_go(layer)? else {
+        return Ok(None);
+    };
     if layers_of_containers(store)?.contains(layer) {
-        // a whole layer that somebody published again meanwhile is as good
-        std::fs::rename(&aside, &path).ok();
+        going.remove()?;
         return Ok(None);
     }
-    store.trash().put(&aside)?;
+    let bytes = layer_bytes(store, layer);
+    store.trash().put(&store.layer_path(layer))?;
     Ok(Some(bytes))
 }
 

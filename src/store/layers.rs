@@ -7,6 +7,7 @@
 //!     replaced/<number>         payload of the entry of that number, where a later entry took its place (odd tars)
 //!     owners                    recorded owners of what has no user attributes (ids.rs)
 //!     layer                     Record, JSON
+//!     going                     held by who decides whether the layer may go (gc.rs)
 //! <data>/staging/<hex>/         the same, being made by the holder of the lock
 //! <data>/staging/<hex>.lock     held while a layer is made; dropped by the kernel with its holder
 //! <data>/staging/draft-<random> the same of a layer whose diff id is not known yet, and draft-<random>.lock
@@ -108,6 +109,29 @@ impl<'a> Layers<'a> {
     /// Says whether the layer is there.
     pub fn has(&self, diff_id: &str) -> bool {
         self.tree(diff_id).is_dir()
+    }
+
+    /// Marks a layer as one that may go; the mark ends with the lock. `None` when it is not there, or another process is
+    /// at it.
+    pub(crate) fn begin_to_go(&self, diff_id: &str) -> Result<Option<Lock>> {
+        match Lock::attempt(&self.going(diff_id)) {
+            Ok(lock) => Ok(lock.filter(|_| self.has(diff_id))),
+            Err(e) if e.errno() == nix::errno::Errno::ENOENT => Ok(None),
+            Err(e) => Err(e.into()),
+        }
+    }
+
+    /// Says whether the layer is there to stay, for one whose own mark is written already: nobody is about to remove it.
+    pub(crate) fn stays(&self, diff_id: &str) -> bool {
+        let mark = self.going(diff_id);
+        // In this order: one that was removed between the two looks has no mark any more. A mark whose maker was killed is
+        // nobody's.
+        let is_going = mark.exists() && Lock::is_held(&mark).unwrap_or(true);
+        !is_going && self.has(diff_id)
+    }
+
+    fn going(&self, diff_id: &str) -> PathBuf {
+        self.path(diff_id).join("going")
     }
 
     /// Returns the bytes of a layer's plain files; 0 when it is not known.

@@ -30,6 +30,7 @@
 //! | `containers/names/.lock` | a readlink and an unlink | whatever *destroys* a name; making one is a lone symlink(2) |
 //! | `<runtime>/containers/<id>/lock` | the life of a monitor | the right to write `state` |
 //! | `staging/*.lock` | the unpacking of one layer | its staging folder and partial body |
+//! | `layers/<hex>/going` | a look at the containers' records | the decision whether a layer may go |
 //! | `trash/.lock` | the emptying of the trash | nothing but saving work |
 //!
 //! # Killed at any line

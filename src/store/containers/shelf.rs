@@ -442,7 +442,7 @@ impl<'a> Containers<'a> {
         match record
             .layers
             .iter()
-            .find(|layer| !self.store.layers().has(layer))
+            .find(|layer| !self.store.layers().stays(layer))
         {
             None => Ok(()),
             Some(_) => Err(Error::new(
