@@ -140,3 +140,44 @@ fn a_refusal_is_dockers_line() {
         "denied: requested access to the resource is denied"
     );
 }
+
+/// A token that was fetched to look is not enough to write: the registry's new challenge names what is.
+#[test]
+fn a_token_to_pull_is_changed_for_one_to_push() {
+    let server = Server::start(|request, _| {
+        let challenge = |scope: &str| {
+            let realm = format!("http://{}/token", request.host);
+            let text = format!(
+                "WWW-Authenticate: Bearer realm=\"{realm}\",service=\"s\",scope=\"{scope}\""
+            );
+            reply(401, "").header(text)
+        };
+        let token = request.authorization.as_deref();
+        match (request.method.as_str(), token) {
+            (_, _) if request.path.starts_with("/token") => {
+                let is_push = request.path.contains("push");
+                reply(
+                    200,
+                    format!(
+                        "{{\"token\":\"{}\"}}",
+                        if is_push { "push" } else { "pull" }
+                    ),
+                )
+            }
+            ("HEAD", Some("Bearer pull" | "Bearer push")) => reply(404, ""),
+            ("HEAD", _) => challenge("repository:team/app:pull"),
+            (_, Some("Bearer push")) => reply(202, "").header("Location: /up/0"),
+            _ => challenge("repository:team/app:pull,push"),
+        }
+    });
+    let remote = server.remote();
+    assert!(!remote.has_blob("sha256:ab").unwrap());
+    assert!(matches!(remote.start(None).unwrap(), Start::Session(_)));
+    let tokens: Vec<String> = server
+        .log()
+        .into_iter()
+        .filter(|line| line.contains("/token"))
+        .collect();
+    assert_eq!(tokens.len(), 2, "{tokens:?}");
+    assert!(tokens[1].contains("pull%2Cpush"), "{tokens:?}");
+}
