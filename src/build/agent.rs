@@ -1,8 +1,10 @@
 //! The way to the user's ssh agent: a socket of a step's own, with the mode that the step asked for. The agent's own socket
 //! is never in a container, so what a step does to its socket nobody else notices.
 
+use std::fs::File;
 use std::io::{Read, Write};
 use std::net::Shutdown;
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
@@ -15,6 +17,8 @@ use crate::sys::thread;
 /// Listens until it is dropped.
 pub(super) struct Agent {
     path: PathBuf,
+    /// Makes `path` lead somewhere.
+    _folder: File,
     is_over: Arc<AtomicBool>,
 }
 
@@ -22,13 +26,20 @@ impl Agent {
     /// Passes on what comes to `path` to the agent at `socket`.
     pub(super) fn listen(path: &Path, socket: &Path, mode: u32) -> Result<Agent> {
         let cannot = || format!("cannot forward the agent `{}`", socket.display());
-        let listener = UnixListener::bind(path).context(Kind::System, cannot)?;
+        let folder = fs_err::File::open(path.parent().unwrap_or(Path::new("/")))?;
+        // an address of a socket has room for 107 bytes: this one is short wherever the folder is
+        let name = path.file_name().unwrap_or_default();
+        let short = Path::new("/proc/self/fd")
+            .join(folder.as_raw_fd().to_string())
+            .join(name);
+        let listener = UnixListener::bind(&short).context(Kind::System, cannot)?;
         fs_err::set_permissions(path, std::fs::Permissions::from_mode(mode))?;
         let is_over = Arc::new(AtomicBool::new(false));
         let (over, socket) = (is_over.clone(), socket.to_owned());
         thread::spawn("agent", move || serve(&listener, &socket, &over))?;
         Ok(Agent {
-            path: path.to_owned(),
+            path: short,
+            _folder: folder.into(),
             is_over,
         })
     }
