@@ -155,7 +155,12 @@ fn first_process(record: &Record, facts: &Facts, capabilities: u64) -> Result<Pr
         adds_groups: !record.host.group_add.is_empty(),
         ..facts.needs
     };
-    let mode = user::mode(&record.host.identity, &identity, needs)?;
+    let wanted = match record.host.identity.as_str() {
+        "" | "auto" => config.labels.get("coracle.identity"),
+        _ => None,
+    };
+    let wanted = wanted.unwrap_or(&record.host.identity);
+    let mode = user::mode(wanted, &identity, needs)?;
     let argv: Vec<String> = config
         .entrypoint
         .iter()

@@ -7,7 +7,7 @@
 
 #![allow(unsafe_code)]
 
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 
 use nix::poll::{PollFd, PollTimeout};
 
@@ -105,7 +105,7 @@ type Idle = unsafe extern "C" fn(
 
 impl Drop for Nap {
     fn drop(&mut self) {
-        // SAFETY: the mapping is this value's own, and nobody executes it: there is one thread, and it is here.
+        // SAFETY: the mapping is this value's own, and nobody executes it: the thread that would is here.
         unsafe { libc::munmap(self.idle as *mut libc::c_void, 1) };
     }
 }
@@ -120,6 +120,14 @@ pub(crate) struct Nap {
 impl Nap {
     /// Prepares one, and gives the heap's free pages back.
     pub(crate) fn new() -> Result<Nap> {
+        Nap::by(&super::fd::open(
+            c"/proc",
+            libc::O_PATH | libc::O_DIRECTORY,
+        )?)
+    }
+
+    /// The same where /proc is not the one that shows us: `proc` is.
+    pub(crate) fn by(proc: &OwnedFd) -> Result<Nap> {
         // SAFETY: the two symbols delimit one read-only object of this binary.
         let code = unsafe {
             let begin = &raw const coracle_idle_begin;
@@ -145,9 +153,9 @@ impl Nap {
         let idle = unsafe { std::mem::transmute::<*mut libc::c_void, Idle>(address) };
         let nap = Nap {
             idle,
-            ranges: own_text(),
+            ranges: own_text(proc),
         };
-        // SAFETY: the allocator's own call; one thread.
+        // SAFETY: the allocator's own call.
         unsafe { libc::malloc_trim(0) };
         Ok(nap)
     }
@@ -181,9 +189,12 @@ impl Nap {
 
 /// Where our program's constants and text are mapped: no page of them can differ from the file. What is mapped read-only
 /// behind the text (RELRO) was written at the start and must stay.
-fn own_text() -> Vec<[usize; 2]> {
-    let maps = std::fs::read_to_string("/proc/self/maps").unwrap_or_default();
-    let Ok(program) = std::fs::read_link("/proc/self/exe") else {
+fn own_text(proc: &OwnedFd) -> Vec<[usize; 2]> {
+    use nix::fcntl::{OFlag, openat, readlinkat};
+    let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC;
+    let maps = openat(proc, c"self/maps", flags, nix::sys::stat::Mode::empty());
+    let maps = maps.map(|fd| std::io::read_to_string(std::fs::File::from(fd)).unwrap_or_default());
+    let (Ok(maps), Ok(program)) = (maps, readlinkat(proc, c"self/exe")) else {
         return Vec::new();
     };
     let program = program.to_string_lossy();

@@ -68,6 +68,9 @@ struct StateView<'a> {
     finished_at: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     health: Option<&'a Health>,
+    /// Not docker's: how user ids are provided.
+    #[serde(skip_serializing_if = "str::is_empty")]
+    identity: &'a str,
 }
 
 /// `GraphDriver`: where the files are.
@@ -228,6 +231,7 @@ impl<'a> From<&'a State> for StateView<'a> {
             started_at: or_never(&s.started_at),
             finished_at: or_never(&s.finished_at),
             health: s.health.as_ref(),
+            identity: &s.identity,
         }
     }
 }

@@ -33,12 +33,14 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use serde::{Deserialize, Serialize};
 
 use super::credentials::Credentials;
 use super::table::Table;
 use crate::store::ids::{self, Ids, What};
 use crate::store::owners::Sidecar;
+use crate::sys::memory::Nap;
 use crate::sys::notify::Listener;
 use crate::sys::{self, SysError, socket};
 
@@ -156,6 +158,10 @@ pub fn run(settings: &Settings, ends: Ends, control: OwnedFd) -> Result<(), SysE
         &control,
     ];
     sys::task::keep_only(&mut fds.map(AsRawFd::as_raw_fd));
+    if let Ok((_, hard)) = getrlimit(Resource::RLIMIT_NOFILE) {
+        // two for each asker that is known
+        let _ = setrlimit(Resource::RLIMIT_NOFILE, hard.min(1 << 16), hard);
+    }
     let of_layers = layer_owners(&settings.layers);
     let beside = Beside {
         sidecar: Sidecar::parse(&std::fs::read(&settings.sidecar).unwrap_or_default()),
@@ -239,8 +245,10 @@ impl Shared {
     fn watch(&'static self, control: &OwnedFd) -> Result<(), SysError> {
         /// How long a thread may be held up by one question before another takes over.
         const TICK: Duration = Duration::from_millis(20);
+        let mut nap = None;
         loop {
-            let timeout = match self.pool.is_quiet() {
+            let is_quiet = self.pool.is_quiet();
+            let timeout = match is_quiet {
                 true => PollTimeout::NONE,
                 false => PollTimeout::try_from(TICK).expect("a short time"),
             };
@@ -248,7 +256,12 @@ impl Shared {
                 PollFd::new(control.as_fd(), PollFlags::POLLIN),
                 PollFd::new(self.pool.bell(), PollFlags::POLLIN),
             ];
-            match poll(&mut fds, timeout) {
+            // nothing happens: our program's pages are let go until something does
+            let polled = match is_quiet.then(|| nap.get_or_insert_with(|| Nap::by(&self.proc))) {
+                Some(Ok(nap)) => nap.poll(&mut fds, timeout),
+                _ => poll(&mut fds, timeout),
+            };
+            match polled {
                 Ok(_) | Err(nix::errno::Errno::EINTR) => {}
                 Err(e) => return Err(SysError::new("poll()", e)),
             }

@@ -75,7 +75,8 @@ impl Pool {
             jobs: Mutex::default(),
             has_job: Condvar::new(),
             useful: cpus.min(MOST_THREADS / 2),
-            quiet: AtomicBool::new(true),
+            // the first questions come at once
+            quiet: AtomicBool::new(false),
             bell,
             ring,
         })

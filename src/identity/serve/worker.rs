@@ -23,7 +23,7 @@ use crate::sys::task;
 /// RLIMIT_LOCKS carries the tag.
 const TAG: u32 = 10;
 /// Askers whose folders are kept open.
-const MOST_TRACEES: usize = 64;
+const MOST_TRACEES: usize = 32;
 
 /// A call, decoded.
 pub(super) struct Asked<'a> {
@@ -172,7 +172,15 @@ impl Worker {
             return Ok(Arc::clone(tracee));
         }
         self.forget(asked.tid);
-        let tracee = Tracee::open(self.shared.proc.as_fd(), asked.tid).map_err(|_| Errno::ESRCH)?;
+        let shared = self.shared;
+        let open = || Tracee::open(shared.proc.as_fd(), asked.tid);
+        let tracee = match open() {
+            Err(Errno::EMFILE | Errno::ENFILE) => {
+                self.tracees.clear();
+                open()?
+            }
+            tracee => tracee.map_err(|_| Errno::ESRCH)?,
+        };
         let tracee = Arc::new(tracee);
         if !asked.lead.listener.is_valid(asked.id) {
             return Err(Errno::ESRCH);
