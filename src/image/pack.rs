@@ -16,6 +16,7 @@ pub(crate) mod merged;
 mod normalise;
 pub(crate) mod open;
 pub(crate) mod owners;
+mod same;
 pub(crate) mod stream;
 mod survey;
 

@@ -8,7 +8,6 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::ffi::{CStr, CString};
-use std::io::Read;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::ffi::OsStringExt;
 
@@ -19,6 +18,7 @@ use nix::sys::stat::{FileStat, fstatat};
 use super::merged::join;
 use super::open::open_anyway;
 use super::owners::{Meta, Owners, meta};
+use super::same::Below;
 use crate::error::{Error, Kind, Result};
 use crate::image::stack::{self, Found, Part};
 use crate::image::tar::{Entry, EntryType, is_mark, show};
@@ -200,13 +200,14 @@ impl<'a> Walk<'a> {
             self.survey.fixes.push(Fix::Remove(path));
             return Ok(());
         }
-        let kind = match &lower {
+        let below = lower.as_ref().map(|found| Below {
+            base,
+            found,
+            owners: self.lower_owners,
+        });
+        let kind = match below {
             None => ChangeKind::Added,
-            Some(lower)
-                if self
-                    .is_same(dir, name, &path, &meta, base, lower)
-                    .map_err(failed)? =>
-            {
+            Some(below) if below.is_same(dir, name, &path, &meta).map_err(failed)? => {
                 ChangeKind::Same
             }
             Some(_) => ChangeKind::Modified,
@@ -432,50 +433,6 @@ impl<'a> Walk<'a> {
             self.survey.aside.push((path.to_vec(), ids));
         }
     }
-
-    /// Says whether a name is as below: metadata first, the content only where times have no fraction of a second and so
-    /// prove nothing (continuity fs/path.go, sameFile).
-    fn is_same(
-        &self,
-        dir: BorrowedFd<'_>,
-        name: &CStr,
-        path: &[u8],
-        upper: &Meta,
-        base: &[Part],
-        lower: &Found,
-    ) -> nix::Result<bool> {
-        let part = match lower {
-            Found::Folder(parts) => base.iter().find(|part| part.layer == parts[0].layer),
-            Found::Other(index, _) => base.get(*index),
-        };
-        let part = part.ok_or(Errno::ENOENT)?;
-        let stat = match lower {
-            Found::Other(_, stat) => *stat,
-            Found::Folder(_) => fstatat(&part.fd, name, AtFlags::AT_SYMLINK_NOFOLLOW)?,
-        };
-        let none = Owners::default();
-        let owners = self.lower_owners.get(part.layer).unwrap_or(&none);
-        let Some(below) = meta(part.fd.as_fd(), name, &stat, path, owners)? else {
-            return Ok(false);
-        };
-        let key = |m: &Meta| (m.kind, m.mode, m.uid, m.gid, m.major, m.minor, m.size);
-        if key(upper) != key(&below) || upper.capability != below.capability {
-            return Ok(false);
-        }
-        if upper.kind == EntryType::Folder {
-            return Ok(true);
-        }
-        if upper.mtime != below.mtime {
-            return Ok(false);
-        }
-        match upper.kind {
-            EntryType::Symlink => Ok(readlinkat(dir, name)? == readlinkat(&part.fd, name)?),
-            EntryType::File if upper.mtime.1 == 0 && upper.size > 0 => {
-                has_same_content(dir, part.fd.as_fd(), name)
-            }
-            _ => Ok(true),
-        }
-    }
 }
 
 /// Says whether a file or folder holds nothing.
@@ -487,26 +444,6 @@ fn is_empty(dir: BorrowedFd<'_>, name: &CStr, meta: &Meta) -> nix::Result<bool> 
             Ok(copy::entries(inner.as_fd())?.is_empty())
         }
         _ => Ok(false),
-    }
-}
-
-fn has_same_content(a: BorrowedFd<'_>, b: BorrowedFd<'_>, name: &CStr) -> nix::Result<bool> {
-    let open = |at| open_anyway(at, name, OFlag::O_NONBLOCK).map(std::fs::File::from);
-    let (a, b) = (open(a)?, open(b)?);
-    let errno = |e: std::io::Error| Errno::from_raw(e.raw_os_error().unwrap_or(libc::EIO));
-    let (mut left, mut right) = (vec![0; 64 << 10], vec![0; 64 << 10]);
-    let mut a = std::io::BufReader::with_capacity(0, a);
-    loop {
-        let n = a.read(&mut left).map_err(errno)?;
-        if n == 0 {
-            return Ok(true); // the sizes are known to be equal
-        }
-        match (&b).read_exact(&mut right[..n]) {
-            Ok(()) if left[..n] == right[..n] => {}
-            Ok(()) => return Ok(false),
-            Err(e) if e.kind() == std::io::ErrorKind::UnexpectedEof => return Ok(false),
-            Err(e) => return Err(errno(e)),
-        }
     }
 }
 
