@@ -25,6 +25,7 @@ mod network;
 mod packages;
 mod pull;
 mod push;
+
 mod recorded_builds;
 mod run;
 mod secure;
