@@ -407,6 +407,9 @@ fn request(matches: &ArgMatches, session: &Session) -> Result<Request> {
         allow_insecure: values(matches, "allow").any(|word| word == "security.insecure"),
         ..Request::default()
     };
+    if values(matches, "annotation").next().is_some() {
+        out::warn("annotations are not written yet: --annotation has no effect");
+    }
     for words in values(matches, "no-cache-filter") {
         let names = words.split(',').map(|word| word.trim().to_lowercase());
         request.no_cache_filter.extend(names);

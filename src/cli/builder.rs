@@ -66,7 +66,7 @@ pub(super) const PRUNE: Verb = Verb {
 };
 
 /// Everything in the cache, the least lately used first.
-fn listed(store: &Store) -> Result<Vec<Listed>> {
+pub(super) fn listed(store: &Store) -> Result<Vec<Listed>> {
     let mut needed = HashSet::new();
     for image in store.images().list()? {
         needed.extend(store.images().config(&image.id)?.rootfs.diff_ids);

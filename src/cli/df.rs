@@ -136,8 +136,24 @@ fn run(matches: &ArgMatches, session: &mut Session) -> Result<u8> {
         out::text(verbose(&Details::new(store, &usage)?, &format)?)?;
         return Ok(0);
     }
-    out::text(format.render(&summary(&usage), "*formatter.diskUsageImagesContext")?)?;
+    let mut lines = summary(&usage);
+    lines[3] = cache(store)?;
+    out::text(format.render(&lines, "*formatter.diskUsageImagesContext")?)?;
     Ok(0)
+}
+
+/// The build cache's line: what no image needs as well.
+fn cache(store: &Store) -> Result<Line> {
+    let all = super::builder::listed(store)?;
+    let own = all.iter().filter(|entry| !entry.is_shared);
+    let bytes = own.map(|entry| entry.size).sum();
+    Ok(Line {
+        kind: "Build Cache",
+        total: all.len(),
+        active: 0,
+        bytes,
+        reclaimable: bytes,
+    })
 }
 
 /// The rows of the verbose report.
