@@ -32,7 +32,13 @@ fn exit_code(session: &Session, name: &str) -> Result<i32> {
     {
         return Ok(code);
     }
-    // it does not run, it ended just now, or its monitor was killed
+    // it does not run, it is ending, or its monitor was killed; the state is its last one when the lock is free
+    while store.containers().is_held(container.id())? {
+        if Client::connect(store.paths(), container.id())?.is_some() {
+            return exit_code(session, name); // it runs again
+        }
+        std::thread::sleep(std::time::Duration::from_millis(2));
+    }
     let state = store.containers().state(container.id())?;
     Ok(state.exit_code)
 }

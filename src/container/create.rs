@@ -152,6 +152,15 @@ fn networks(store: &Store, host: &mut HostConfig, wishes: Vec<Wish>) -> Result<V
     };
     let mut all = Vec::new();
     for mut wish in wishes {
+        if matches!(wish.network.as_str(), "pasta" | "slirp4netns") {
+            let text = format!(
+                "network {} cannot be had: no helper program is used here",
+                wish.network
+            );
+            return Err(Error::new(Kind::Host, text).hint(
+                "leave --network out: the default network needs none; or say --network host",
+            ));
+        }
         let network = store.networks().find(&wish.network)?;
         if network.is_built_in() && (wish.address.is_some() || wish.address6.is_some()) {
             let text = format!(

@@ -161,6 +161,11 @@ impl<'a> Life<'a> {
     /// The state says "running" from the moment that the program does.
     fn start_program(&mut self) -> Result<()> {
         let mut pipes = Pipes::new(&self.plan.process)?;
+        if let (Some(network), None) = (&self.start.network, &self.net) {
+            // its relay was killed
+            let paths = self.store.paths();
+            self.net = Some(net::begin(self.plan, network, paths, Entered::Other)?);
+        }
         let mut hosts = String::new();
         if let Some(net) = &self.net {
             hosts = net.hosts();
@@ -562,6 +567,8 @@ impl<'a> Life<'a> {
             drop(lock);
         }
         self.clients.tell_exit(code);
+        // the relay delivers last words and ends while we tidy
+        drop(self.net.take());
         self.end_supervisor();
         drop(self.log.take());
         while self.io.has_backlog() {

@@ -515,3 +515,60 @@ fn a_restarted_program_keeps_address_and_ports() {
             .contains("0.0.0.0:8080->80/tcp")
     );
 }
+
+#[test]
+fn a_web_server_and_its_database_serve_a_client_of_the_outside() {
+    stage!(s);
+    s.ok("network create app");
+    s.serve("--name db --network app", "peername 0.0.0.0:5432");
+    world::wait_running(&s.sandbox, "db");
+    s.serve(
+        "--name web --network app -p 8080:80",
+        "web 0.0.0.0:80 db:5432",
+    );
+    world::wait_running(&s.sandbox, "web");
+    let want = format!("page for {OUTSIDE}, row: you are 172.18.0.3:");
+    let mut page = String::new();
+    eventually("the page comes", || {
+        page = s.world.ask_from_outside(&format!("get {HOST}:8080"));
+        page.starts_with("page for ")
+    });
+    assert!(page.starts_with(&want), "{page}");
+}
+
+/// The host's own programs, in a container whose root is the host's.
+#[test]
+fn programs_of_many_languages_work_through_it() {
+    stage!(s);
+    s.world.outside(&format!("http {OUTSIDE}:7005"));
+    let url = format!("http://{OUTSIDE}:7005/");
+    let python = format!("import urllib.request as u; print(u.urlopen('{url}').read().decode())");
+    let node = format!("require('http').get('{url}', r => r.pipe(process.stdout))");
+    let perl = format!(
+        "use IO::Socket::INET; $s = IO::Socket::INET->new('{OUTSIDE}:7005') or die; print $s \"GET / HTTP/1.0\\r\\n\\r\\n\"; print <$s>"
+    );
+    let mut tried = 0;
+    for command in [
+        vec!["/usr/bin/curl", "-s", &url],
+        vec!["/usr/bin/wget", "-qO-", &url],
+        vec!["/usr/bin/python3", "-c", &python],
+        vec!["/usr/bin/perl", "-e", &perl],
+        vec!["/usr/bin/node", "-e", &node],
+    ] {
+        if !std::path::Path::new(command[0]).exists() {
+            continue;
+        }
+        tried += 1;
+        let words: Vec<&str> = ["run", "--rm", "host"].into_iter().chain(command).collect();
+        let told = s.world.coracle(&s.sandbox, words.clone()).output();
+        assert!(
+            told.stdout.contains("hello"),
+            "{words:?}: {} {}",
+            told.stdout,
+            told.stderr
+        );
+    }
+    if tried == 0 {
+        skipped("none of curl, wget, python3, perl and node is installed");
+    }
+}

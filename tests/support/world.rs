@@ -259,6 +259,25 @@ fn act_out(words: &[&str]) {
         ["peername", at] => serve_tcp(at, |mut stream, from| {
             write!(stream, "you are {from}").ok();
         }),
+        ["http", at] => serve_tcp(at, |mut stream, _| {
+            let mut request = [0; 4096];
+            stream.read(&mut request).ok();
+            stream
+                .write_all(b"HTTP/1.0 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 5\r\n\r\nhello")
+                .ok();
+        }),
+        ["web", at, database] => {
+            let database = (*database).to_owned();
+            let listener = TcpListener::bind(at).unwrap();
+            say("ready");
+            while let Ok((mut stream, from)) = listener.accept() {
+                let mut row = String::new();
+                if let Ok(mut asked) = connect(&database) {
+                    asked.read_to_string(&mut row).ok();
+                }
+                write!(stream, "page for {}, row: {row}", from.ip()).ok();
+            }
+        }
         ["udp-echo", at] => {
             let socket = UdpSocket::bind(at).unwrap();
             say("ready");

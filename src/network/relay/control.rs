@@ -86,7 +86,7 @@ impl Relay {
         let mut members = Members::hold(&self.paths)?;
         let who = join::Newcomer {
             id: &self.container.0,
-            is_of_the_family: true,
+            is_of_the_family: self.is_of_the_family,
         };
         let network = attachment.network.id.clone();
         let places = join::places(&members, &[attachment], who)?;

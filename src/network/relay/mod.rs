@@ -84,7 +84,11 @@ pub(crate) struct Setup<'a> {
 }
 
 /// Chosen places, with the living gateways among them open.
-pub(crate) struct Places(Vec<Place>);
+pub(crate) struct Places {
+    list: Vec<Place>,
+    /// Others can enter what we make: we are in their user namespace.
+    is_of_the_family: bool,
+}
 
 impl Places {
     /// Chooses. `is_of_the_family`: we are in the user namespace of those who are on networks.
@@ -98,16 +102,19 @@ impl Places {
             id: container,
             is_of_the_family,
         };
-        join::places(members, &plan.attachments, who).map(Places)
+        Ok(Places {
+            list: join::places(members, &plan.attachments, who)?,
+            is_of_the_family,
+        })
     }
 
     /// Returns what the container gets.
     pub(crate) fn endpoints(&self) -> Vec<Endpoint> {
-        self.0.iter().map(|p| p.endpoint.clone()).collect()
+        self.list.iter().map(|p| p.endpoint.clone()).collect()
     }
 
     fn descriptors(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
-        self.0.iter().filter_map(|p| match &p.origin {
+        self.list.iter().filter_map(|p| match &p.origin {
             gateway::Origin::Join(fd) => Some(fd.as_fd()),
             gateway::Origin::Make => None,
         })
@@ -184,6 +191,7 @@ struct Relay {
     paths: Paths,
     container: (String, String),
     servers: Vec<std::net::IpAddr>,
+    is_of_the_family: bool,
     control: OwnedFd,
     gateway: mpsc::Sender<Request>,
     links: BTreeMap<LinkId, Link>,
@@ -221,6 +229,7 @@ impl Relay {
             paths: setup.paths.clone(),
             container: (setup.container.0.to_owned(), setup.container.1.to_owned()),
             servers: setup.plan.servers.clone(),
+            is_of_the_family: setup.places.is_of_the_family,
             control: setup.control,
             gateway,
             links: BTreeMap::new(),
@@ -244,7 +253,7 @@ impl Relay {
             sweep_at: None,
             nap: None,
         };
-        for place in setup.places.0 {
+        for place in setup.places.list {
             relay.open(place)?;
         }
         let mut members = setup.members;
@@ -276,8 +285,11 @@ impl Relay {
         Ok(id)
     }
 
-    /// Says who we are on each network.
+    /// Says who we are on each network. In another user namespace than the others nobody could join us.
     fn enlist(&self, members: &mut Members) -> Result<()> {
+        if !self.is_of_the_family {
+            return Ok(());
+        }
         use std::os::fd::AsRawFd;
         let process = std::process::id() as i32;
         let start = sys::process::start_time(process).unwrap_or(0);
@@ -359,11 +371,12 @@ impl Relay {
             | EpollFlags::EPOLLRDHUP
             | EpollFlags::EPOLLET;
         for (side, fd) in stream.sockets().into_iter().enumerate() {
-            let event = EpollEvent::new(flags, self.next << 1 | side as u64);
-            // one that was watched while it was being made
-            if self.epoll.add(fd, event) == Err(Errno::EEXIST) {
-                let mut event = event;
-                let _ = self.epoll.modify(fd, &mut event);
+            let mut event = EpollEvent::new(flags, self.next << 1 | side as u64);
+            // the outside's was watched while it was being made, unless it stood at once or is a published port's
+            let is_known = side == 1 && self.epoll.modify(fd, &mut event).is_ok();
+            if !is_known {
+                // without memory for it the connection is silent, and its keepalive ends it
+                let _ = self.epoll.add(fd, event);
             }
         }
         self.streams += 1;
