@@ -261,7 +261,7 @@ fn act_out(words: &[&str]) {
         }),
         ["http", at] => serve_tcp(at, |mut stream, _| {
             let mut request = [0; 4096];
-            stream.read(&mut request).ok();
+            let _request = stream.read(&mut request);
             stream
                 .write_all(b"HTTP/1.0 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 5\r\n\r\nhello")
                 .ok();
