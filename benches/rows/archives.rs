@@ -43,6 +43,8 @@ impl Bench {
             let target = format!("{repository}-bench:{round}");
             self.ok(&["tag", &image, &target]);
             pushes.push(time(&mut self.ours(&["push", "-q", &target])));
+            // else the next load would find all layers
+            self.ok(&["rmi", &target]);
             for (name, [saved, loaded]) in &mut peers {
                 let path = theirs(name);
                 let save = format!("{name} save -o {path} {image}");
