@@ -16,6 +16,7 @@ use crate::error::{Context, Kind, Result};
 use crate::image::config::ImageConfig;
 use crate::store::containers::{self, Record, State};
 use crate::store::images::Name;
+use crate::store::sum;
 use crate::store::{FOLDERS, Store, folder, gc, record, short_id};
 
 /// What a check may do.
@@ -355,11 +356,7 @@ fn whole(store: &Store, name: &Name) -> Result<(), String> {
 fn blob(store: &Store, digest: &str) -> Result<Vec<u8>, String> {
     let bytes = record::read_bytes(&store.blob_path(digest)).map_err(|e| e.to_string())?;
     let bytes = bytes.ok_or_else(|| format!("{} is missing", short_id(digest)))?;
-    let found: String = crate::store::sum::sum_of(&bytes)
-        .iter()
-        .map(|b| format!("{b:02x}"))
-        .collect();
-    match digest.strip_prefix("sha256:") == Some(&found) {
+    match digest == sum::text(&sum::sum_of(&bytes)) {
         true => Ok(bytes),
         false => Err(format!("{} has changed", short_id(digest))),
     }

@@ -16,7 +16,7 @@ use crate::error::{Context, Kind, Result};
 use crate::image::config::ImageConfig;
 use crate::store::containers::{self, Found, Status};
 use crate::store::images::{Listed, Name};
-use crate::store::sum::sum_of;
+use crate::store::sum;
 use crate::store::{Store, record};
 use crate::sys::lock::Lock;
 
@@ -162,16 +162,7 @@ pub(crate) fn chain_ids(diff_ids: &[String]) -> Vec<String> {
     for diff_id in diff_ids {
         chain.push(match chain.last() {
             None => diff_id.clone(),
-            Some(below) => {
-                let digest = sum_of(format!("{below} {diff_id}"));
-                format!(
-                    "sha256:{}",
-                    digest
-                        .iter()
-                        .map(|b| format!("{b:02x}"))
-                        .collect::<String>()
-                )
-            }
+            Some(below) => sum::text(&sum::sum_of(format!("{below} {diff_id}"))),
         });
     }
     chain

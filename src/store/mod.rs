@@ -256,7 +256,17 @@ pub(crate) fn folder(path: &Path) -> std::io::Result<()> {
 pub fn random_hex<const N: usize>() -> Result<String> {
     let mut bytes = [0u8; N];
     crate::sys::random::fill(&mut bytes)?;
-    Ok(bytes.iter().map(|b| format!("{b:02x}")).collect())
+    Ok(hex(&bytes))
+}
+
+/// Returns bytes as lower case hex digits.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    let mut text = String::with_capacity(2 * bytes.len());
+    for byte in bytes {
+        write!(text, "{byte:02x}").expect("a String takes all");
+    }
+    text
 }
 
 /// Returns a new container, exec or anonymous volume id: 64 lower case hex digits.

@@ -57,14 +57,7 @@ pub fn sum_of(bytes: impl AsRef<[u8]>) -> [u8; 32] {
 
 /// Returns a sum as digests are written.
 pub(crate) fn text(sum: &[u8]) -> String {
-    use std::fmt::Write;
-    let mut text = String::with_capacity(7 + 2 * sum.len());
-    text.push_str("sha256:");
-    for byte in sum {
-        // writing to a String cannot fail
-        write!(text, "{byte:02x}").ok();
-    }
-    text
+    format!("sha256:{}", super::hex(sum))
 }
 
 #[cfg(test)]

@@ -478,20 +478,6 @@ pub(crate) fn raise_descriptor_limit() -> u64 {
     }
 }
 
-/// Closes every descriptor of the process but the standard three and `keep`.
-pub(crate) fn close_all_but(keep: &[BorrowedFd<'_>]) {
-    let mut keep: Vec<u32> = keep.iter().map(|fd| fd.as_raw_fd() as u32).collect();
-    keep.sort_unstable();
-    let mut first = 3;
-    for number in keep.into_iter().chain([u32::MAX]) {
-        if number > first {
-            // SAFETY: a fork of ours calls this before it uses anything of its parent's.
-            unsafe { libc::syscall(libc::SYS_close_range, first, number - 1, 0) };
-        }
-        first = number.saturating_add(1);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::os::fd::AsFd;

@@ -2,7 +2,7 @@
 
 #![allow(unsafe_code)]
 
-use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 
 use nix::errno::Errno;
@@ -144,7 +144,7 @@ pub(crate) fn detach() -> Result<()> {
 pub(crate) fn fork_role(name: &str, socket: OwnedFd, body: impl FnOnce(OwnedFd)) -> Result<()> {
     let forked = fork(0, || {
         leave_terminal();
-        if let Ok(socket) = super::fd::keep_only(socket) {
+        if super::fd::close_all_but(&[socket.as_fd()]).is_ok() {
             rename(name);
             body(socket);
         }

@@ -16,7 +16,7 @@ use nix::errno::Errno;
 
 use super::seccomp::{self, Listen};
 pub(crate) use super::stub::Last;
-use super::{SysError, mount, stub};
+use super::{SysError, fd, mount, stub};
 
 /// What to do when a mount's target is not there or the kernel refuses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -617,26 +617,12 @@ fn bounding(mask: u64) -> Step {
     Ok(())
 }
 
-/// close_range(2), Linux 5.9; before that one by one. Closed and not only close-on-exec: with `--ulimit nofile=10` the
-/// last steps need numbers below ten.
+/// Closed and not only close-on-exec: with `--ulimit nofile=10` the last steps need numbers below ten. Nothing in this child
+/// uses or drops what is closed: the steps left open their own.
 fn close_rest(report: RawFd) -> Step {
     let report = report as u32;
-    for (first, last) in [(3, report.saturating_sub(1)), (report + 1, u32::MAX)] {
-        if first > last {
-            continue;
-        }
-        // SAFETY: nothing in this child uses or drops what is closed: the steps left open their own.
-        match check(unsafe { libc::syscall(libc::SYS_close_range, first, last, 0) }) {
-            Err(Errno::ENOSYS) => {
-                for fd in first..last.min(4096) {
-                    // SAFETY: as above; a descriptor that is not open fails without effect.
-                    unsafe { libc::close(fd as RawFd) };
-                }
-            }
-            other => drop(other?),
-        }
-    }
-    Ok(())
+    fd::close_range(3, report.saturating_sub(1))?;
+    fd::close_range(report + 1, u32::MAX)
 }
 
 /// Returns the first candidate that can be executed; ENOENT when there is none, EACCES and the like when the best was not

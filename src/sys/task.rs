@@ -86,17 +86,3 @@ pub(crate) fn own_folders() -> Result<(), Errno> {
     // SAFETY: affects the calling thread only.
     Errno::result(unsafe { libc::unshare(libc::CLONE_FS) }).map(drop)
 }
-
-/// Closes every descriptor but the standard ones and these.
-pub(crate) fn keep_only(kept: &mut [i32]) {
-    kept.sort_unstable();
-    let mut first = 3u32;
-    for fd in kept.iter().copied().chain([i32::MAX]) {
-        let last = (fd as u32).saturating_sub(1);
-        if first <= last {
-            // SAFETY: the caller forgot whatever owned the others; an old kernel leaves them open.
-            unsafe { libc::syscall(libc::SYS_close_range, first, last, 0) };
-        }
-        first = (fd as u32).saturating_add(1);
-    }
-}

@@ -16,6 +16,15 @@ use crate::identity::calls::Call;
 use crate::identity::credentials::{Credentials, cap};
 use crate::store::ids::{Ids, What};
 
+/// Something that is about to be made.
+struct New {
+    name: CString,
+    /// User and group.
+    owner: (u32, u32),
+    /// Its maker's.
+    umask: u32,
+}
+
 impl Worker {
     pub(super) fn make(&mut self, asked: &Asked<'_>) -> Outcome {
         let (a, here) = (asked.args, libc::AT_FDCWD);
@@ -37,6 +46,18 @@ impl Worker {
         }
     }
 
+    /// Returns what is to be made; `None` where the kernel makes or refuses it by itself.
+    fn place(&mut self, asked: &Asked<'_>, dirfd: i32, path: u64) -> Result<Option<New>, Errno> {
+        let who = self.credentials(asked)?;
+        let name = self.name(asked, dirfd, path, false)?;
+        let Some(owner) = self.maker(&who, &name) else {
+            return Ok(None);
+        };
+        let may_add = self.may_add(&who, &name)?;
+        let umask = who.umask;
+        Ok(may_add.then_some(New { name, owner, umask }))
+    }
+
     /// Whom a new file in the folder of `name` belongs to; `None` for root's, which need no record.
     fn maker(&mut self, who: &Credentials, name: &CStr) -> Option<(u32, u32)> {
         let folder = parent(name);
@@ -49,29 +70,19 @@ impl Worker {
     }
 
     fn folder(&mut self, asked: &Asked<'_>, dirfd: i32, path: u64, mode: u64) -> Outcome {
-        let who = self.credentials(asked)?;
-        let name = self.name(asked, dirfd, path, false)?;
-        let Some(owner) = self.maker(&who, &name) else {
+        let Some(New { name, owner, umask }) = self.place(asked, dirfd, path)? else {
             return CONTINUE;
         };
-        if !self.may_add(&who, &name)? {
-            return CONTINUE;
-        }
-        let mode = Mode::from_bits_truncate(mode as u32 & 0o7777 & !who.umask);
+        let mode = Mode::from_bits_truncate(mode as u32 & 0o7777 & !umask);
         mkdirat(AT_FDCWD, name.as_c_str(), mode)?;
         self.label(&name, owner)?;
         value(0)
     }
 
     fn link(&mut self, asked: &Asked<'_>, target: u64, dirfd: i32, path: u64) -> Outcome {
-        let who = self.credentials(asked)?;
-        let name = self.name(asked, dirfd, path, false)?;
-        let Some(owner) = self.maker(&who, &name) else {
+        let Some(New { name, owner, .. }) = self.place(asked, dirfd, path)? else {
             return CONTINUE;
         };
-        if !self.may_add(&who, &name)? {
-            return CONTINUE;
-        }
         let mut text = Vec::new();
         self.tracee(asked)?.read_path(target, &mut text)?;
         let text = CString::new(text).map_err(|_| Errno::EINVAL)?;
@@ -116,16 +127,11 @@ impl Worker {
     }
 
     fn plain_node(&mut self, asked: &Asked<'_>, dirfd: i32, path: u64, mode: u32) -> Outcome {
-        let who = self.credentials(asked)?;
-        let name = self.name(asked, dirfd, path, false)?;
-        let Some(owner) = self.maker(&who, &name) else {
+        let Some(New { name, owner, umask }) = self.place(asked, dirfd, path)? else {
             return CONTINUE;
         };
-        if !self.may_add(&who, &name)? {
-            return CONTINUE;
-        }
         let kind = nix::sys::stat::SFlag::from_bits_truncate(mode & libc::S_IFMT);
-        let bits = Mode::from_bits_truncate(mode & 0o7777 & !who.umask);
+        let bits = Mode::from_bits_truncate(mode & 0o7777 & !umask);
         nix::sys::stat::mknodat(AT_FDCWD, name.as_c_str(), kind, bits, 0)?;
         self.label(&name, owner)?;
         value(0)

@@ -26,7 +26,7 @@ mod worker;
 use std::collections::HashMap;
 use std::ffi::{CStr, CString};
 use std::fs::File;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -157,7 +157,8 @@ pub fn run(settings: &Settings, ends: Ends, control: OwnedFd) -> Result<(), SysE
         &ends.pids,
         &control,
     ];
-    sys::task::keep_only(&mut fds.map(AsRawFd::as_raw_fd));
+    // what an odd kernel leaves open, the supervisor does not use
+    sys::fd::close_all_but(&fds.map(AsFd::as_fd)).ok();
     if let Ok((_, hard)) = getrlimit(Resource::RLIMIT_NOFILE) {
         // two for each asker that is known
         let _ = setrlimit(Resource::RLIMIT_NOFILE, hard.min(1 << 16), hard);

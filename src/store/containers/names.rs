@@ -214,16 +214,10 @@ fn text_of(id: &str) -> String {
 
 /// Returns the id that a link's text means; what is no such text stays as it is.
 fn id_of(text: &str) -> String {
-    use std::fmt::Write;
-    let bytes = URL_SAFE_NO_PAD.decode(text).unwrap_or_default();
-    if bytes.len() != 32 {
-        return text.to_owned();
+    match URL_SAFE_NO_PAD.decode(text) {
+        Ok(bytes) if bytes.len() == 32 => crate::store::hex(&bytes),
+        _ => text.to_owned(),
     }
-    let mut id = String::with_capacity(64);
-    for byte in bytes {
-        write!(id, "{byte:02x}").expect("a String takes all");
-    }
-    id
 }
 
 fn unlink(path: PathBuf) -> Result<()> {

@@ -131,13 +131,7 @@ impl<'a> Containers<'a> {
     /// `Kind::Conflict` with docker's text when the name is taken, `Kind::NotFound` when a layer was removed meanwhile.
     pub fn create(&self, record: &Record) -> Result<()> {
         names::check(&record.name)?;
-        let dir = self.path(&record.id);
-        std::fs::DirBuilder::new()
-            .mode(0o700)
-            .create(&dir)
-            .context(Kind::System, || {
-                format!("cannot make the container's folder `{}`", dir.display())
-            })?;
+        let dir = self.make_folder(&record.id)?;
         let config = dir.join("config");
         let made = record::write_new(&config, record)
             .and_then(|()| begin_writing(record, &config))
@@ -154,14 +148,17 @@ impl<'a> Containers<'a> {
     /// Makes a container without a name: its folder and its record. Nothing lists it; whoever made it removes it, and the
     /// sweep when he could not. A build's steps are such.
     pub fn create_unnamed(&self, record: &Record) -> Result<()> {
-        let dir = self.path(&record.id);
-        std::fs::DirBuilder::new()
-            .mode(0o700)
-            .create(&dir)
-            .context(Kind::System, || {
-                format!("cannot make the container's folder `{}`", dir.display())
-            })?;
+        let dir = self.make_folder(&record.id)?;
         record::write_new(&dir.join("config"), record)
+    }
+
+    fn make_folder(&self, id: &str) -> Result<PathBuf> {
+        let dir = self.path(id);
+        let made = std::fs::DirBuilder::new().mode(0o700).create(&dir);
+        made.context(Kind::System, || {
+            format!("cannot make the container's folder `{}`", dir.display())
+        })?;
+        Ok(dir)
     }
 
     /// Removes what [`Containers::create_unnamed`] made, after its monitor.
