@@ -201,7 +201,10 @@ impl Worker {
         for n in 0..self.nets.len() {
             self.plug(n)?;
         }
-        Ok(sys::socket::send(socket.as_fd(), b"n", &[])?)
+        match sys::socket::send(socket.as_fd(), b"n", &[]) {
+            Err(e) if e.errno() == Errno::EPIPE => Ok(()), // it ended meanwhile: the same
+            sent => Ok(sent?),
+        }
     }
 
     fn plug_one(&mut self, network: &str) -> Result<()> {

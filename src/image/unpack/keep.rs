@@ -57,6 +57,22 @@ impl Keep {
         self.linked.push((path.to_vec(), inode));
     }
 
+    /// Keeps the payload of `entry`, the file `name` of `folder`, by a second name.
+    pub(super) fn second_name(
+        &mut self,
+        folder: BorrowedFd<'_>,
+        name: &CStr,
+        entry: u64,
+    ) -> nix::Result<()> {
+        linkat(
+            folder,
+            name,
+            self.replaced()?,
+            number(entry).as_c_str(),
+            AtFlags::empty(),
+        )
+    }
+
     /// Removes `name` of `folder`, and keeps the payloads.
     pub(super) fn discard(
         &mut self,
@@ -133,13 +149,7 @@ impl Keep {
             let name = CString::new(name).map_err(|_| Errno::EINVAL)?;
             let folder = folders.find(folder)?;
             if fstatat(&*folder, name.as_c_str(), AtFlags::AT_SYMLINK_NOFOLLOW)?.st_ino == inode {
-                linkat(
-                    &*folder,
-                    name.as_c_str(),
-                    self.replaced()?,
-                    number(entry).as_c_str(),
-                    AtFlags::empty(),
-                )?;
+                self.second_name(folder.as_fd(), &name, entry)?;
                 self.entries.remove(&inode);
             }
         }

@@ -1036,6 +1036,14 @@ fn a_layer_that_lost_bytes_is_noticed() {
 }
 
 #[test]
+fn a_file_that_replaces_the_link_it_came_through_comes_out_again() {
+    let packed = tar().symlink("d", "..").file("d/d", b"content").end();
+    let layer = Layer::of(&packed);
+    assert_eq!(layer.list(), ["d=content"]);
+    assert!(layer.again() == packed);
+}
+
+#[test]
 fn a_deep_folder_is_replaced_without_recursion() {
     let deep = ["d"; 3000].join("/");
     let layer = Layer::of(

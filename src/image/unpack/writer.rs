@@ -249,7 +249,13 @@ impl Writer {
         if entry.is_cut() {
             let inode = fstat(&fd)?.st_ino;
             if folder.is_linked() {
-                self.keep.remember_linked(inode, entry.index, &entry.path);
+                let way = self.folders.find(entry.folder());
+                if way.is_ok_and(|way| Rc::ptr_eq(&way, folder)) {
+                    self.keep.remember_linked(inode, entry.index, &entry.path);
+                } else {
+                    // it took the place of what may have been a link on its own way
+                    self.keep.second_name(folder.as_fd(), name, entry.index)?;
+                }
             } else {
                 self.keep.remember(inode, entry.index);
             }
