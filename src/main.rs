@@ -6,7 +6,7 @@ fn main() -> std::process::ExitCode {
         coracle::monitor::main();
     }
     if args.get(1).is_some_and(|a| a == coracle::host::probe::ROLE) {
-        return coracle::host::probe::main(&args[2..], coracle::network::try_gateway);
+        return coracle::host::probe::main(&args[2..], coracle::network::TRIES);
     }
     if args
         .get(1)

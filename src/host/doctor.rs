@@ -138,7 +138,7 @@ fn isolation(facts: &Facts, probe: &Probe) -> Vec<Check> {
                 .does("only `--network host` works"),
             tried => needed("network namespace", tried, "can be made"),
         },
-        networks(&probe.gateway),
+        networks(facts, probe),
     ]
 }
 
@@ -349,17 +349,50 @@ fn supervisor(has_notify: bool, ptrace_scope: Option<u64>) -> Check {
     )
 }
 
-fn networks(gateway: &Try) -> Check {
+/// Which way networks take, and why.
+fn networks(facts: &Facts, probe: &Probe) -> Check {
     const NAME: &str = "networks";
-    match gateway {
-        Ok(()) => Check::new(
+    const LOAD: &str = "an administrator can run: modprobe nft_tproxy af_packet veth bridge";
+    const FULL: &str = "containers have addresses, names and published ports of their own";
+    let forced = facts.network_rung.as_deref();
+    let (tproxy, any_ip) = (&probe.gateway, &probe.unruled_gateway);
+    let programs = || {
+        let names = facts.network_programs.iter().filter_map(|p| p.file_name());
+        let modes = names.map(|n| format!("`--network {}`, ", n.to_string_lossy()));
+        modes.collect::<String>()
+    };
+    match (forced, tproxy, any_ip) {
+        (None | Some("tproxy"), Ok(()), _) => Check::new(
             NAME,
             State::Ok,
-            "containers have addresses, names and published ports of their own, by nf_tables in a namespace of yours",
+            format!("{FULL}: tproxy, by nf_tables in a namespace of yours"),
         ),
-        Err(cause) => Check::new(NAME, State::Degraded, cause)
-            .does("only `--network host`, `none` and `container:NAME` work")
-            .fix("an administrator can run: modprobe nft_tproxy af_packet veth bridge"),
+        (Some("anyip"), _, Ok(())) => Check::new(
+            NAME,
+            State::Ok,
+            format!("{FULL}: anyip, without nf_tables, as CORACLE_NETWORK_RUNG says"),
+        ),
+        (None, Err(cause), Ok(())) => Check::new(
+            NAME,
+            State::Degraded,
+            format!("{FULL}: anyip, since nf_tables cannot be used ({cause})"),
+        )
+        .does("UDP is slower, and packets of connections that have ended get no answer")
+        .fix(LOAD),
+        (Some(name), ..) if !["tproxy", "anyip"].contains(&name) => Check::new(
+            NAME,
+            State::Missing,
+            format!("CORACLE_NETWORK_RUNG is `{name}`"),
+        )
+        .does("no container with a network can start")
+        .fix("set it to `tproxy` or `anyip`, or not at all"),
+        (_, Err(cause), _) | (_, _, Err(cause)) => Check::new(NAME, State::Degraded, cause)
+            .does(format!(
+                "only {}`--network host`, `none` and `container:NAME` work",
+                programs()
+            ))
+            .fix(LOAD),
+        (Some(_), Ok(()), Ok(())) => unreachable!("both names are above"),
     }
 }
 

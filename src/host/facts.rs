@@ -32,6 +32,10 @@ pub struct Facts {
     pub runtime: Result<FileSystem>,
     /// fuse-overlayfs, or why it cannot be used.
     pub fuse: std::result::Result<PathBuf, String>,
+    /// CORACLE_NETWORK_RUNG.
+    pub network_rung: Option<String>,
+    /// Programs that can be a container's network.
+    pub network_programs: Vec<PathBuf>,
     /// Control groups.
     pub cgroup: Cgroup,
     /// Seccomp can ask a supervisor (Linux 5.0).
@@ -77,6 +81,11 @@ pub fn gather(paths: &Paths, forced_driver: Option<&str>) -> Facts {
         quota_bytes: quota(&paths.data),
         runtime: FileSystem::of(&paths.runtime),
         fuse: storage::fuse_program(),
+        network_rung: super::paths::forced_rung(),
+        network_programs: ["pasta", "slirp4netns"]
+            .iter()
+            .filter_map(|name| super::paths::program(name))
+            .collect(),
         cgroup: Cgroup::read(),
         has_seccomp_notify: text("/proc/sys/kernel/seccomp/actions_avail").contains("user_notif"),
         ping_groups: range(&text("/proc/sys/net/ipv4/ping_group_range")),

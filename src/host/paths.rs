@@ -82,6 +82,11 @@ pub fn forced_driver() -> Option<String> {
     variable("CORACLE_STORAGE_DRIVER").and_then(|v| v.into_os_string().into_string().ok())
 }
 
+/// Returns the way of networks named by CORACLE_NETWORK_RUNG.
+pub fn forced_rung() -> Option<String> {
+    variable("CORACLE_NETWORK_RUNG").and_then(|v| v.into_os_string().into_string().ok())
+}
+
 /// Returns the kind of container that says in `container` that we are in it.
 pub(super) fn container_variable() -> Option<String> {
     variable("container").map(|kind| kind.to_string_lossy().into_owned())
@@ -95,6 +100,12 @@ pub fn program_folders() -> Vec<PathBuf> {
     std::env::split_paths(&path)
         .filter(|p| p.is_absolute())
         .collect()
+}
+
+/// Returns where a program is found.
+pub fn program(name: &str) -> Option<PathBuf> {
+    let mut candidates = program_folders().into_iter().map(|f| f.join(name));
+    candidates.find(|p| nix::unistd::access(p, nix::unistd::AccessFlags::X_OK).is_ok())
 }
 
 /// An empty variable counts as not set, as the XDG base directory specification wants.

@@ -40,6 +40,8 @@ pub struct Probe {
     pub netns: Try,
     /// A gateway of a network: any address local, nf_tables' tproxy, packet and raw sockets.
     pub gateway: Try,
+    /// One without nf_tables.
+    pub unruled_gateway: Try,
     /// A pid namespace with its own /proc; refused inside containers that mask parts of /proc.
     pub proc: Try,
     /// Overlay with `userxattr`, layers and writable part in the probed folders, with a whiteout made by it.
@@ -100,12 +102,13 @@ impl Drop for Scratch {
     }
 }
 
-/// The role: `__probe LAYERS WRITABLE`, or `__probe proc` as the first process of a pid namespace. `gateway` tries that part
-/// of a network in the network namespace that it is called in; the room of networks lies above this one.
-pub fn main(args: &[OsString], gateway: fn() -> Try) -> ExitCode {
+/// The role: `__probe LAYERS WRITABLE`, or `__probe proc` as the first process of a pid namespace. `gateways` are
+/// those of [`Probe::gateway`] and [`Probe::unruled_gateway`], for the network namespace that they are called in; the room of
+/// networks lies above this one.
+pub fn main(args: &[OsString], gateways: [fn() -> Try; 2]) -> ExitCode {
     match args {
         [word] if word == PROC => mount_proc(),
-        [layers, writable] => tell(&run(Path::new(layers), Path::new(writable), gateway)),
+        [layers, writable] => tell(&run(Path::new(layers), Path::new(writable), gateways)),
         _ => ExitCode::from(125),
     }
 }
@@ -120,7 +123,7 @@ fn tell(probe: &Probe) -> ExitCode {
     }
 }
 
-fn run(layers: &Path, writable: &Path, gateway: fn() -> Try) -> Probe {
+fn run(layers: &Path, writable: &Path, gateways: [fn() -> Try; 2]) -> Probe {
     // files first, as the plain user that unpacks layers; then deeper and deeper into namespaces
     let attributes = attributes(writable);
     let layer_attributes = self::attributes(layers);
@@ -136,12 +139,12 @@ fn run(layers: &Path, writable: &Path, gateway: fn() -> Try) -> Probe {
     } else {
         not_tried()
     };
-    let netns = deeper(|| unshared(CloneFlags::CLONE_NEWNET, "unshare(CLONE_NEWNET)"));
-    let gateway = if netns.is_ok() {
-        gateway()
-    } else {
-        not_tried()
-    };
+    let network = || unshared(CloneFlags::CLONE_NEWNET, "unshare(CLONE_NEWNET)");
+    let netns = deeper(network);
+    let [gateway, unruled_gateway] = gateways.map(|tried| match &netns {
+        Ok(()) => network().and_then(|()| tried()),
+        Err(_) => not_tried(),
+    });
     let proc = if mount.is_ok() {
         pid_namespace()
     } else {
@@ -154,6 +157,7 @@ fn run(layers: &Path, writable: &Path, gateway: fn() -> Try) -> Probe {
         mount,
         netns,
         gateway,
+        unruled_gateway,
         proc,
         overlay,
         attributes,

@@ -222,10 +222,7 @@ pub(crate) fn fuse_program() -> std::result::Result<PathBuf, String> {
         .write(true)
         .open("/dev/fuse")
         .map_err(|e| format!("/dev/fuse cannot be opened: {e}"))?;
-    paths::program_folders()
-        .into_iter()
-        .map(|folder| folder.join("fuse-overlayfs"))
-        .find(|program| nix::unistd::access(program, nix::unistd::AccessFlags::X_OK).is_ok())
+    paths::program("fuse-overlayfs")
         .ok_or_else(|| "the program fuse-overlayfs is not installed".to_owned())
 }
 

@@ -30,6 +30,8 @@ const IF_SET: u16 = 0x45;
 const RETURN: u16 = 0x06;
 /// SKF_AD_OFF + SKF_AD_PKTTYPE: 0 is a packet to this host.
 const PACKET_TYPE: u32 = (-0x1000i32 + 4) as u32;
+/// SKF_NET_OFF: the network header, wherever a socket's own view begins.
+const NETWORK: u32 = -0x10_0000i32 as u32;
 
 const TCP: u32 = libc::IPPROTO_TCP as u32;
 
@@ -44,16 +46,8 @@ fn must_be(value: u32) -> Step {
 /// Accepts the SYNs and the echo requests of `address` that are meant for the gateway's hardware address.
 pub(super) fn beginnings_of(address: IpAddr) -> Vec<Instruction> {
     let mut steps = vec![load(LOAD_WORD, PACKET_TYPE), must_be(0)];
+    steps.extend(is_from(address, 0));
     let version = Version::of(address);
-    let source = match version {
-        Version::V4 => 12,
-        Version::V6 => 8,
-    };
-    for (n, word) in octets(address).chunks(4).enumerate() {
-        steps.push(load(LOAD_WORD, source + 4 * n as u32));
-        let word = word.try_into().map_or(0, u32::from_be_bytes);
-        steps.push(must_be(word));
-    }
     let (protocol, echo_protocol, echo, behind_header) = match version {
         Version::V4 => {
             // a first fragment or a whole packet
@@ -75,6 +69,31 @@ pub(super) fn beginnings_of(address: IpAddr) -> Vec<Instruction> {
         Step(IF_EQUAL, To::Accept, To::Reject, 0x02),
     ]);
     assemble(&steps)
+}
+
+/// Accepts the datagrams of `address` that are meant for the gateway's hardware address, on a raw socket.
+pub(super) fn datagrams_of(address: IpAddr) -> Vec<Instruction> {
+    let mut steps = vec![load(LOAD_WORD, PACKET_TYPE), must_be(0)];
+    steps.extend(is_from(address, NETWORK));
+    assemble(&steps)
+}
+
+/// Compares the source; the network header begins at `base`.
+fn is_from(address: IpAddr, base: u32) -> impl Iterator<Item = Step> {
+    let source = match Version::of(address) {
+        Version::V4 => 12,
+        Version::V6 => 8,
+    };
+    let words: Vec<u32> = octets(address)
+        .chunks(4)
+        .map(|word| word.try_into().map_or(0, u32::from_be_bytes))
+        .collect();
+    (0..).step_by(4).zip(words).flat_map(move |(at, word)| {
+        [
+            load(LOAD_WORD, base.wrapping_add(source + at)),
+            must_be(word),
+        ]
+    })
 }
 
 /// Accepts nothing: for sockets that only send.
@@ -110,6 +129,11 @@ mod tests {
             let (code, yes, no, k) = program[at];
             at += 1;
             let byte = |i: usize| packet.get(i).copied().map(u32::from);
+            let k = match k {
+                PACKET_TYPE => k,
+                k if k >= NETWORK => k - NETWORK,
+                k => k,
+            };
             let read = match code {
                 LOAD_WORD if k == PACKET_TYPE => Some(0),
                 LOAD_WORD => (0..4).try_fold(0, |w, i| Some(w << 8 | byte(k as usize + i)?)),
@@ -169,6 +193,15 @@ mod tests {
         ] {
             assert_eq!(run(&program, &packet), want, "{packet:?}");
         }
+    }
+
+    #[test]
+    fn a_raw_socket_sees_its_own_containers_datagrams() {
+        let own = [10, 0, 0, 2];
+        let program = datagrams_of(IpAddr::from(own));
+        assert!(run(&program, &v4(own, 17, &[0; 8])));
+        assert!(!run(&program, &v4([10, 0, 0, 3], 17, &[0; 8])));
+        assert!(program.len() < 8, "one comparison for IPv4");
     }
 
     #[test]

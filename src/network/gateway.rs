@@ -16,11 +16,12 @@ use std::sync::mpsc;
 
 use nix::errno::Errno;
 
+use super::link::{self, Subnets};
 use super::message::{Message, batch, transaction};
-use super::{filter, link, nft};
+use super::{filter, nft};
 use crate::error::{Context, Error, Kind as ErrorKind, Result};
 use crate::grammar::subnet::Subnet;
-use crate::store::networks::{Endpoint, Network};
+use crate::store::networks::{Endpoint, Network, Rung};
 use crate::sys::inet::{self, Kind, Version};
 use crate::sys::netlink::{Family, Netlink, Refused};
 use crate::sys::{self, SysError, namespace};
@@ -42,18 +43,18 @@ const DATAGRAM_BUFFER: i32 = 4 << 20;
 #[derive(Debug)]
 pub(crate) enum Origin {
     /// A live one.
-    Join(OwnedFd),
-    /// Nobody is on the network.
-    Make,
+    Join(OwnedFd, Rung),
+    /// Nobody is on the network; without a choice the best that works is made.
+    Make(Option<Rung>),
 }
 
 /// A relay's sockets in one gateway, for one version of IP.
 #[derive(Debug)]
 pub(super) struct Sockets {
     pub(super) version: Version,
-    /// Takes connections that were let through.
-    pub(super) listener: OwnedFd,
-    /// Takes every datagram of the container's.
+    /// Takes connections that were let through; `None` where the relay makes both ends.
+    pub(super) listener: Option<OwnedFd>,
+    /// Takes every datagram of the container's; without a listener with its headers.
     pub(super) datagrams: OwnedFd,
     /// Sees what begins.
     pub(super) capture: OwnedFd,
@@ -74,6 +75,7 @@ pub(super) struct Place {
 pub(super) struct Opened {
     /// The gateway's namespace, by which others find it.
     pub(super) namespace: OwnedFd,
+    pub(super) rung: Rung,
     pub(super) sockets: Vec<Sockets>,
 }
 
@@ -96,7 +98,8 @@ struct Net {
     id: String,
     namespace: OwnedFd,
     /// Open for as long as we are on the network: its close waits until the kernel has tidied after every change (20 ms).
-    netfilter: Netlink,
+    /// `None` where there are no rules.
+    netfilter: Option<Netlink>,
     endpoint: Endpoint,
     internal: bool,
     /// Name of the link inside.
@@ -148,30 +151,45 @@ impl Worker {
     }
 
     fn open(&mut self, place: Place) -> Result<Opened> {
-        let cannot = || format!("cannot join the network `{}`", place.network.name);
-        let Place {
-            network,
-            endpoint,
-            origin,
-        } = &place;
-        let mut rules = Vec::new();
-        match origin {
-            Origin::Join(fd) => enter(fd)?,
-            Origin::Make => rules = make(network, endpoint)?,
+        match &place.origin {
+            Origin::Join(fd, rung) => {
+                enter(fd)?;
+                self.settle(&place, *rung, Vec::new())
+            }
+            Origin::Make(Some(rung)) => self.make(&place, *rung),
+            Origin::Make(None) => self.make(&place, Rung::Tproxy).or_else(|e| {
+                // a kernel without nf_tables; where this does not work either, its own error is the better one
+                self.make(&place, Rung::AnyIp).map_err(|_| e)
+            }),
         }
-        let netfilter = Netlink::open(Family::Netfilter)?;
+        .map_err(|e| e.hint(crate::host::explain_networks()))
+    }
+
+    fn make(&mut self, place: &Place, rung: Rung) -> Result<Opened> {
+        let rules = make(&place.network, &place.endpoint, rung)?;
+        self.settle(place, rung, rules)
+    }
+
+    /// Makes this relay's sockets in the gateway that the thread is in; `rules` are not in force yet.
+    fn settle(&mut self, place: &Place, rung: Rung, rules: Vec<Message>) -> Result<Opened> {
+        let cannot = || format!("cannot join the network `{}`", place.network.name);
+        let endpoint = &place.endpoint;
+        let netfilter = match rung {
+            Rung::Tproxy => Some(Netlink::open(Family::Netfilter)?),
+            Rung::AnyIp => None,
+        };
         let own = namespace::own_network()?;
         quieten_bridge();
         let mut sockets = Vec::new();
         let mut elements = Vec::new();
         for address in [endpoint.address, endpoint.address6].into_iter().flatten() {
-            let (made, port) = open_sockets(address).context(ErrorKind::Host, cannot)?;
+            let (made, port) = open_sockets(address, rung).context(ErrorKind::Host, cannot)?;
             sockets.push(made);
             elements.push((address, port));
         }
-        enlist(&netfilter, rules, &elements)
-            .context(ErrorKind::Host, cannot)
-            .map_err(|e| e.hint(crate::host::explain_networks()))?;
+        if let Some(netfilter) = &netfilter {
+            enlist(netfilter, rules, &elements).context(ErrorKind::Host, cannot)?;
+        }
         let shared = sys::fd::duplicate(own.as_fd())?;
         let number = (0..).find(|n| {
             let name = format!("eth{n}");
@@ -181,12 +199,13 @@ impl Worker {
             id: place.network.id.clone(),
             namespace: own,
             netfilter,
-            endpoint: place.endpoint.clone(),
+            endpoint: endpoint.clone(),
             internal: place.network.internal,
             inside: format!("eth{}", number.unwrap_or_default()),
         });
         Ok(Opened {
             namespace: shared,
+            rung,
             sockets,
         })
     }
@@ -239,6 +258,10 @@ impl Worker {
             .find(|net| !net.internal)
             .is_some_and(|first| first.id == net.id);
         enter(container)?;
+        if net.netfilter.is_none() {
+            // a raw socket would see datagrams that are still one piece; a link without the feature never joins them
+            let _ = sys::offload::forbid(&net.inside, "tx-udp-segmentation");
+        }
         let configured = configure(net, has_route).context(ErrorKind::Host, cannot);
         enter(&net.namespace)?;
         configured
@@ -252,8 +275,10 @@ impl Worker {
         enter(&net.namespace)?;
         let addresses = [net.endpoint.address, net.endpoint.address6];
         for address in addresses.into_iter().flatten() {
-            // gone already: as good
-            let _ = netfilter(&net.netfilter, vec![nft::forget(address)]);
+            if let Some(rules) = &net.netfilter {
+                // gone already: as good
+                let _ = netfilter(rules, vec![nft::forget(address)]);
+            }
         }
         if let Some(container) = &self.container {
             enter(container)?;
@@ -277,9 +302,14 @@ impl Worker {
         if enter(&net.namespace).is_err() {
             return Vec::new();
         }
-        (0..count)
-            .map_while(|_| inet::socket(version, kind).ok())
-            .collect()
+        let made = || {
+            let fd = inet::socket(version, kind).ok()?;
+            if net.netfilter.is_none() {
+                inet::set(fd.as_fd(), inet::MARK, MARK as i32).ok()?;
+            }
+            Some(fd)
+        };
+        (0..count).map_while(|_| made()).collect()
     }
 }
 
@@ -308,11 +338,9 @@ fn write_sysctl(name: &str, value: &str) {
 }
 
 /// Makes a gateway and moves the calling thread there; returns its rules, which are not in force yet.
-fn make(network: &Network, endpoint: &Endpoint) -> Result<Vec<Message>> {
+fn make(network: &Network, endpoint: &Endpoint, rung: Rung) -> Result<Vec<Message>> {
     let cannot = || format!("cannot make the network `{}`", network.name);
-    namespace::new_network()
-        .context(ErrorKind::Host, cannot)
-        .map_err(|e| e.hint(crate::host::explain_networks()))?;
+    namespace::new_network().context(ErrorKind::Host, cannot)?;
     let pools = network.pools.iter().filter(|p| {
         p.gateway.is_ipv4() && endpoint.address.is_some()
             || p.gateway.is_ipv6() && endpoint.address6.is_some()
@@ -331,6 +359,11 @@ fn make(network: &Network, endpoint: &Endpoint) -> Result<Vec<Message>> {
     ] {
         write_sysctl(name, value);
     }
+    if rung == Rung::AnyIp {
+        for (name, value) in UNRULED {
+            write_sysctl(name, value);
+        }
+    }
     if endpoint.address6.is_none() {
         write_sysctl("net/ipv6/conf/default/disable_ipv6", "1");
     }
@@ -338,37 +371,56 @@ fn make(network: &Network, endpoint: &Endpoint) -> Result<Vec<Message>> {
         .pools
         .first()
         .map_or(Ipv4Addr::LOCALHOST.into(), |p| p.gateway);
-    let mut messages = vec![
-        link::up(LOOPBACK),
-        link::bridge(BRIDGE_NAME, BRIDGE, mac_of(seed), MTU),
-    ];
-    for (subnet, gateway) in &pools {
-        messages.push(link::address(BRIDGE, *gateway, subnet));
-        messages.push(link::everything_is_local(*gateway, LOOPBACK));
-    }
-    route(messages).context(ErrorKind::Host, cannot)?;
+    route(wires(mac_of(seed), &pools, rung)).context(ErrorKind::Host, cannot)?;
     Ok(nft::rules(MARK, BRIDGE, &pools))
 }
 
-/// Tries everything that a gateway needs in the calling thread's own, empty network namespace; the error says what failed.
-pub fn try_gateway() -> std::result::Result<(), String> {
+/// What a gateway without rules needs: answers of the kernel itself, which carry no mark, find no way to the container, since
+/// every address is local to them.
+const UNRULED: [(&str, &str); 3] = [
+    // the containers' addresses are local to what has no mark, too
+    ("net/ipv4/conf/all/accept_local", "1"),
+    // and the bridge must not answer for them
+    ("net/ipv4/conf/all/arp_ignore", "1"),
+    // between two ends in one kernel nothing arrives late, and without a listener a port in TIME_WAIT could not be used again
+    ("net/ipv4/tcp_max_tw_buckets", "0"),
+];
+
+/// The bridge, addresses and routes of a gateway.
+fn wires(mac: [u8; 6], pools: &[(Subnet, IpAddr)], rung: Rung) -> Vec<Message> {
+    let mut messages = vec![
+        link::up(LOOPBACK),
+        link::bridge(BRIDGE_NAME, BRIDGE, mac, MTU),
+    ];
+    for (subnet, gateway) in pools {
+        let subnets = match rung {
+            Rung::Tproxy => Subnets::Routed,
+            Rung::AnyIp => Subnets::Unrouted,
+        };
+        messages.push(link::address(BRIDGE, *gateway, subnet, subnets));
+        messages.push(link::everything_is_local(*gateway, LOOPBACK));
+        if rung == Rung::AnyIp {
+            messages.extend(link::marked_routes(MARK, BRIDGE, subnet));
+        }
+    }
+    messages
+}
+
+/// Both kinds of gateways, the better first, each to be tried in an empty network namespace; the error says what failed.
+pub const TRIES: [fn() -> std::result::Result<(), String>; 2] =
+    [|| try_gateway(Rung::Tproxy), || try_gateway(Rung::AnyIp)];
+
+fn try_gateway(rung: Rung) -> std::result::Result<(), String> {
     let subnet: Subnet = "192.0.2.0/24".parse()?;
     let gateway = IpAddr::from([192, 0, 2, 1]);
-    let messages = vec![
-        link::up(LOOPBACK),
-        link::bridge(BRIDGE_NAME, BRIDGE, mac_of(gateway), MTU),
-        link::address(BRIDGE, gateway, &subnet),
-        link::everything_is_local(gateway, LOOPBACK),
-    ];
-    let tried = route(messages)
-        .map_err(|e| format!("a bridge: {e}"))
-        .and_then(|()| {
-            let rules = nft::rules(MARK, BRIDGE, &[(subnet, gateway)]);
-            let made = Netlink::open(Family::Netfilter).and_then(|n| netfilter(&n, rules));
-            answer(made).map_err(|e| format!("the rules of nf_tables: {e}"))
-        });
-    tried?;
-    open_sockets(IpAddr::from([192, 0, 2, 2]))
+    let pools = [(subnet, gateway)];
+    route(wires(mac_of(gateway), &pools, rung)).map_err(|e| format!("a bridge: {e}"))?;
+    if rung == Rung::Tproxy {
+        let rules = nft::rules(MARK, BRIDGE, &pools);
+        let made = Netlink::open(Family::Netfilter).and_then(|n| netfilter(&n, rules));
+        answer(made).map_err(|e| format!("the rules of nf_tables: {e}"))?;
+    }
+    open_sockets(IpAddr::from([192, 0, 2, 2]), rung)
         .map(drop)
         .map_err(|e| format!("a relay's sockets: {e}"))
 }
@@ -394,7 +446,7 @@ fn configure(net: &Net, has_route: bool) -> sys::Result<()> {
     ] {
         let subnet = address.and_then(|a| Subnet::new(a, prefix));
         if let (Some(address), Some(subnet)) = (address, subnet) {
-            messages.push(link::address(index, address, &subnet));
+            messages.push(link::address(index, address, &subnet, Subnets::Routed));
         }
     }
     route(messages)?;
@@ -417,8 +469,49 @@ fn index_of(name: &str) -> sys::Result<u32> {
 }
 
 /// The sockets of a container with this address, and the port that its packets are handed to.
-fn open_sockets(address: IpAddr) -> sys::Result<(Sockets, u16)> {
+fn open_sockets(address: IpAddr, rung: Rung) -> sys::Result<(Sockets, u16)> {
     let version = Version::of(address);
+    let (listener, datagrams, port) = match rung {
+        Rung::Tproxy => {
+            let (listener, datagrams, port) = open_pair(version)?;
+            // the host's may pace (bbr), which costs half on a link without delay; a kernel without it keeps its own
+            let _ = inet::set_congestion(listener.as_fd(), "cubic");
+            inet::listen(listener.as_fd(), BACKLOG)?;
+            (Some(listener), datagrams, port)
+        }
+        Rung::AnyIp => {
+            let datagrams = inet::socket(version, Kind::RawDatagram)?;
+            inet::set_filter(datagrams.as_fd(), &filter::datagrams_of(address))?;
+            (None, datagrams, 0)
+        }
+    };
+    inet::set_original_destination(datagrams.as_fd(), version)?;
+    // the limit of plain users is the host's to say
+    let _ = inet::set(datagrams.as_fd(), inet::RECEIVE_BUFFER, DATAGRAM_BUFFER).or_else(|_| {
+        inet::set(
+            datagrams.as_fd(),
+            inet::RECEIVE_BUFFER_PLAIN,
+            DATAGRAM_BUFFER,
+        )
+    });
+    // an old kernel hands over one by one, and so does a raw socket
+    let _ = inet::set(datagrams.as_fd(), inet::JOIN_DATAGRAMS, 1);
+    let raw = inet::socket(version, Kind::Raw)?;
+    inet::set(raw.as_fd(), inet::MARK, MARK as i32)?;
+    inet::set_filter(raw.as_fd(), &filter::nothing())?;
+    let capture = inet::capture(BRIDGE, version, &filter::beginnings_of(address))?;
+    let sockets = Sockets {
+        version,
+        listener,
+        datagrams,
+        capture,
+        raw,
+    };
+    Ok((sockets, port))
+}
+
+/// A listener and a socket of datagrams for any address, of one port: the map holds one for each address.
+fn open_pair(version: Version) -> sys::Result<(OwnedFd, OwnedFd, u16)> {
     let any = |port| -> SocketAddr {
         match version {
             Version::V4 => (Ipv4Addr::UNSPECIFIED, port).into(),
@@ -433,8 +526,7 @@ fn open_sockets(address: IpAddr) -> sys::Result<(Sockets, u16)> {
         }
         Ok(fd)
     };
-    // both have the same port: the map holds one for each address
-    let (listener, datagrams, port) = loop {
+    loop {
         let listener = socket(Kind::Stream)?;
         inet::bind(listener.as_fd(), any(0))?;
         let port = inet::local_address(listener.as_fd())
@@ -442,37 +534,11 @@ fn open_sockets(address: IpAddr) -> sys::Result<(Sockets, u16)> {
             .port();
         let datagrams = socket(Kind::Datagram)?;
         match inet::bind(datagrams.as_fd(), any(port)) {
-            Ok(()) => break (listener, datagrams, port),
+            Ok(()) => return Ok((listener, datagrams, port)),
             Err(e) if e.errno() == Errno::EADDRINUSE => {}
             Err(e) => return Err(e),
         }
-    };
-    // the host's may pace (bbr), which costs half on a link without delay; a kernel without it keeps its own
-    let _ = inet::set_congestion(listener.as_fd(), "cubic");
-    inet::listen(listener.as_fd(), BACKLOG)?;
-    inet::set_original_destination(datagrams.as_fd(), version)?;
-    // the limit of plain users is the host's to say
-    let _ = inet::set(datagrams.as_fd(), inet::RECEIVE_BUFFER, DATAGRAM_BUFFER).or_else(|_| {
-        inet::set(
-            datagrams.as_fd(),
-            inet::RECEIVE_BUFFER_PLAIN,
-            DATAGRAM_BUFFER,
-        )
-    });
-    // an old kernel hands over one by one
-    let _ = inet::set(datagrams.as_fd(), inet::JOIN_DATAGRAMS, 1);
-    let raw = inet::socket(version, Kind::Raw)?;
-    inet::set(raw.as_fd(), inet::MARK, MARK as i32)?;
-    inet::set_filter(raw.as_fd(), &filter::nothing())?;
-    let capture = inet::capture(BRIDGE, version, &filter::beginnings_of(address))?;
-    let sockets = Sockets {
-        version,
-        listener,
-        datagrams,
-        capture,
-        raw,
-    };
-    Ok((sockets, port))
+    }
 }
 
 /// Puts addresses into the gateway's maps, of a new one with its `rules` in one transaction; what a killed relay left there

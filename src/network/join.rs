@@ -8,7 +8,7 @@ use super::gateway::{self, Origin, Place};
 use super::plan::Attachment;
 use crate::error::Result;
 use crate::store::networks::members::{Member, Members};
-use crate::store::networks::{Endpoint, Network};
+use crate::store::networks::{Endpoint, Network, Rung};
 use crate::store::{new_id, short_id};
 use crate::sys::inet;
 
@@ -26,6 +26,8 @@ pub(crate) struct Newcomer<'a> {
     pub(crate) id: &'a str,
     /// Whether the gateways of others can be entered: they belong to our user namespace.
     pub(crate) is_of_the_family: bool,
+    /// How a gateway that it makes is to work; `None` for the best that works.
+    pub(crate) rung: Option<Rung>,
 }
 
 /// Chooses a place in each network. Docker's words where an address cannot be had.
@@ -62,8 +64,8 @@ fn place(members: &Members, attachment: &Attachment, who: Newcomer<'_>) -> Resul
         network: network.clone(),
         endpoint,
         origin: match host {
-            Some((_, file)) => Origin::Join(file.into()),
-            None => Origin::Make,
+            Some((other, file)) => Origin::Join(file.into(), other.rung),
+            None => Origin::Make(who.rung),
         },
     })
 }

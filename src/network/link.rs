@@ -80,10 +80,24 @@ fn family(address: IpAddr) -> u8 {
     }) as u8
 }
 
+/// Whether an address brings the route to its subnet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Subnets {
+    /// It does.
+    Routed,
+    /// It is an address alone.
+    Unrouted,
+}
+
 /// Gives a link an address of a subnet, at once (no duplicate address detection).
-pub(super) fn address(index: u32, address: IpAddr, subnet: &Subnet) -> Message {
+pub(super) fn address(index: u32, address: IpAddr, subnet: &Subnet, subnets: Subnets) -> Message {
     const IFA_FLAGS: u16 = 8;
     const NODAD: u32 = 2;
+    const NOPREFIXROUTE: u32 = 0x200;
+    let flags = match subnets {
+        Subnets::Routed => NODAD,
+        Subnets::Unrouted => NODAD | NOPREFIXROUTE,
+    };
     let head = [family(address), subnet.prefix(), 0, 0];
     let bytes = octets(address);
     Message::new(
@@ -93,7 +107,7 @@ pub(super) fn address(index: u32, address: IpAddr, subnet: &Subnet) -> Message {
     )
     .bytes(libc::IFA_LOCAL, &bytes)
     .bytes(libc::IFA_ADDRESS, &bytes)
-    .number(IFA_FLAGS, NODAD)
+    .number(IFA_FLAGS, flags)
 }
 
 /// struct rtmsg: family, prefix, .., table, protocol, scope, type, flags.
@@ -119,6 +133,28 @@ fn route(like: IpAddr, prefix: u8, table: u8, scope: u8, kind: u8) -> Message {
 const MAIN: u8 = 254;
 const UNICAST: u8 = 1;
 const LOCAL: u8 = 2;
+
+/// The table of what carries a relay's mark.
+const MARKED: u8 = 200;
+
+/// What carries `mark` finds a subnet behind a link; nothing else does (ip-rule(8)). Two messages.
+pub(super) fn marked_routes(mark: u32, link: u32, subnet: &Subnet) -> [Message; 2] {
+    const TO_TABLE: u8 = 1;
+    const PRIORITY: (u16, u32) = (6, 100);
+    const FWMARK: u16 = 10;
+    const LINK_SCOPE: u8 = 253;
+    let like = subnet.address();
+    // struct fib_rule_hdr
+    let rule = [family(like), 0, 0, 0, MARKED, 0, 0, TO_TABLE, 0, 0, 0, 0];
+    [
+        Message::new(libc::RTM_NEWRULE, CREATE, &rule)
+            .number(PRIORITY.0, PRIORITY.1)
+            .number(FWMARK, mark),
+        route(like, subnet.prefix(), MARKED, LINK_SCOPE, UNICAST)
+            .bytes(libc::RTA_DST, &octets(like))
+            .number(libc::RTA_OIF, link),
+    ]
+}
 
 /// The way to everywhere else, by a gateway.
 pub(super) fn default_route(index: u32, gateway: IpAddr) -> Message {

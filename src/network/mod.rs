@@ -7,7 +7,7 @@
 //! ```
 //! `message`, `link`, `nft`, `filter` and `packet` are pure: bytes in, bytes out.
 
-pub use gateway::try_gateway;
+pub use gateway::TRIES;
 
 mod filter;
 mod gateway;

@@ -5,6 +5,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use crate::grammar::subnet::octets;
+use crate::sys::inet::Version;
 
 /// What a container's packet begins.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,6 +75,16 @@ pub(super) fn read(packet: &[u8]) -> Option<Beginning> {
         return None;
     }
     Some(Beginning::Echo(from, to, half(packet, at + 4)?, at))
+}
+
+/// Takes the headers off a datagram as a raw socket gives it (raw(7), ipv6(7)): its source's port, and its bytes.
+pub(super) fn strip(version: Version, packet: &[u8]) -> Option<(u16, &[u8])> {
+    let at = match version {
+        Version::V4 => usize::from(packet.first()? & 15) * 4,
+        Version::V6 => 0,
+    };
+    let length = usize::from(half(packet, at + 4)?);
+    Some((half(packet, at)?, packet.get(at + 8..at + length)?))
 }
 
 /// Computes the checksum that a veth pair left to the hardware, and cuts a TCP packet to the length that it says.
@@ -272,6 +283,20 @@ mod tests {
     }
 
     #[test]
+    fn a_raw_sockets_datagram_loses_its_headers() {
+        let udp = [0x12, 0x34, 0, 53, 0, 10, 0, 0, b'h', b'i', 0, 0]; // and padding
+        assert_eq!(strip(Version::V6, &udp), Some((0x1234, &b"hi"[..])));
+        let mut whole = vec![0x46];
+        whole.resize(24, 0);
+        whole.extend(udp);
+        assert_eq!(strip(Version::V4, &whole), Some((0x1234, &b"hi"[..])));
+        let too_long = [0, 1, 0, 2, 0, 99, 0, 0, b'h'];
+        let too_short = [0, 1, 0, 2, 0, 7, 0, 0, b'h'];
+        assert_eq!(strip(Version::V6, &too_long), None);
+        assert_eq!(strip(Version::V6, &too_short), None);
+    }
+
+    #[test]
     fn what_cannot_be_reached_is_cited() {
         let packet = syn("10.0.0.2:40000", "1.2.3.4:80");
         let told = unreachable(&packet, address("10.0.0.1"), Unreachable::Host).expect("told");
@@ -330,6 +355,8 @@ mod tests {
             let _ = reset(&bytes);
             let _ = unreachable(&bytes, IpAddr::from([1, 2, 3, 4]), Unreachable::Port);
             let _ = complete(&mut bytes);
+            let _ = strip(Version::V4, &bytes);
+            let _ = strip(Version::V6, &bytes);
         }
     }
 }

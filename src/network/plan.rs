@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::store::networks::{Endpoint, Network};
+use crate::store::networks::{Endpoint, Network, Rung};
 
 /// A network namespace of the container's own with everything that leads into and out of it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -15,6 +15,9 @@ pub struct NetworkPlan {
     pub ports: Vec<Port>,
     /// Name servers that the gateway asks (`--dns`); empty for the host's own.
     pub servers: Vec<IpAddr>,
+    /// How new gateways are to work; `None` for the best that this host has.
+    #[serde(default)]
+    pub rung: Option<Rung>,
     /// What stands behind the container's address in its /etc/hosts.
     pub own_names: String,
 }

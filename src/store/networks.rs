@@ -28,6 +28,31 @@ pub const HOST: &str = "5accd5297b035a9422f48049064e4bdb28b38992a0000c87adc54762
 /// Id of `none`.
 pub const NONE: &str = "cc1c7fc0365da1714d25b04ddea899cd93c7b540ddbc7743f9e1b24ca50c74e4";
 
+/// How a gateway's kernel hands what containers begin to their relays; docs/NETWORK.md draws both.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Rung {
+    /// By rules of nf_tables.
+    #[default]
+    Tproxy,
+    /// Without nf_tables: the kernel's answers find no way back, and relays make both ends of each connection.
+    AnyIp,
+}
+
+impl Rung {
+    /// Returns the one of a name, `tproxy` or `anyip`.
+    pub fn named(name: &str) -> Result<Rung> {
+        match name {
+            "tproxy" => Ok(Rung::Tproxy),
+            "anyip" => Ok(Rung::AnyIp),
+            _ => Err(
+                Error::new(Kind::Usage, format!("unknown way of networks: `{name}`"))
+                    .hint("CORACLE_NETWORK_RUNG is `tproxy` or `anyip`; without it the best that works is taken"),
+            ),
+        }
+    }
+}
+
 /// A part of a network's addresses, of one version.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pool {

@@ -23,6 +23,8 @@ pub(crate) enum Kind {
     Ping,
     /// Whole packets with their IP header.
     Raw,
+    /// A copy of every datagram that comes to this host, of IPv4 with its IP header, with its UDP header in any case.
+    RawDatagram,
 }
 
 /// IPv4 or IPv6.
@@ -167,6 +169,7 @@ pub(crate) fn socket(version: Version, kind: Kind) -> Result<OwnedFd> {
         (Kind::Ping, Version::V4) => (libc::SOCK_DGRAM, libc::IPPROTO_ICMP),
         (Kind::Ping, Version::V6) => (libc::SOCK_DGRAM, libc::IPPROTO_ICMPV6),
         (Kind::Raw, _) => (libc::SOCK_RAW, libc::IPPROTO_RAW),
+        (Kind::RawDatagram, _) => (libc::SOCK_RAW, libc::IPPROTO_UDP),
     };
     new(family, kind, protocol)
 }

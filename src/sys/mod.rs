@@ -18,6 +18,7 @@ pub(crate) mod mount;
 pub(crate) mod namespace;
 pub(crate) mod netlink;
 pub(crate) mod notify;
+pub(crate) mod offload;
 pub(crate) mod overlay;
 pub(crate) mod path;
 pub(crate) mod priority;

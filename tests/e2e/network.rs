@@ -19,15 +19,32 @@ struct Stage {
 }
 
 impl Stage {
-    fn new() -> Option<Stage> {
+    /// Runs a test where networks take this way; `CORACLE_NETWORK_RUNG` says it.
+    fn of(rung: &str, test: fn(&mut Stage)) {
+        if let Some(mut stage) = Stage::new(rung) {
+            test(&mut stage);
+        }
+    }
+
+    fn new(rung: &str) -> Option<Stage> {
         let Some((sandbox, image)) = Sandbox::with_busybox() else {
             skipped("no loopback registry (packages docker-registry, busybox-static)");
             return None;
         };
-        let Some(world) = World::new() else {
+        let Some(world) = World::new(rung) else {
             skipped("no world of network namespaces (ip, unshare, nsenter; user namespaces)");
             return None;
         };
+        let doctor = world.coracle(&sandbox, ["doctor"]).output().stdout;
+        if let Some((_, why)) = doctor.split_once("the rules of nf_tables: ")
+            && rung == "tproxy"
+        {
+            skipped(&format!(
+                "no nf_tables: {}",
+                why.lines().next().unwrap_or_default()
+            ));
+            return None;
+        }
         Some(Stage {
             sandbox,
             image,
@@ -53,9 +70,13 @@ impl Stage {
         said(&self.run("--rm", flags, act).expect_code(0).stdout)
     }
 
-    /// Starts a peer in a container in the background.
+    /// Starts a peer in a container in the background, and waits until it is ready.
     fn serve(&self, flags: &str, act: &str) {
-        self.run("-d", flags, act).expect_code(0);
+        let started = self.run("-d", flags, act).expect_code(0).stdout;
+        let id = started.trim();
+        eventually("the peer is ready", || {
+            self.ok(&format!("logs {id}")).contains("| ready")
+        });
     }
 
     /// Lets a peer act in a running container.
@@ -85,18 +106,44 @@ impl Stage {
     }
 }
 
-macro_rules! stage {
-    ($stage:ident) => {
-        let Some(mut $stage) = Stage::new() else {
-            return;
-        };
-        let _ = &mut $stage;
+/// Each test is two: one for each way that a gateway can work.
+macro_rules! both {
+    ($($name:ident)*) => {
+        mod tproxy {
+            $(#[test]
+            fn $name() {
+                super::Stage::of("tproxy", super::$name);
+            })*
+        }
+        mod anyip {
+            $(#[test]
+            fn $name() {
+                super::Stage::of("anyip", super::$name);
+            })*
+        }
     };
 }
 
-#[test]
-fn connections_leave_and_refused_is_refused() {
-    stage!(s);
+both! {
+    connections_leave_and_refused_is_refused
+    the_hosts_loopback_is_out_of_reach_also_by_hand_made_frames
+    datagrams_keep_their_borders_sizes_and_mapping
+    a_published_port_shows_the_clients_own_address
+    published_datagrams_come_with_their_address_and_go_back
+    containers_of_a_network_know_each_other_by_name
+    an_internal_network_has_no_way_out
+    what_a_program_wrote_before_it_ended_arrives
+    a_killed_monitor_disturbs_nobody_and_nothing_stays
+    a_container_is_told_what_it_needs_to_know
+    floods_from_inside_hurt_nobody_else
+    many_connections_live_at_once
+    what_is_odd_about_names_and_networks_is_told_in_dockers_words
+    a_restarted_program_keeps_address_and_ports
+    a_web_server_and_its_database_serve_a_client_of_the_outside
+    programs_of_many_languages_work_through_it
+}
+
+fn connections_leave_and_refused_is_refused(s: &mut Stage) {
     s.world.outside(&format!("echo {OUTSIDE}:7000"));
     s.world.outside(&format!("echo [{OUTSIDE6}]:7000"));
     let acts = [
@@ -117,9 +164,7 @@ fn connections_leave_and_refused_is_refused() {
     assert_eq!(s.peer("", &act), want.join("\n"));
 }
 
-#[test]
-fn the_hosts_loopback_is_out_of_reach_also_by_hand_made_frames() {
-    stage!(s);
+fn the_hosts_loopback_is_out_of_reach_also_by_hand_made_frames(s: &mut Stage) {
     let file = s.sandbox.work().join("accepted");
     s.world
         .host(&format!("accepts 127.0.0.1:7000 {}", file.display()));
@@ -140,9 +185,7 @@ fn the_hosts_loopback_is_out_of_reach_also_by_hand_made_frames() {
     assert!(!file.exists(), "the loopback was reached from a container");
 }
 
-#[test]
-fn datagrams_keep_their_borders_sizes_and_mapping() {
-    stage!(s);
+fn datagrams_keep_their_borders_sizes_and_mapping(s: &mut Stage) {
     for at in ["10.99.0.2:7001", "10.99.0.2:7002", "[fd99::2]:7001"] {
         s.world.outside(&format!("udp-echo {at}"));
     }
@@ -160,14 +203,11 @@ fn datagrams_keep_their_borders_sizes_and_mapping() {
     assert_eq!(lines[4..], ["true", "ConnectionRefused"], "{said}");
 }
 
-#[test]
-fn a_published_port_shows_the_clients_own_address() {
-    stage!(s);
+fn a_published_port_shows_the_clients_own_address(s: &mut Stage) {
     s.serve(
         "--name web -p 8080:80 -p 127.0.0.1:8081:80 -p 9000:90/udp",
         "peername 0.0.0.0:80",
     );
-    world::wait_running(&s.sandbox, "web");
     let from = s.world.ask_from_outside(&format!("get {HOST}:8080"));
     // "you are ADDRESS (i am ADDRESS)": both the same
     let seen = from
@@ -211,11 +251,8 @@ fn a_published_port_shows_the_clients_own_address() {
     );
 }
 
-#[test]
-fn published_datagrams_come_with_their_address_and_go_back() {
-    stage!(s);
+fn published_datagrams_come_with_their_address_and_go_back(s: &mut Stage) {
     s.serve("--name ud -p 9000:90/udp", "udp-echo 0.0.0.0:90");
-    world::wait_running(&s.sandbox, "ud");
     let answer = s.world.ask_from_outside(&format!("udp {HOST}:9000 hello"));
     assert!(
         answer.starts_with(&format!("{OUTSIDE}:")) && answer.ends_with(" hello"),
@@ -228,9 +265,7 @@ fn published_datagrams_come_with_their_address_and_go_back() {
     );
 }
 
-#[test]
-fn containers_of_a_network_know_each_other_by_name() {
-    stage!(s);
+fn containers_of_a_network_know_each_other_by_name(s: &mut Stage) {
     s.world.outside(&format!("dns {OUTSIDE}:53"));
     s.ok("network create one");
     s.ok("network create two");
@@ -238,7 +273,6 @@ fn containers_of_a_network_know_each_other_by_name() {
         "--name web --network one --network-alias w",
         "peername 0.0.0.0:80",
     );
-    world::wait_running(&s.sandbox, "web");
     let dns = format!("--dns {OUTSIDE}");
     let said = s.peer(
         &format!("--network one {dns}"),
@@ -262,7 +296,6 @@ fn containers_of_a_network_know_each_other_by_name() {
     );
     // until it is connected
     s.serve(&format!("--name late --network two {dns}"), "sleep");
-    world::wait_running(&s.sandbox, "late");
     s.ok("network connect one late");
     assert!(
         s.exec("late", "get web:80")
@@ -289,9 +322,7 @@ fn containers_of_a_network_know_each_other_by_name() {
     s.ok("network rm one two");
 }
 
-#[test]
-fn an_internal_network_has_no_way_out() {
-    stage!(s);
+fn an_internal_network_has_no_way_out(s: &mut Stage) {
     s.world.outside(&format!("echo {OUTSIDE}:7000"));
     s.ok("network create --internal --subnet 10.7.0.0/24 in");
     let said = s.peer(
@@ -310,9 +341,7 @@ fn an_internal_network_has_no_way_out() {
     s.ok("network rm in");
 }
 
-#[test]
-fn what_a_program_wrote_before_it_ended_arrives() {
-    stage!(s);
+fn what_a_program_wrote_before_it_ended_arrives(s: &mut Stage) {
     let file = s.sandbox.work().join("count");
     s.world
         .outside(&format!("count {OUTSIDE}:7000 {}", file.display()));
@@ -325,15 +354,11 @@ fn what_a_program_wrote_before_it_ended_arrives() {
     }
 }
 
-#[test]
-fn a_killed_monitor_disturbs_nobody_and_nothing_stays() {
-    stage!(s);
+fn a_killed_monitor_disturbs_nobody_and_nothing_stays(s: &mut Stage) {
     s.world.outside(&format!("echo {OUTSIDE}:7000"));
     // the first makes the network, the second lives on it
     s.serve("--name first", "sleep");
-    world::wait_running(&s.sandbox, "first");
     s.serve("--name second -p 8080:80", "peername 0.0.0.0:80");
-    world::wait_running(&s.sandbox, "second");
     let pid = s.ok("inspect -f {{.State.Pid}} first");
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
     let monitor = status
@@ -357,9 +382,7 @@ fn a_killed_monitor_disturbs_nobody_and_nothing_stays() {
     eventually("no relay is left", || s.sandbox.processes().is_empty());
 }
 
-#[test]
-fn a_container_is_told_what_it_needs_to_know() {
-    stage!(s);
+fn a_container_is_told_what_it_needs_to_know(s: &mut Stage) {
     let said = s.ok(
         "run --rm --hostname h --mac-address 02:42:ac:11:00:77 IMAGE cat \
                      /etc/resolv.conf /etc/hosts /sys/class/net/eth0/address",
@@ -381,14 +404,11 @@ fn a_container_is_told_what_it_needs_to_know() {
     assert_eq!(mtu, "1500\n0");
 }
 
-#[test]
-fn floods_from_inside_hurt_nobody_else() {
-    stage!(s);
+fn floods_from_inside_hurt_nobody_else(s: &mut Stage) {
     s.world.outside(&format!("echo {OUTSIDE}:7000"));
     s.world.outside(&format!("udp-echo {OUTSIDE}:7001"));
     // connections to nobody, a source port for each datagram, and hand-made SYNs from everywhere
     s.serve("--name flood", "flood 10.99.0.99 10.99.0.2:7001");
-    world::wait_running(&s.sandbox, "flood");
     let said = s.peer(
         "",
         &format!("mirror {OUTSIDE}:7000 500000;idle {OUTSIDE}:7000 50;udp-size {OUTSIDE}:7001 100"),
@@ -412,9 +432,7 @@ fn floods_from_inside_hurt_nobody_else() {
     s.ok("rm -f flood");
 }
 
-#[test]
-fn many_connections_live_at_once() {
-    stage!(s);
+fn many_connections_live_at_once(s: &mut Stage) {
     s.world.outside(&format!("echo {OUTSIDE}:7000"));
     assert_eq!(
         s.peer("", &format!("idle {OUTSIDE}:7000 1000")),
@@ -422,9 +440,7 @@ fn many_connections_live_at_once() {
     );
 }
 
-#[test]
-fn what_is_odd_about_names_and_networks_is_told_in_dockers_words() {
-    stage!(s);
+fn what_is_odd_about_names_and_networks_is_told_in_dockers_words(s: &mut Stage) {
     s.ok("network create one");
     for (line, code, want) in [
         (
@@ -486,14 +502,11 @@ fn what_is_odd_about_names_and_networks_is_told_in_dockers_words() {
     assert_eq!(s.ok("network ls --format {{.Name}}"), "bridge\nhost\nnone");
 }
 
-#[test]
-fn a_restarted_program_keeps_address_and_ports() {
-    stage!(s);
+fn a_restarted_program_keeps_address_and_ports(s: &mut Stage) {
     s.serve(
         "--name web --restart always -p 8080:80",
         "peername 0.0.0.0:80",
     );
-    world::wait_running(&s.sandbox, "web");
     let address = s.ok("inspect -f {{.NetworkSettings.IPAddress}} web");
     let pid = s.ok("inspect -f {{.State.Pid}} web");
     std::process::Command::new("kill")
@@ -516,17 +529,13 @@ fn a_restarted_program_keeps_address_and_ports() {
     );
 }
 
-#[test]
-fn a_web_server_and_its_database_serve_a_client_of_the_outside() {
-    stage!(s);
+fn a_web_server_and_its_database_serve_a_client_of_the_outside(s: &mut Stage) {
     s.ok("network create app");
     s.serve("--name db --network app", "peername 0.0.0.0:5432");
-    world::wait_running(&s.sandbox, "db");
     s.serve(
         "--name web --network app -p 8080:80",
         "web 0.0.0.0:80 db:5432",
     );
-    world::wait_running(&s.sandbox, "web");
     let want = format!("page for {OUTSIDE}, row: you are 172.18.0.3:");
     let mut page = String::new();
     eventually("the page comes", || {
@@ -537,9 +546,7 @@ fn a_web_server_and_its_database_serve_a_client_of_the_outside() {
 }
 
 /// The host's own programs, in a container whose root is the host's.
-#[test]
-fn programs_of_many_languages_work_through_it() {
-    stage!(s);
+fn programs_of_many_languages_work_through_it(s: &mut Stage) {
     s.world.outside(&format!("http {OUTSIDE}:7005"));
     let url = format!("http://{OUTSIDE}:7005/");
     let python = format!("import urllib.request as u; print(u.urlopen('{url}').read().decode())");

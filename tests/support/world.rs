@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use super::{Coracle, Sandbox, eventually};
+use super::{Coracle, Sandbox};
 
 /// The outside's addresses.
 pub const OUTSIDE: &str = "10.99.0.2";
@@ -30,6 +30,7 @@ const ACT: &str = "CORACLE_TEST_PEER";
 pub struct World {
     holder: Child,
     outside: String,
+    rung: String,
     peers: Vec<Child>,
 }
 
@@ -58,8 +59,8 @@ cat
 "#;
 
 impl World {
-    /// Makes one; `None` where this host does not let a plain user, or lacks `ip`, `unshare` or `nsenter`.
-    pub fn new() -> Option<World> {
+    /// Makes one whose containers' networks take the way `rung`; `None` where this host does not let a plain user, or lacks `ip`, `unshare` or `nsenter`.
+    pub fn new(rung: &str) -> Option<World> {
         let mut holder = Command::new("unshare")
             .args([
                 "--user",
@@ -87,6 +88,7 @@ impl World {
         Some(World {
             holder,
             outside: outside.trim().to_owned(),
+            rung: rung.to_owned(),
             peers: Vec::new(),
         })
     }
@@ -116,6 +118,7 @@ impl World {
             stdin: Vec::new(),
             limit: super::LIMIT,
         }
+        .env("CORACLE_NETWORK_RUNG", &self.rung)
     }
 
     /// Starts a peer in the outside, and waits until it is ready.
@@ -369,7 +372,10 @@ fn act_out(words: &[&str]) {
             }
         }
         ["flood", nobody, udp] => flood(nobody, udp),
-        ["sleep"] => std::thread::sleep(Duration::from_secs(3600)),
+        ["sleep"] => {
+            say("ready");
+            std::thread::sleep(Duration::from_secs(3600));
+        }
         other => panic!("no such act: {other:?}"),
     }
 }
@@ -377,6 +383,7 @@ fn act_out(words: &[&str]) {
 /// Connections to nobody on many ports, datagrams from many, and SYNs that are written by hand, until it is killed.
 fn flood(nobody: &str, udp: &str) {
     let bytes = [0u8; 20];
+    say("ready");
     for round in 0u32.. {
         let from = format!("172.17.0.2:{}", 1 + round % 65_000);
         frame_quietly(
@@ -538,16 +545,4 @@ fn send_frame(bytes: &[u8]) -> bool {
         );
         sent == bytes.len() as isize
     }
-}
-
-/// Waits until `name` (an exec of `true`) can be done in a container, that is: until it runs.
-pub fn wait_running(sandbox: &Sandbox, name: &str) {
-    eventually("the container runs", || {
-        sandbox
-            .coracle(["inspect", "-f", "{{.State.Running}}", name])
-            .output()
-            .stdout
-            .trim()
-            == "true"
-    });
 }

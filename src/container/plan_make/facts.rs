@@ -10,7 +10,7 @@ use crate::container::user::{Accounts, Needs};
 use crate::container::{layered, rootfs};
 use crate::error::{Error, Kind, Result};
 use crate::store::containers::Record;
-use crate::store::networks::Network;
+use crate::store::networks::{Network, Rung};
 use crate::store::paths::Paths;
 
 use super::mounts;
@@ -38,6 +38,8 @@ pub(crate) struct Facts {
     pub others: BTreeMap<String, (i32, u64)>,
     /// The networks that the record wants, in its order.
     pub networks: Vec<Network>,
+    /// How new gateways are to work, where the user says it.
+    pub rung: Option<Rung>,
     /// Device nodes: (host path, path inside).
     pub devices: Vec<(PathBuf, String)>,
     /// The caller's own hard limits for each resource that the record limits.
@@ -96,6 +98,9 @@ impl Facts {
                 .iter()
                 .map(|wish| network(&wish.network))
                 .collect::<Result<_>>()?,
+            rung: crate::host::paths::forced_rung()
+                .map(|name| Rung::named(&name))
+                .transpose()?,
             devices: devices(record)?,
             hard_limits: hard_limits(record),
             limits: limits::here(record, kernel)?,

@@ -44,6 +44,7 @@ pub(super) fn plan(record: &Record, hostname: &str, facts: &Facts) -> Result<Opt
         attachments,
         ports: ports(record)?,
         servers: servers.collect(),
+        rung: facts.rung,
         own_names: crate::container::etc_files::own_names(hostname, &record.config.domainname),
     }))
 }

@@ -13,6 +13,7 @@ fn good() -> Facts {
         mount: Ok(()),
         netns: Ok(()),
         gateway: Ok(()),
+        unruled_gateway: Ok(()),
         proc: Ok(()),
         overlay: Ok(()),
         attributes: Ok(()),
@@ -40,6 +41,8 @@ fn good() -> Facts {
         quota_bytes: None,
         runtime: Ok(FileSystem::sample(0x0102_1994, 1 << 30)),
         fuse: Err("the program fuse-overlayfs is not installed".to_owned()),
+        network_rung: None,
+        network_programs: Vec::new(),
         cgroup: Cgroup {
             version: 2,
             path: "/user.slice".to_owned(),
@@ -246,6 +249,57 @@ fn the_blocking_switch_is_named_with_its_line() {
             .unwrap()
             .ends_with("sysctl -w kernel.unprivileged_userns_clone=1")
     );
+}
+
+#[test]
+fn the_way_of_networks_is_told_with_its_reason() {
+    let no = |name: &str| Err(format!("{name}: not supported"));
+    let forced = |name: &str, facts: Facts| Facts {
+        network_rung: Some(name.to_owned()),
+        ..facts
+    };
+    let without = |programs: &[&str]| Facts {
+        network_programs: programs.iter().map(PathBuf::from).collect(),
+        ..probe(|p| (p.gateway, p.unruled_gateway) = (no("rules"), no("a bridge")))
+    };
+    for (facts, state, found, does) in [
+        (good(), State::Ok, "tproxy, by nf_tables", ""),
+        (
+            forced("anyip", good()),
+            State::Ok,
+            "as CORACLE_NETWORK_RUNG says",
+            "",
+        ),
+        (
+            probe(|p| p.gateway = no("rules")),
+            State::Degraded,
+            "anyip, since nf_tables cannot be used (rules: not supported)",
+            "UDP is slower",
+        ),
+        (
+            forced("tproxy", probe(|p| p.gateway = no("rules"))),
+            State::Degraded,
+            "rules: not supported",
+            "only `--network host`",
+        ),
+        (
+            without(&["/usr/bin/pasta"]),
+            State::Degraded,
+            "rules: not supported",
+            "only `--network pasta`, `--network host`, `none`",
+        ),
+        (
+            forced("x", good()),
+            State::Missing,
+            "CORACLE_NETWORK_RUNG is `x`",
+            "can start",
+        ),
+    ] {
+        let check = check(&facts, "networks");
+        assert_eq!(check.state, state, "{check:?}");
+        assert!(check.found.contains(found), "{check:?}");
+        assert!(check.does.contains(does), "{check:?}");
+    }
 }
 
 #[test]

@@ -87,6 +87,7 @@ impl Relay {
         let who = join::Newcomer {
             id: &self.container.0,
             is_of_the_family: self.is_of_the_family,
+            rung: self.rung,
         };
         let network = attachment.network.id.clone();
         let places = join::places(&members, &[attachment], who)?;

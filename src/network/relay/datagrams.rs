@@ -13,7 +13,8 @@ use nix::sys::epoll::EpollFlags;
 
 use super::{Entry, LinkId, Relay, gate};
 use crate::network::{filter, packet};
-use crate::sys::datagram::{self, Batch, Outgoing};
+use crate::store::networks::Rung;
+use crate::sys::datagram::{self, Batch, Outgoing, Received};
 use crate::sys::fd::borrow;
 use crate::sys::inet::{self, Kind, Version};
 
@@ -153,8 +154,11 @@ impl Relay {
     fn send_out(&mut self, link: LinkId, batch: &Batch, n: usize) {
         let mut run: Vec<Outgoing<'_>> = Vec::with_capacity(n);
         let mut run_of = None;
-        for got in (0..n).filter_map(|i| batch.get(i)) {
+        for mut got in (0..n).filter_map(|i| batch.get(i)) {
             let Some(to) = got.to else { continue };
+            if self.unpack(link, to, &mut got).is_none() {
+                continue;
+            }
             let is_gateway = self
                 .links
                 .get(&link)
@@ -178,6 +182,19 @@ impl Relay {
             }));
         }
         self.send_run(run_of, &mut run);
+    }
+
+    /// Without rules datagrams come with their headers, and those that came before the socket had its filter are anybody's.
+    fn unpack(&self, link: LinkId, to: SocketAddr, got: &mut Received<'_>) -> Option<()> {
+        let link = self.links.get(&link)?;
+        if link.rung == Rung::AnyIp {
+            let version = Version::of(to.ip());
+            let (port, bytes) = packet::strip(version, got.bytes)?;
+            got.from.set_port(port);
+            got.bytes = bytes;
+            link.address(version).filter(|own| *own == got.from.ip())?;
+        }
+        Some(())
     }
 
     fn send_run(&mut self, of: Option<(Source, usize)>, run: &mut Vec<Outgoing<'_>>) {
@@ -209,13 +226,9 @@ impl Relay {
             }
         }
         let owner = self.links.get(&link)?;
-        let is_own = owner.address(Version::of(to.ip())) == Some(to.ip());
         let real = match is_gateway {
             true => SocketAddr::new(gate::host_address(to.ip())?, to.port()),
-            false if owner.network.internal || is_own || !packet::is_reachable(to.ip()) => {
-                return None;
-            }
-            false => to,
+            false => owner.may_leave(to.ip()).then_some(to)?,
         };
         let version = Version::of(real.ip());
         if !self.datagrams.flows.contains_key(&source) {

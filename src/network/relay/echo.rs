@@ -72,7 +72,7 @@ impl Relay {
             }
             return;
         }
-        if owner.network.internal || !packet::is_reachable(to) {
+        if !owner.may_leave(to) {
             return;
         }
         let Some(reporter) = owner.gateway(version) else {

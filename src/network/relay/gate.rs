@@ -16,6 +16,7 @@ use nix::sys::epoll::EpollFlags;
 
 use super::{Entry, LinkId, Relay, Stream};
 use crate::network::packet::{self, Beginning, Unreachable};
+use crate::store::networks::Rung;
 use crate::sys::inet::{self, Kind, Version};
 
 /// Connections being made at once.
@@ -149,7 +150,6 @@ impl Relay {
     fn outside(&mut self, link: LinkId, to: SocketAddr) -> Option<Result<SocketAddr, ()>> {
         let link = self.links.get(&link)?;
         let version = Version::of(to.ip());
-        let is_own = Some(to.ip()) == link.address(version);
         let is_internal = link.network.internal;
         if Some(to.ip()) == link.gateway(version) {
             return Some(match to.port() {
@@ -161,8 +161,7 @@ impl Relay {
                     .ok_or(()),
             });
         }
-        let may = !is_internal && !is_own && packet::is_reachable(to.ip());
-        may.then_some(Ok(to))
+        link.may_leave(to.ip()).then_some(Ok(to))
     }
 
     /// A host's socket stands, or does not.
@@ -184,6 +183,10 @@ impl Relay {
     }
 
     fn let_through(&mut self, link: LinkId, ends: Ends, syn: &[u8], fd: OwnedFd) {
+        if self.links.get(&link).is_some_and(|l| l.rung == Rung::AnyIp) {
+            self.meet(link, ends, fd);
+            return;
+        }
         let standing = Standing {
             fd,
             since: Instant::now(),
@@ -191,6 +194,15 @@ impl Relay {
         self.gate.ready.insert(ends, standing);
         self.expect_end();
         self.inject(link, ends.1.ip(), syn, ends.1);
+    }
+
+    /// Without rules nobody listens for the container: the other end connects to it in turn, and the kernels open the
+    /// connection from both sides at once (RFC 9293, 3.5).
+    fn meet(&mut self, link: LinkId, (from, to): Ends, fd: OwnedFd) {
+        // the same SYN once more finds the ends taken
+        if let Some(inside) = self.connect_as(link, Version::of(to.ip()), to, from) {
+            self.begin(Stream::connecting(inside, fd));
+        }
     }
 
     fn refuse(&mut self, link: LinkId, syn: &[u8], ends: Ends, why: Errno) {
@@ -228,10 +240,11 @@ impl Relay {
     /// The container takes its side of connections that stand.
     pub(super) fn accept(&mut self, link: LinkId, version: Version) {
         for _ in 0..PACKETS {
-            let Some(sockets) = self.links.get(&link).and_then(|l| l.sockets(version)) else {
+            let sockets = self.links.get(&link).and_then(|l| l.sockets(version));
+            let Some(listener) = sockets.and_then(|s| s.listener.as_ref()) else {
                 return;
             };
-            let Ok((inside, from)) = inet::accept(sockets.listener.as_fd()) else {
+            let Ok((inside, from)) = inet::accept(listener.as_fd()) else {
                 return;
             };
             let to = inet::local_address(inside.as_fd());

@@ -39,10 +39,11 @@ pub(crate) use published::{Bound, bind};
 
 use super::gateway::{self, Opened, Place, Request, Sockets};
 use super::join::{self, Newcomer};
+use super::packet;
 use super::plan::NetworkPlan;
 use crate::error::{Error, Kind as ErrorKind, Result};
 use crate::store::networks::members::{Member, Members};
-use crate::store::networks::{Endpoint, Network};
+use crate::store::networks::{Endpoint, Network, Rung};
 use crate::store::paths::Paths;
 use crate::sys::datagram::Batch;
 use crate::sys::inet::{self, Kind, Version};
@@ -101,6 +102,7 @@ impl Places {
         let who = Newcomer {
             id: container,
             is_of_the_family,
+            rung: plan.rung,
         };
         Ok(Places {
             list: join::places(members, &plan.attachments, who)?,
@@ -115,8 +117,8 @@ impl Places {
 
     fn descriptors(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
         self.list.iter().filter_map(|p| match &p.origin {
-            gateway::Origin::Join(fd) => Some(fd.as_fd()),
-            gateway::Origin::Make => None,
+            gateway::Origin::Join(fd, _) => Some(fd.as_fd()),
+            gateway::Origin::Make(_) => None,
         })
     }
 }
@@ -144,6 +146,7 @@ struct Link {
     endpoint: Endpoint,
     /// Others find the gateway by it.
     namespace: OwnedFd,
+    rung: Rung,
     sockets: Vec<Sockets>,
 }
 
@@ -157,6 +160,12 @@ impl Link {
             Version::V4 => self.endpoint.gateway,
             Version::V6 => self.endpoint.gateway6,
         }
+    }
+
+    /// Whether something sent to this address goes out: those of the network itself are on the link, or nowhere.
+    fn may_leave(&self, to: std::net::IpAddr) -> bool {
+        let is_inside = self.network.pools.iter().any(|p| p.subnet.contains(to));
+        !self.network.internal && !is_inside && packet::is_reachable(to)
     }
 
     fn address(&self, version: Version) -> Option<std::net::IpAddr> {
@@ -191,6 +200,8 @@ struct Relay {
     paths: Paths,
     container: (String, String),
     servers: Vec<std::net::IpAddr>,
+    /// The way of gateways that are made later, if it was chosen.
+    rung: Option<Rung>,
     is_of_the_family: bool,
     control: OwnedFd,
     gateway: mpsc::Sender<Request>,
@@ -229,6 +240,7 @@ impl Relay {
             paths: setup.paths.clone(),
             container: (setup.container.0.to_owned(), setup.container.1.to_owned()),
             servers: setup.plan.servers.clone(),
+            rung: setup.plan.rung,
             is_of_the_family: setup.places.is_of_the_family,
             control: setup.control,
             gateway,
@@ -271,7 +283,11 @@ impl Relay {
         self.gateway
             .send(Request::Open(Box::new(place), send))
             .map_err(|_| ended())?;
-        let Opened { namespace, sockets } = receive.recv().map_err(|_| ended())??;
+        let Opened {
+            namespace,
+            rung,
+            sockets,
+        } = receive.recv().map_err(|_| ended())??;
         let id = self.links.keys().last().map_or(0, |last| last + 1);
         self.links.insert(
             id,
@@ -279,6 +295,7 @@ impl Relay {
                 network,
                 endpoint,
                 namespace,
+                rung,
                 sockets,
             },
         );
@@ -300,6 +317,7 @@ impl Relay {
             process,
             start,
             gateway: link.namespace.as_raw_fd(),
+            rung: link.rung,
         });
         members.replace(&self.container.0, list.collect())
     }
@@ -342,11 +360,12 @@ impl Relay {
             .sockets
             .iter()
             .flat_map(|s| {
-                [
+                let listener = s.listener.as_ref().map(AsRawFd::as_raw_fd);
+                let listener = listener.map(|fd| (fd, Entry::Listener(id, s.version)));
+                listener.into_iter().chain([
                     (s.capture.as_raw_fd(), Entry::Capture(id, s.version)),
-                    (s.listener.as_raw_fd(), Entry::Listener(id, s.version)),
                     (s.datagrams.as_raw_fd(), Entry::Datagrams(id, s.version)),
-                ]
+                ])
             })
             .collect();
         for (fd, entry) in watched {

@@ -236,7 +236,7 @@ impl Relay {
         None
     }
 
-    fn connect_as(
+    pub(super) fn connect_as(
         &mut self,
         link: LinkId,
         version: Version,

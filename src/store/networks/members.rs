@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Endpoint, Pool};
+use super::{Endpoint, Pool, Rung};
 use crate::error::{Context, Error, Kind, Result};
 use crate::store::paths::Paths;
 use crate::store::{folder, record};
@@ -27,6 +27,9 @@ pub struct Member {
     pub start: u64,
     /// Its descriptor of the gateway's network namespace.
     pub gateway: i32,
+    /// How that gateway works.
+    #[serde(default)]
+    pub rung: Rung,
 }
 
 impl Member {

@@ -89,6 +89,7 @@ fn member(container: &str, network: &str, address: &str, process: i32, start: u6
         process,
         start,
         gateway: 3,
+        rung: Rung::Tproxy,
     }
 }
 
