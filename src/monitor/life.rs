@@ -558,6 +558,7 @@ impl<'a> Life<'a> {
     fn end(mut self, code: i32) -> Result<()> {
         // from the moment that the end is told the container may be started again: by then nothing of ours is in the way
         self.clients.close(&self.start.runtime);
+        self.net.iter().for_each(Net::close_ports);
         let removed = self.start.remove && self.remove();
         if !removed {
             self.save();

@@ -174,6 +174,14 @@ impl Net {
         Ok(())
     }
 
+    /// Gives the published ports back to the host: whoever is told of the end may use them.
+    pub(super) fn close_ports(&self) {
+        if !self.ports.is_empty() && self.order(&Order::Close, None).is_ok() {
+            // a relay that is gone has closed them too
+            let _ = self.answer();
+        }
+    }
+
     fn answer(&self) -> Result<Report> {
         let gone = || Error::new(Kind::System, "the container's relay has ended");
         let message = sys::socket::receive(self.control.as_fd())?.ok_or_else(gone)?;

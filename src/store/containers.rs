@@ -27,6 +27,7 @@ use crate::error::{Error, Kind};
 use crate::image::config::{ContainerConfig, Empty};
 use crate::store::networks::{Endpoint, Wish};
 
+pub(crate) use life::has_ended;
 pub use life::{Orphan, boot_id};
 pub(crate) use names::{is_id, is_name};
 pub use shelf::{Containers, Found};

@@ -19,6 +19,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Context, Error, Kind, Result};
 use crate::grammar::subnet::{self, Subnet};
+use crate::store::containers::has_ended;
 use crate::store::{Store, folder, new_id, random_hex, record};
 
 /// Id of `bridge`: sha256 of `network bridge`, the same on every machine.
@@ -339,12 +340,11 @@ impl<'a> Networks<'a> {
             ));
         }
         let users = members::read(self.store.paths())?;
-        let containers = self.store.containers();
         // a relay may live on for a moment after its container
         let is_active = |m: &members::Member| {
             m.endpoint.network_id == network.id
                 && m.is_alive()
-                && containers.is_held(&m.container).unwrap_or(true)
+                && !has_ended(self.store.paths(), &m.container)
         };
         if users.iter().any(is_active) {
             return Err(Error::new(

@@ -139,6 +139,7 @@ both! {
     many_connections_live_at_once
     what_is_odd_about_names_and_networks_is_told_in_dockers_words
     a_restarted_program_keeps_address_and_ports
+    what_has_ended_gives_ports_and_address_back_at_once
     a_web_server_and_its_database_serve_a_client_of_the_outside
     programs_of_many_languages_work_through_it
 }
@@ -527,6 +528,27 @@ fn a_restarted_program_keeps_address_and_ports(s: &mut Stage) {
         s.ok("ps --format {{.Ports}}")
             .contains("0.0.0.0:8080->80/tcp")
     );
+}
+
+fn what_has_ended_gives_ports_and_address_back_at_once(s: &mut Stage) {
+    s.ok("network create --subnet 10.98.0.0/24 n");
+    s.serve(
+        "--name web --network n --ip 10.98.0.9 -p 8080:80 -p 9000:90/udp",
+        "peername 0.0.0.0:80",
+    );
+    for _ in 0..10 {
+        eventually("it answers", || {
+            let from = s.world.ask_from_outside(&format!("get {HOST}:8080"));
+            from.starts_with("you are ")
+        });
+        s.ok("stop -t 0 web");
+        s.ok("start web");
+    }
+    s.ok("rm -f web");
+    for _ in 0..10 {
+        s.ok("run --rm --network n --ip 10.98.0.9 -p 8080:80 -p 9000:90/udp IMAGE true");
+    }
+    s.ok("network rm n");
 }
 
 fn a_web_server_and_its_database_serve_a_client_of_the_outside(s: &mut Stage) {

@@ -24,6 +24,8 @@ pub(crate) enum Order {
     Connect(Box<Attachment>),
     /// Leave a network, by its id; answered by `Left` or `Failed`.
     Disconnect(String),
+    /// Close the published ports, since the container has ended; answered by `Closed`.
+    Close,
 }
 
 /// From the relay.
@@ -36,6 +38,8 @@ pub(crate) enum Report {
     Joined(Endpoint),
     /// The network is left.
     Left,
+    /// The ports are free.
+    Closed,
 }
 
 /// Sends a report.
@@ -68,6 +72,10 @@ impl Relay {
             }
             Ok(Order::Connect(attachment)) => self.connect(*attachment).map(Report::Joined),
             Ok(Order::Disconnect(network)) => self.disconnect(&network).map(|()| Report::Left),
+            Ok(Order::Close) => {
+                self.close_published();
+                Ok(Report::Closed)
+            }
             Err(_) => return,
         };
         let answer = answer.unwrap_or_else(Report::Failed);

@@ -126,6 +126,11 @@ impl Datagrams {
         self.flows.retain(|_, f| f.link != link);
         self.replies.retain(|(l, ..), _| *l != link);
     }
+
+    /// Closes what was adopted from published ports.
+    pub(super) fn forget_published(&mut self) {
+        self.flows.retain(|_, f| !f.is_published);
+    }
 }
 
 impl Relay {

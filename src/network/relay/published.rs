@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use nix::errno::Errno;
 
 use super::datagrams::Source;
-use super::{LinkId, Relay, Stream};
+use super::{Entry, LinkId, Relay, Stream};
 use crate::error::{Error, Kind as ErrorKind, Result};
 use crate::network::plan::{Port, Protocol};
 use crate::store::networks::Pool;
@@ -180,10 +180,19 @@ impl Relay {
 
     /// Something comes to a published port.
     pub(super) fn knocked(&mut self, port: usize) {
-        match self.ports[port].protocol {
-            Protocol::Udp => self.published_in(port),
-            Protocol::Tcp => self.accept_published(port),
+        match self.ports.get(port).map(|bound| bound.protocol) {
+            Some(Protocol::Udp) => self.published_in(port),
+            Some(Protocol::Tcp) => self.accept_published(port),
+            None => {}
         }
+    }
+
+    /// Gives the ports back to the host. What they have accepted goes on.
+    pub(super) fn close_published(&mut self) {
+        self.entries
+            .retain(|_, e| !matches!(e, Entry::Published(_)));
+        self.datagrams.forget_published();
+        self.ports.clear();
     }
 
     fn accept_published(&mut self, port: usize) {

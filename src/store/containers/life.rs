@@ -5,13 +5,14 @@
 //! ```
 
 use std::os::fd::OwnedFd;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use nix::fcntl::{AT_FDCWD, OFlag, openat};
 use nix::sys::stat::Mode;
 
 use crate::error::{Error, Kind, Result};
 use crate::store::containers::{Containers, State, Status, names};
+use crate::store::paths::Paths;
 use crate::store::{folder, short_id};
 use crate::sys::lock::Lock;
 
@@ -115,6 +116,12 @@ impl Containers<'_> {
     pub(super) fn lock_path(&self, id: &str) -> PathBuf {
         self.runtime(id).join("lock")
     }
+}
+
+/// Says whether nothing of a container's runs: it was removed, or has no monitor.
+pub(crate) fn has_ended(paths: &Paths, id: &str) -> bool {
+    let of = |folder: &Path| folder.join("containers").join(id);
+    !of(&paths.data).exists() || !Lock::is_held(&of(&paths.runtime).join("lock")).unwrap_or(true)
 }
 
 /// Says whether a state claims that a monitor lives.

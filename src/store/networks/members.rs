@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Endpoint, Pool, Rung};
 use crate::error::{Context, Error, Kind, Result};
+use crate::store::containers::has_ended;
 use crate::store::paths::Paths;
 use crate::store::{folder, record};
 use crate::sys::lock::Lock;
@@ -62,22 +63,28 @@ pub fn read(paths: &Paths) -> Result<Vec<Member>> {
 #[derive(Debug)]
 pub struct Members {
     lock: Lock,
-    path: PathBuf,
+    paths: Paths,
     list: Vec<Member>,
 }
 
 impl Members {
     /// Waits for the list's lock and reads it.
     pub fn hold(paths: &Paths) -> Result<Members> {
-        let path = path(paths);
         let parent = paths.runtime.join("networks");
         folder(&parent).context(Kind::System, || {
             format!("cannot make `{}`", parent.display())
         })?;
         let lock = Lock::wait(&parent.join("lock"))?;
         // one that cannot be understood is another program's, of another time: who is on it is not ours to join
-        let list = record::read(&path).ok().flatten().unwrap_or_default();
-        Ok(Members { lock, path, list })
+        let list = record::read(&path(paths))
+            .ok()
+            .flatten()
+            .unwrap_or_default();
+        Ok(Members {
+            lock,
+            paths: paths.clone(),
+            list,
+        })
     }
 
     /// Returns them.
@@ -95,7 +102,7 @@ impl Members {
         self.list.retain(|m| m.container != container);
         self.list.retain(Member::is_alive);
         self.list.extend(new);
-        record::write(&self.path, &self.list)
+        record::write(&path(&self.paths), &self.list)
     }
 
     /// Returns an address of the pool that no living member but `container` has: the one asked for, else `last` (the one it
@@ -108,16 +115,15 @@ impl Members {
         wanted: Option<IpAddr>,
         last: Option<IpAddr>,
     ) -> Result<IpAddr> {
-        let taken: Vec<IpAddr> = self
+        let taken: Vec<(&Member, IpAddr)> = self
             .list
             .iter()
             .filter(|m| m.endpoint.network_id == network && m.container != container)
             .flat_map(|m| [(m, m.endpoint.address), (m, m.endpoint.address6)])
             .filter_map(|(m, address)| address.map(|a| (m, a)))
             .filter(|(m, a)| pool.subnet.contains(*a) && m.is_alive())
-            .map(|(_, a)| a)
             .collect();
-        let is_free = |a: &IpAddr| *a != pool.gateway && !taken.contains(a);
+        let is_free = |a: &IpAddr| *a != pool.gateway && taken.iter().all(|(_, t)| t != a);
         if let Some(wanted) = wanted {
             if !pool.subnet.contains(wanted) || pool.subnet.is_reserved(wanted) {
                 let text = format!(
@@ -125,9 +131,13 @@ impl Members {
                 );
                 return Err(Error::new(Kind::Invalid, text));
             }
-            return is_free(&wanted)
-                .then_some(wanted)
-                .ok_or_else(|| Error::new(Kind::Denied, "Address already in use"));
+            // whose container has ended may still deliver its last words, but keeps nobody out
+            let keeps =
+                |(m, a): &(&Member, IpAddr)| *a == wanted && !has_ended(&self.paths, &m.container);
+            return match wanted == pool.gateway || taken.iter().any(keeps) {
+                true => Err(Error::new(Kind::Denied, "Address already in use")),
+                false => Ok(wanted),
+            };
         }
         if let Some(last) = last.filter(|a| pool.subnet.contains(*a) && is_free(a)) {
             return Ok(last);

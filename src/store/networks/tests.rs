@@ -98,6 +98,9 @@ fn addresses_of_the_living_are_not_given_away() {
     let s = Scratch::new();
     let own = std::process::id() as i32;
     let start = crate::sys::process::start_time(own).unwrap();
+    let record = crate::store::containers::tests::record(&"a".repeat(64), "web");
+    s.store.containers().create(&record).unwrap();
+    let running = s.store.containers().hold(&record.id).unwrap();
     let mut members = Members::hold(s.store.paths()).unwrap();
     let [bridge, ..] = built_in();
     let pool = &bridge.pools[0];
@@ -109,7 +112,10 @@ fn addresses_of_the_living_are_not_given_away() {
     };
     assert_eq!(free(&members, None, None).unwrap(), "172.17.0.2");
     members
-        .replace("a", vec![member("a", BRIDGE, "172.17.0.2", own, start)])
+        .replace(
+            &record.id,
+            vec![member(&record.id, BRIDGE, "172.17.0.2", own, start)],
+        )
         .unwrap();
     members
         .replace("b", vec![member("b", BRIDGE, "172.17.0.3", own, start + 1)])
@@ -130,6 +136,16 @@ fn addresses_of_the_living_are_not_given_away() {
     );
     assert_eq!(
         free(&members, Some("172.17.0.2"), None).unwrap_err(),
+        "Address already in use"
+    );
+    // its container ends before its relay does
+    drop(running);
+    assert_eq!(
+        free(&members, Some("172.17.0.2"), None).unwrap(),
+        "172.17.0.2"
+    );
+    assert_eq!(
+        free(&members, Some("172.17.0.1"), None).unwrap_err(),
         "Address already in use"
     );
     assert!(
