@@ -12,6 +12,7 @@
 //! ```
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 
 use nix::errno::Errno;
@@ -41,11 +42,21 @@ pub enum Entry {
     },
 }
 
+impl Entry {
+    fn is_root(&self) -> bool {
+        match self {
+            Entry::Have(who) => who.is_root(),
+            Entry::Executing { before, after, .. } => before.is_root() && after.is_root(),
+        }
+    }
+}
+
 /// All sets of one container.
 #[derive(Debug)]
 pub struct Table {
     nonce: u64,
     inner: Mutex<Inner>,
+    has_others: AtomicBool,
 }
 
 #[derive(Debug, Default)]
@@ -61,6 +72,7 @@ impl Table {
         Table {
             nonce: u64::from(nonce) & 0xff_ffff,
             inner: Mutex::default(),
+            has_others: AtomicBool::new(false),
         }
     }
 
@@ -69,9 +81,19 @@ impl Table {
         let mut inner = self.inner.lock().expect("no panic while it was held");
         let number = match inner.numbers.get(&entry) {
             Some(number) => *number,
-            None => inner.add(entry)?,
+            None => {
+                if !entry.is_root() {
+                    self.has_others.store(true, Relaxed);
+                }
+                inner.add(entry)?
+            }
         };
         Ok(MAGIC << 48 | self.nonce << 24 | u64::from(number))
+    }
+
+    /// Whether anybody has ever been another than root.
+    pub fn has_others(&self) -> bool {
+        self.has_others.load(Relaxed)
     }
 
     /// Returns what a limit says; `None` when it is no tag of ours.

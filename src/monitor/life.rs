@@ -15,9 +15,10 @@ use super::program::{Pipes, fork_error};
 use super::supervisor::Supervisor;
 use super::{group, root, script, tell};
 use crate::container::control::Tell;
-use crate::container::plan::{Join, Kind as PlanKind, Namespace, Plan, Start};
+use crate::container::plan::{Join, Kind as PlanKind, Namespace, Plan, Start, User};
 use crate::container::restart::{self, Verdict};
 use crate::error::{Error, Result};
+use crate::identity::serve;
 use crate::store::Store;
 use crate::store::containers::{State, Status};
 use crate::store::paths::Paths;
@@ -171,6 +172,10 @@ impl<'a> Life<'a> {
             hosts = net.hosts();
             pipes.add_relay(net.plug()?);
         }
+        let first = match &self.plan.process.user {
+            User::Supervised { start, .. } => Some((start, pipes.add_supervisor()?)),
+            _ => None,
+        };
         let script = script::start(self.plan, self.start, &hosts, pipes.fds)?;
         let flags = clone_flags(&self.start.namespaces);
         if let Some(net) = &self.net {
@@ -179,16 +184,10 @@ impl<'a> Life<'a> {
         let born = group::within(self.start, || pipes.fork(flags, &script))??;
         // of an earlier start
         self.end_supervisor();
-        if let Err(e) = self.expect(&born.child) {
+        if let Err(e) = self.expect(&born.child, first) {
             born.kill();
             return Err(e);
         }
-        let mut supervisor = None;
-        let born = born.supervised(self.plan, |ends, first| {
-            supervisor = Some(Supervisor::start(self.start, first, ends)?);
-            Ok(())
-        })?;
-        self.supervisor = supervisor;
         let failure = || self.net.as_ref().and_then(Net::failure);
         let (child, io) = born
             .wait(self.plan, &script)
@@ -202,7 +201,10 @@ impl<'a> Life<'a> {
     }
 
     /// What a running container needs, made while the child mounts: whoever reads "running" finds somebody who answers.
-    fn expect(&mut self, child: &Child) -> Result<()> {
+    fn expect(&mut self, child: &Child, first: Option<(&serve::Start, OwnedFd)>) -> Result<()> {
+        if let Some((first, ends)) = first {
+            self.supervisor = Some(Supervisor::start(self.start, first, ends)?);
+        }
         self.clients.listen(&self.start.runtime)?;
         self.checks = Checks::new(
             self.start.health.as_ref(),
@@ -368,8 +370,8 @@ impl<'a> Life<'a> {
 
     /// The supervisor was killed. Nothing waits for it any more, but nobody knows who is who.
     fn unsupervised(&mut self) {
-        self.end_supervisor();
-        if self.child.is_some() {
+        let was_needed = self.supervisor.take().is_some_and(|s| !s.had_nobody());
+        if was_needed && self.child.is_some() {
             "the identity supervisor was killed".clone_into(&mut self.state.error);
             self.signal(libc::SIGKILL);
         }

@@ -54,6 +54,7 @@ impl Pipes {
             stdio,
             sync: child_sync.as_raw_fd(),
             relay: None,
+            supervisor: None,
         };
         child.push(child_sync);
         Ok(Pipes {
@@ -70,6 +71,14 @@ impl Pipes {
     pub(super) fn add_relay(&mut self, socket: OwnedFd) {
         self.fds.relay = Some(socket.as_raw_fd());
         self.child.push(socket);
+    }
+
+    /// Gives the child an end of a socket over which it sends its listener; returns the supervisor's.
+    pub(super) fn add_supervisor(&mut self) -> Result<OwnedFd> {
+        let (ours, socket) = sys::socket::pair()?;
+        self.fds.supervisor = Some(socket.as_raw_fd());
+        self.child.push(socket);
+        Ok(ours)
     }
 
     /// Forks with `flags`; the child walks the script.
@@ -128,8 +137,8 @@ impl Born {
         }
     }
 
-    /// Where a supervisor is wanted: gives `supervise` what comes of the filter's listener. The program waits until somebody
-    /// answers.
+    /// Where a supervisor is wanted that runs already: gives `supervise` what comes of the filter's listener. The program
+    /// waits until somebody answers.
     pub(super) fn supervised(
         mut self,
         plan: &Plan,
@@ -229,15 +238,15 @@ fn start_error(plan: &Plan, op: &Op, errno: nix::errno::Errno) -> Error {
     let program = plan.process.argv.first().map_or("", String::as_str);
     let sentence = sys::sentence(errno);
     match op {
-        Op::Exec { .. } if errno == Errno::ENOENT && !program.contains('/') => Error::new(
+        Op::Find(_) if errno == Errno::ENOENT && !program.contains('/') => Error::new(
             not_found,
             format!("{runc}: exec: \"{program}\": executable file not found in $PATH: unknown"),
         ),
-        Op::Exec { .. } if matches!(errno, Errno::ENOENT | Errno::ENOTDIR) => Error::new(
+        Op::Find(_) | Op::Exec { .. } if matches!(errno, Errno::ENOENT | Errno::ENOTDIR) => Error::new(
             not_found,
             format!("{runc}: exec: \"{program}\": stat {program}: no such file or directory: unknown"),
         ),
-        Op::Exec { .. } => Error::new(
+        Op::Find(_) | Op::Exec { .. } => Error::new(
             Kind::CannotInvoke,
             format!("{runc}: exec: \"{program}\": {sentence}: unknown"),
         ),

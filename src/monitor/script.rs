@@ -21,6 +21,8 @@ pub(super) struct Fds {
     pub(super) sync: RawFd,
     /// Socket to the relay, which makes the network.
     pub(super) relay: Option<RawFd>,
+    /// To the supervisor that waits for a listener.
+    pub(super) supervisor: Option<RawFd>,
 }
 
 /// How a joiner enters the container.
@@ -615,10 +617,11 @@ impl Builder {
         // nothing of ours may be open when a program of the image's runs (CVE-2024-21626); the death signal comes after the
         // last change of credentials, which would clear it
         self.ops.push(Op::DeathSignal);
+        self.ops.push(Op::Find(candidates(process)?));
         if let User::Supervised { mode, start } = &process.user {
             self.ops.push(Op::Listen {
                 program: filter::program(*mode).unwrap_or_default(),
-                socket: fds.sync,
+                socket: fds.supervisor.unwrap_or(fds.sync),
                 must: start.uid != 0 || start.gid != 0,
             });
         }
@@ -627,7 +630,6 @@ impl Builder {
             self.ops.push(Op::Seccomp(program.clone()));
         }
         self.ops.push(Op::Exec {
-            candidates: candidates(process)?,
             argv: process
                 .argv
                 .iter()

@@ -5,7 +5,7 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 
 use crate::container::plan::{Root, Source, Start};
 use crate::error::{Context, Kind, Result};
-use crate::identity::serve::{self, Ends, Settings};
+use crate::identity::serve::{self, Served, Settings};
 use crate::store::owners::Sidecar;
 use crate::sys::process::{self, Child};
 use crate::sys::socket;
@@ -17,16 +17,19 @@ pub(super) struct Supervisor {
 }
 
 impl Supervisor {
-    /// Forks it. The monitor has one thread, so the child may do what it likes; it is the one that has threads.
-    pub(super) fn start(start: &Start, first: &serve::Start, ends: Ends) -> Result<Supervisor> {
-        let settings = settings(start, first);
+    /// Forks it, to be ready by the time that the first process sends its listener over `ends`: it comes to be while that one
+    /// still mounts. The monitor has one thread, so the child may do what it likes; it is the one that has threads.
+    pub(super) fn start(start: &Start, first: &serve::Start, ends: OwnedFd) -> Result<Supervisor> {
         let (control, theirs) = socket::pair()?;
         let mut parts = Some((ends, theirs));
         let child = process::fork(0, || {
             process::rename("__ids");
+            let settings = settings(start, first);
             if let Some((ends, theirs)) = parts.take() {
                 // whoever asks gets ENOSYS from now on, and the monitor sees us gone
-                let _ = serve::run(&settings, ends, theirs);
+                if matches!(serve::run(&settings, ends, theirs), Ok(Served::Nobody)) {
+                    process::exit_now(NOBODY);
+                }
             }
         })?;
         Ok(Supervisor { child, control })
@@ -59,7 +62,15 @@ impl Supervisor {
         self.kill();
         let _ = process::wait(self.child.pid);
     }
+
+    /// One that has ended by itself: whether there was nobody to serve.
+    pub(super) fn had_nobody(self) -> bool {
+        process::wait(self.child.pid).is_ok_and(|code| code == NOBODY)
+    }
 }
+
+/// The exit code of one that no listener was sent to.
+const NOBODY: i32 = 0;
 
 fn settings(start: &Start, first: &serve::Start) -> Settings {
     let layers = match &start.root {

@@ -184,9 +184,10 @@ pub(crate) enum Op {
     EnterDir(CString),
     /// Closes everything but the standard streams and the report pipe.
     CloseRest,
-    /// Executes the first of `candidates` that is an executable file, by way of the stub.
+    /// Finds the first of these that is an executable file.
+    Find(Vec<CString>),
+    /// Executes what was found, by way of the stub.
     Exec {
-        candidates: Vec<CString>,
         argv: Vec<CString>,
         env: Vec<CString>,
         last: Last,
@@ -204,8 +205,17 @@ impl Script {
     /// Walks the list; ends in an exec or in `_exit(127)` with a report.
     pub(crate) fn run(&self, report: BorrowedFd<'_>) -> ! {
         let mut slots: [RawFd; SLOTS] = [-1; SLOTS];
+        let mut program = None;
         for (index, op) in self.ops.iter().enumerate() {
-            if let Err(errno) = step(op, &mut slots, report, index as u32) {
+            let done = match op {
+                Op::Find(candidates) => find(candidates).map(|found| program = Some(found)),
+                Op::Exec { argv, env, last } => {
+                    let path = program.unwrap_or_default();
+                    Err(exec_by_stub(*last, path, argv, env, report, index as u32))
+                }
+                op => step(op, &mut slots, report),
+            };
+            if let Err(errno) = done {
                 let mut bytes = [0; 8];
                 bytes[..4].copy_from_slice(&(index as u32).to_ne_bytes());
                 bytes[4..].copy_from_slice(&(errno as i32).to_ne_bytes());
@@ -290,7 +300,7 @@ fn keep(slots: &mut [RawFd; SLOTS], slot: Slot, fd: OwnedFd) {
     clippy::too_many_lines,
     reason = "one arm an operation, most of them one line"
 )]
-fn step(op: &Op, slots: &mut [RawFd; SLOTS], report: BorrowedFd<'_>, index: u32) -> Step {
+fn step(op: &Op, slots: &mut [RawFd; SLOTS], report: BorrowedFd<'_>) -> Step {
     // SAFETY: slots hold descriptors that this child opened and has not closed.
     let fd = |slot: Slot| unsafe { BorrowedFd::borrow_raw(slots[slot]) };
     // SAFETY (all blocks below): every pointer handed to the kernel comes from a CString or a value of the operation that
@@ -492,18 +502,7 @@ fn step(op: &Op, slots: &mut [RawFd; SLOTS], report: BorrowedFd<'_>, index: u32)
         Op::WorkDir(path) => mount::work_dir(path),
         Op::EnterDir(path) => mount::enter_dir(path),
         Op::CloseRest => close_rest(report.as_raw_fd()),
-        Op::Exec {
-            candidates,
-            argv,
-            env,
-            last,
-        } => {
-            let errno = match find(candidates) {
-                Ok(path) => exec_by_stub(*last, path, argv, env, report, index),
-                Err(errno) => errno,
-            };
-            Err(errno)
-        }
+        Op::Find(_) | Op::Exec { .. } => unreachable!("the walk does them"),
     }
 }
 

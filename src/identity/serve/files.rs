@@ -5,6 +5,7 @@ use std::ffi::{CStr, CString};
 use std::io::Write;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::sync::atomic::Ordering;
+use std::sync::{Mutex, MutexGuard};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use nix::errno::Errno;
@@ -37,15 +38,16 @@ pub(super) enum Last {
 }
 
 /// What is known of files: (device, inode, change time) -> record. A change of owner changes the time; a time of just now
-/// may come again and is not remembered.
+/// may come again and is not remembered. In parts, so that threads seldom wait for each other.
 #[derive(Default)]
 pub(super) struct Cache {
-    known: HashMap<Version, Option<Ids>>,
+    parts: [Mutex<HashMap<Version, Option<Ids>>>; 16],
 }
 
 type Version = (u32, u32, u64, i64, u32);
 
-const MOST_KNOWN: usize = 1 << 14;
+/// Of each part: a tree of 60,000 files in all, 5 MiB.
+const MOST_KNOWN: usize = 1 << 12;
 /// Longer than the kernel's clock of times stands still (10 ms at 100 Hz).
 const SETTLED: i64 = 50_000_000;
 
@@ -61,11 +63,16 @@ impl Cache {
         )
     }
 
-    fn get(&self, stat: &Statx) -> Option<Option<Ids>> {
-        self.known.get(&Cache::version(stat)).copied()
+    fn part(&self, stat: &Statx) -> MutexGuard<'_, HashMap<Version, Option<Ids>>> {
+        let part = &self.parts[stat.stx_ino as usize % self.parts.len()];
+        part.lock().expect("no panic while it was held")
     }
 
-    fn put(&mut self, stat: &Statx, ids: Option<Ids>) {
+    fn get(&self, stat: &Statx) -> Option<Option<Ids>> {
+        self.part(stat).get(&Cache::version(stat)).copied()
+    }
+
+    fn put(&self, stat: &Statx, ids: Option<Ids>) {
         let now = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .unwrap_or_default();
@@ -75,10 +82,22 @@ impl Cache {
         if age < SETTLED {
             return;
         }
-        if self.known.len() >= MOST_KNOWN {
-            self.known.clear();
+        let mut part = self.part(stat);
+        if part.len() >= MOST_KNOWN {
+            part.clear();
         }
-        self.known.insert(Cache::version(stat), ids);
+        part.insert(Cache::version(stat), ids);
+    }
+
+    /// Gives memory back that a walk through many files took.
+    pub(super) fn shrink(&self) {
+        const FEW: usize = MOST_KNOWN / 16;
+        for part in &self.parts {
+            let mut part = part.lock().expect("no panic while it was held");
+            if part.len() > FEW {
+                *part = HashMap::new();
+            }
+        }
     }
 }
 
@@ -131,11 +150,11 @@ impl Worker {
             stat,
             ids: None,
         };
-        file.ids = match self.cache.get(&file.stat) {
+        file.ids = match self.shared.cache.get(&file.stat) {
             Some(known) => known,
             None => {
                 let found = in_inode(&file)?;
-                self.cache.put(&file.stat, found);
+                self.shared.cache.put(&file.stat, found);
                 found
             }
         };
@@ -151,7 +170,7 @@ impl Worker {
         if Place::of(stat.stx_mode.into()) == Place::Nowhere {
             return Ok((stat, self.beside(&stat, None, || None)));
         }
-        match self.cache.get(&stat) {
+        match self.shared.cache.get(&stat) {
             // a path is only needed for records of layers, which are asked for by the opened file
             Some(known) if known.is_some() || self.shared.of_layers.is_empty() => {
                 let ids = self.beside(&stat, known, || None);

@@ -5,8 +5,8 @@
 //! thread in the host's /proc as its working folder, so that a path of the asker's is a plain relative path (`cwd/x`,
 //! `fd/3/x`), and its root is the container's.
 //!
-//! It is forked by the monitor before the container's program runs and has threads, so it never forks. It dies with the
-//! monitor. Killed at any line: each waiting and later call fails with ENOSYS, nothing waits for ever, and the monitor ends
+//! It is forked by the monitor while the container's first process mounts, and has threads, so it never forks. It dies with
+//! the monitor. Killed at any line: each waiting and later call fails with ENOSYS, nothing waits for ever, and the monitor ends
 //! the container. What is recorded is recorded by one call each.
 
 mod enter;
@@ -44,6 +44,7 @@ use crate::sys::memory::Nap;
 use crate::sys::notify::Listener;
 use crate::sys::{self, SysError, socket};
 
+use files::Cache;
 use pool::{Lead, Pool};
 
 /// Who a program is when it starts.
@@ -119,6 +120,7 @@ struct Shared {
     of_layers: HashMap<Vec<u8>, Ids>,
     /// Whom files on other mounts belong to, of which nothing is recorded: who the container was started as.
     first: Ids,
+    cache: Cache,
     /// Ids of the mounts whose files may get attributes.
     ours: Vec<u64>,
     /// The host's /proc.
@@ -145,20 +147,22 @@ struct Beside {
     foreign: HashMap<(u64, u64), Ids>,
 }
 
-/// The supervisor's whole life, in a fork of the monitor's; returns why it ended. `control`: the monitor's other end, over
-/// which listeners of exec sessions come.
-pub fn run(settings: &Settings, ends: Ends, control: OwnedFd) -> Result<(), SysError> {
+/// How a supervisor ended by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Served {
+    /// The first process ended, or goes on, without a listener.
+    Nobody,
+    /// Until the monitor ended.
+    All,
+}
+
+/// The supervisor's whole life, in a fork of the monitor's. `ends`: over this the first process sends its [`Ends`];
+/// `control`: the monitor's other end, over which listeners of exec sessions come.
+pub fn run(settings: &Settings, ends: OwnedFd, control: OwnedFd) -> Result<Served, SysError> {
     nix::sys::prctl::set_pdeathsig(nix::sys::signal::Signal::SIGKILL)
         .map_err(|e| SysError::new("prctl(PR_SET_PDEATHSIG)", e))?;
-    let fds = [
-        &ends.listener,
-        &ends.mounts,
-        &ends.user,
-        &ends.pids,
-        &control,
-    ];
     // what an odd kernel leaves open, the supervisor does not use
-    sys::fd::close_all_but(&fds.map(AsFd::as_fd)).ok();
+    sys::fd::close_all_but(&[ends.as_fd(), control.as_fd()]).ok();
     if let Ok((_, hard)) = getrlimit(Resource::RLIMIT_NOFILE) {
         // two for each asker that is known
         let _ = setrlimit(Resource::RLIMIT_NOFILE, hard.min(1 << 16), hard);
@@ -174,6 +178,12 @@ pub fn run(settings: &Settings, ends: Ends, control: OwnedFd) -> Result<(), SysE
         foreign: HashMap::new(),
     };
     let proc = sys::fd::open(c"/proc", libc::O_PATH | libc::O_DIRECTORY)?;
+    let pool = Pool::new()?;
+    let nonce = nonce()?;
+    let Some(ends) = socket::receive(ends.as_fd())?.and_then(|message| Ends::of(message.fds))
+    else {
+        return Ok(Served::Nobody);
+    };
     sys::namespace::enter(ends.mounts.as_fd(), libc::CLONE_NEWNS)?;
     let root = sys::fd::open(c"/", libc::O_PATH | libc::O_DIRECTORY)?;
     nix::sys::stat::umask(nix::sys::stat::Mode::empty());
@@ -182,7 +192,7 @@ pub fn run(settings: &Settings, ends: Ends, control: OwnedFd) -> Result<(), SysE
         Err(e) => Err(SysError::new("fstat(namespace)", e)),
     };
     let shared: &'static Shared = Box::leak(Box::new(Shared {
-        table: Table::new(nonce()?),
+        table: Table::new(nonce),
         changing: Mutex::new(()),
         moved: AtomicBool::new(false),
         has_beside: AtomicBool::new(!beside.sidecar.is_empty()),
@@ -193,6 +203,7 @@ pub fn run(settings: &Settings, ends: Ends, control: OwnedFd) -> Result<(), SysE
             gid: settings.first.gid.into(),
             what: What::Same,
         },
+        cache: Cache::default(),
         ours: settings.ours.iter().filter_map(mount_id).collect(),
         proc,
         root,
@@ -200,14 +211,15 @@ pub fn run(settings: &Settings, ends: Ends, control: OwnedFd) -> Result<(), SysE
         mounts: inode(&ends.mounts)?,
         pids: ends.pids,
         execs: [const { AtomicU32::new(0) }; EXECS],
-        pool: Pool::new()?,
+        pool,
     }));
     drop(ends.mounts);
     shared.lead(Lead::new(
         Listener::new(ends.listener),
         settings.first.credentials(),
     ))?;
-    shared.watch(&control)
+    shared.watch(&control)?;
+    Ok(Served::All)
 }
 
 fn nonce() -> Result<u32, SysError> {

@@ -120,6 +120,7 @@ impl Pool {
             is_active |= asked || answered != before;
         }
         if !is_active {
+            shared.cache.shrink();
             self.quiet.store(true, Relaxed);
         }
     }
@@ -185,14 +186,17 @@ impl Shared {
     }
 
     fn serve(&'static self, worker: &mut Worker, lead: &Arc<Lead>) {
+        /// Each how many questions one looks whether more wait than one can answer: the look is a call of its own.
+        const OFTEN: u64 = 8;
         let term = lead.term.fetch_add(1, Relaxed) + 1;
-        loop {
+        for count in 1u64.. {
             let Some(question) = lead.listener.receive() else {
                 lead.over.store(true, Relaxed);
                 return;
             };
             self.pool.ring();
-            if lead.active.load(Relaxed) < self.pool.useful && lead.listener.is_asked() {
+            let is_time = count % OFTEN == 0 && lead.active.load(Relaxed) < self.pool.useful;
+            if is_time && lead.listener.is_asked() {
                 self.help(lead);
             }
             worker.answer(lead, &question);

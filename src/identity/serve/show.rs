@@ -53,8 +53,6 @@ impl Worker {
                 Err(_) => return CONTINUE,
                 Ok(()) => {}
             }
-        } else if !tracee.is_current(wanted.buffer) {
-            return Err(Errno::ESTALE);
         }
         let is_nameless = self.path.is_empty();
         if is_nameless
@@ -81,6 +79,8 @@ impl Worker {
             flags & (libc::AT_SYMLINK_NOFOLLOW | libc::AT_NO_AUTOMOUNT),
         ) {
             Ok((stat, Some(ids))) => self.show_as(asked, wanted, &stat, ids),
+            // the thread may be another by now; in the other cases the memory that was read or is written shows it
+            Err(_) if is_nameless && !tracee.is_current(wanted.buffer) => Err(Errno::ESTALE),
             _ => CONTINUE,
         }
     }

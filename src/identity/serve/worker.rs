@@ -10,7 +10,6 @@ use nix::errno::Errno;
 use nix::unistd::fchdir;
 
 use super::Shared;
-use super::files::Cache;
 use super::pool::Lead;
 use super::tracee::Tracee;
 use crate::identity::calls::{Call, Ids, Numbers};
@@ -75,7 +74,6 @@ pub(super) struct Worker {
     standing: Option<u32>,
     /// We are in another root than the container's.
     pub(super) is_rooted: bool,
-    pub(super) cache: Cache,
     pub(super) path: Vec<u8>,
 }
 
@@ -87,7 +85,6 @@ impl Worker {
             tracees: HashMap::new(),
             standing: None,
             is_rooted: false,
-            cache: Cache::default(),
             path: Vec::new(),
         })
     }
