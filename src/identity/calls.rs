@@ -70,6 +70,10 @@ pub enum Call {
     Link,
     Linkat,
     Truncate,
+    Chdir,
+    Utime,
+    Futimesat,
+    Utimensat,
 }
 
 /// Which calls are watched together.
@@ -177,6 +181,12 @@ pub(super) const ROWS: &[(&str, Call, Depth, When)] = &[
     ("link", Link, Depth::Files, When::Always),
     ("linkat", Linkat, Depth::Files, When::Always),
     ("truncate", Truncate, Depth::Files, When::Always),
+    ("chdir", Chdir, Depth::Files, When::Always),
+    ("utime", Utime, Depth::Files, When::Always),
+    ("utimes", Utime, Depth::Files, When::Always),
+    ("futimesat", Futimesat, Depth::Files, When::Always),
+    ("utimensat", Utimensat, Depth::Files, When::Always),
+    ("utimensat_time64", Utimensat, Depth::Files, When::Always),
 ];
 
 /// RLIMIT_LOCKS.

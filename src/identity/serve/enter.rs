@@ -17,13 +17,21 @@ use crate::identity::calls::Call;
 use crate::identity::credentials::{Credentials, cap};
 use crate::identity::permission::{self, Seen};
 use crate::store::owners::Place;
+use crate::sys::seccomp::Arch;
 
 const READ: u32 = 4;
 const WRITE: u32 = 2;
 const SEARCH: u32 = 1;
 
+/// What a call does to a file's times.
+enum Times {
+    Kept,
+    Present,
+    Given,
+}
+
 impl Worker {
-    /// Answers calls that remove, move and cut.
+    /// Answers calls that remove, move, cut and enter.
     pub(super) fn enter(&mut self, asked: &Asked<'_>) -> Outcome {
         let who = self.credentials(asked)?;
         if who.has(cap::DAC_OVERRIDE) {
@@ -37,6 +45,7 @@ impl Worker {
             Call::Renameat => ((asked.int(0), a[1]), Some((asked.int(2), a[3]))),
             Call::Link => return self.may_make(asked, &who, here, a[1]),
             Call::Linkat => return self.may_make(asked, &who, asked.int(2), a[3]),
+            Call::Chdir => return self.may_enter(asked, &who, (here, a[0]), Last::Follow, SEARCH),
             _ => return self.may_open(asked, &who, (here, a[0]), libc::O_WRONLY),
         };
         self.may_remove(asked, &who, from)?;
@@ -57,19 +66,9 @@ impl Worker {
         if who.has(cap::DAC_OVERRIDE) || flags & libc::O_PATH != 0 {
             return CONTINUE;
         }
-        let Ok(name) = self.name(asked, dirfd, path, false) else {
-            return CONTINUE;
-        };
-        let is_absolute = self.path.first() == Some(&b'/');
-        if self.path.starts_with(b"/proc/") || self.path.starts_with(b"/sys/") {
-            return CONTINUE;
-        }
         let last = match flags & libc::O_NOFOLLOW {
             0 => Last::Follow,
             _ => Last::Itself,
-        };
-        let Ok(file) = self.file(&name, last) else {
-            return CONTINUE;
         };
         let mut wanted = match flags & libc::O_ACCMODE {
             libc::O_RDONLY => READ,
@@ -79,11 +78,86 @@ impl Worker {
         if flags & libc::O_TRUNC != 0 {
             wanted |= WRITE;
         }
+        self.may_enter(asked, who, (dirfd, path), last, wanted)
+    }
+
+    /// EACCES where what a path names may not be reached and used so.
+    fn may_enter(
+        &mut self,
+        asked: &Asked<'_>,
+        who: &Credentials,
+        (dirfd, path): (i32, u64),
+        last: Last,
+        wanted: u32,
+    ) -> Outcome {
+        let Ok(name) = self.name(asked, dirfd, path, false) else {
+            return CONTINUE;
+        };
+        let is_absolute = self.path.first() == Some(&b'/');
+        if self.path.starts_with(b"/proc/") || self.path.starts_with(b"/sys/") {
+            return CONTINUE;
+        }
+        let Ok(file) = self.file(&name, last) else {
+            return CONTINUE;
+        };
         if self.is_judged(&file) {
             self.may_reach(who, &file, is_absolute)?;
             allowed(who, &file.seen(), wanted)?;
         }
         CONTINUE
+    }
+
+    /// The utime family: only its owner gives a file any time, who may write gives it the present one.
+    pub(super) fn touch(&mut self, asked: &Asked<'_>) -> Outcome {
+        let who = self.credentials(asked)?;
+        if who.has(cap::FOWNER) {
+            return CONTINUE;
+        }
+        let (a, here) = (asked.args, libc::AT_FDCWD);
+        let (dirfd, path, times, flags) = match asked.call {
+            Call::Utime => (here, a[0], a[1], 0),
+            Call::Futimesat => (asked.int(0), a[1], a[2], 0),
+            _ => (asked.int(0), a[1], a[2], asked.int(3)),
+        };
+        let name = match path {
+            0 => self.descriptor(asked, dirfd),
+            _ => self.name(asked, dirfd, path, flags & libc::AT_EMPTY_PATH != 0),
+        };
+        let last = match flags & libc::AT_SYMLINK_NOFOLLOW {
+            0 => Last::Follow,
+            _ => Last::Itself,
+        };
+        let Ok(file) = name.and_then(|name| self.file(&name, last)) else {
+            return CONTINUE; // the kernel says what is wrong
+        };
+        let seen = file.seen();
+        if permission::is_owner(&who, &seen) || !self.is_judged(&file) {
+            return CONTINUE;
+        }
+        match self.times(asked, times)? {
+            Times::Kept => CONTINUE,
+            Times::Present => allowed(&who, &seen, WRITE).and(CONTINUE),
+            Times::Given => Err(Errno::EPERM),
+        }
+    }
+
+    fn times(&mut self, asked: &Asked<'_>, at: u64) -> Result<Times, Errno> {
+        if at == 0 {
+            return Ok(Times::Present);
+        }
+        let is_narrow = matches!(asked.arch, Arch::I386 | Arch::Arm);
+        if asked.call != Call::Utimensat || is_narrow {
+            return Ok(Times::Given);
+        }
+        let mut both = [0; 32];
+        self.tracee(asked)?.read(at, &mut both)?;
+        let nanoseconds =
+            |n: usize| i64::from_ne_bytes(both[n..n + 8].try_into().expect("eight bytes"));
+        Ok(match [nanoseconds(8), nanoseconds(24)] {
+            [libc::UTIME_OMIT, libc::UTIME_OMIT] => Times::Kept,
+            [libc::UTIME_NOW, libc::UTIME_NOW] => Times::Present,
+            _ => Times::Given,
+        })
     }
 
     /// Whether a name may be made.

@@ -152,7 +152,10 @@ impl Worker {
             }
             Mknod | Mknodat | Mkdir | Mkdirat | Symlink | Symlinkat | Creat | Open | Openat
             | Openat2 | Bind => self.make(asked),
-            Unlink | Unlinkat | Rename | Renameat | Link | Linkat | Truncate => self.enter(asked),
+            Unlink | Unlinkat | Rename | Renameat | Link | Linkat | Truncate | Chdir => {
+                self.enter(asked)
+            }
+            Utime | Futimesat | Utimensat => self.touch(asked),
             Move => {
                 self.shared.moved.store(true, Ordering::Relaxed);
                 CONTINUE
