@@ -74,6 +74,18 @@ pub enum Call {
     Utime,
     Futimesat,
     Utimensat,
+    Setxattr,
+    Lsetxattr,
+    Fsetxattr,
+    Getxattr,
+    Lgetxattr,
+    Fgetxattr,
+    Listxattr,
+    Llistxattr,
+    Flistxattr,
+    Removexattr,
+    Lremovexattr,
+    Fremovexattr,
 }
 
 /// Which calls are watched together.
@@ -187,6 +199,18 @@ pub(super) const ROWS: &[(&str, Call, Depth, When)] = &[
     ("futimesat", Futimesat, Depth::Files, When::Always),
     ("utimensat", Utimensat, Depth::Files, When::Always),
     ("utimensat_time64", Utimensat, Depth::Files, When::Always),
+    ("setxattr", Setxattr, Depth::Files, When::Always),
+    ("lsetxattr", Lsetxattr, Depth::Files, When::Always),
+    ("fsetxattr", Fsetxattr, Depth::Files, When::Always),
+    ("getxattr", Getxattr, Depth::Files, When::Always),
+    ("lgetxattr", Lgetxattr, Depth::Files, When::Always),
+    ("fgetxattr", Fgetxattr, Depth::Files, When::Always),
+    ("listxattr", Listxattr, Depth::Files, When::Always),
+    ("llistxattr", Llistxattr, Depth::Files, When::Always),
+    ("flistxattr", Flistxattr, Depth::Files, When::Always),
+    ("removexattr", Removexattr, Depth::Files, When::Always),
+    ("lremovexattr", Lremovexattr, Depth::Files, When::Always),
+    ("fremovexattr", Fremovexattr, Depth::Files, When::Always),
 ];
 
 /// RLIMIT_LOCKS.

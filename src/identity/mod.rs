@@ -6,6 +6,7 @@
 //! each process carries ([`table`]) and the owners that are recorded with each file (`store::owners`). It has no right
 //! that the container itself does not have: nothing here is a boundary, the container is. docs/IDENTITY.md tells more.
 
+pub mod acl;
 pub mod calls;
 pub mod credentials;
 pub mod filter;

@@ -6,6 +6,7 @@
 //!     state                        State, JSON; written only by the container's monitor
 //!     log                          json-file log, made by the monitor
 //!     owners                       recorded owners of what has no attributes (owners.rs)
+//!     acls                         empty; some files have access control lists that name others (docs/IDENTITY.md)
 //!     upper/ work/                 writable layer of the overlay (or under the node-local folder named in Record::writable)
 //! <data>/containers/names/<name>   symbolic link whose text is the id in base64; made with O_EXCL semantics, so names are unique without a lock
 //! <runtime>/containers/<id>/lock   held by the living monitor (sys::lock)

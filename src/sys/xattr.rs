@@ -138,10 +138,19 @@ pub(crate) fn get_at(
 /// Returns the names of all attributes of `name` in the folder `at`, which is not opened; as [`list`].
 pub(crate) fn list_at(at: impl AsFd, name: &CStr) -> Result<Vec<CString>, Errno> {
     let path = below(at, name)?;
-    let mut names = [0u8; LARGEST];
     // SAFETY: a C string and a buffer with its length.
-    let n = unsafe { libc::llistxattr(path.as_ptr(), names.as_mut_ptr().cast(), names.len()) };
-    match Errno::result(n) {
+    names(|buffer, len| unsafe { libc::llistxattr(path.as_ptr(), buffer, len) })
+}
+
+/// The same by a path as [`get_by_path`]'s.
+pub(crate) fn list_by_path(path: &CStr) -> Result<Vec<CString>, Errno> {
+    // SAFETY: a C string and a buffer with its length.
+    names(|buffer, len| unsafe { libc::listxattr(path.as_ptr(), buffer, len) })
+}
+
+fn names(list: impl FnOnce(*mut libc::c_char, usize) -> isize) -> Result<Vec<CString>, Errno> {
+    let mut names = [0u8; LARGEST];
+    match Errno::result(list(names.as_mut_ptr().cast(), names.len())) {
         Ok(n) => Ok(split(&names[..n as usize])),
         Err(Errno::EOPNOTSUPP) => Ok(Vec::new()),
         Err(e) => Err(e),

@@ -152,6 +152,17 @@ fn odd_calls_fail_as_they_do_on_a_kernel() {
 }
 
 #[test]
+fn access_control_lists_name_others_and_count() {
+    debian!(sandbox, image);
+    let text = "exec /p/acl";
+    let Some(out) = script(&sandbox, &image, &["acl"], text) else {
+        return;
+    };
+    // recorded from the same program under real root
+    assert_eq!(out, include_str!("../programs/acl.txt"));
+}
+
+#[test]
 fn a_set_id_program_gives_its_ids_only_when_it_runs() {
     debian!(sandbox, image);
     let text = "cp /usr/bin/id /tmp/i; chmod 4755 /tmp/i; \

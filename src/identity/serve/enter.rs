@@ -102,7 +102,7 @@ impl Worker {
         };
         if self.is_judged(&file) {
             self.may_reach(who, &file, is_absolute)?;
-            allowed(who, &file.seen(), wanted)?;
+            self.allowed(who, &file.own_name(), &file.seen(), wanted)?;
         }
         CONTINUE
     }
@@ -136,7 +136,10 @@ impl Worker {
         }
         match self.times(asked, times)? {
             Times::Kept => CONTINUE,
-            Times::Present => allowed(&who, &seen, WRITE).and(CONTINUE),
+            Times::Present => {
+                self.allowed(&who, &file.own_name(), &seen, WRITE)?;
+                CONTINUE
+            }
             Times::Given => Err(Errno::EPERM),
         }
     }
@@ -191,7 +194,7 @@ impl Worker {
         }
         self.may_reach(who, &folder, self.path.first() == Some(&b'/'))?;
         let seen = folder.seen();
-        allowed(who, &seen, WRITE | SEARCH)?;
+        self.allowed(who, &folder.own_name(), &seen, WRITE | SEARCH)?;
         Ok(Some(seen))
     }
 
@@ -236,7 +239,7 @@ impl Worker {
             return Ok(());
         }
         self.may_reach(who, file, is_absolute)?;
-        allowed(who, &file.seen(), SEARCH)
+        self.allowed(who, &file.own_name(), &file.seen(), SEARCH)
     }
 
     /// Files and folders of the container and of the user's are; what the kernel makes by itself (pipes, terminals) and
@@ -246,6 +249,20 @@ impl Worker {
         let is_plain =
             matches!(file.place(), Place::Text) || file.place() == Place::Mark && is_ours;
         is_plain && (file.stat.stx_uid == 0 || file.ids.is_some())
+    }
+
+    fn allowed(
+        &self,
+        who: &Credentials,
+        name: &CStr,
+        seen: &Seen,
+        wanted: u32,
+    ) -> Result<(), Errno> {
+        let user = (who.user.fs, |gid| who.is_in(gid));
+        match self.grants(user, name, seen, wanted) {
+            true => Ok(()),
+            false => Err(Errno::EACCES),
+        }
     }
 
     /// Whether the folders on the way may be searched; of a relative path only the nearest, since where it begins was
@@ -271,16 +288,9 @@ impl Worker {
                 break;
             };
             if let Ok((stat, ids)) = self.look(&folder, 0) {
-                allowed(who, &seen(&stat, ids), SEARCH)?;
+                self.allowed(who, &folder, &seen(&stat, ids), SEARCH)?;
             }
         }
         Ok(())
-    }
-}
-
-fn allowed(who: &Credentials, file: &Seen, wanted: u32) -> Result<(), Errno> {
-    match permission::access(file, wanted, who.user.fs, |gid| who.is_in(gid), false) {
-        true => Ok(()),
-        false => Err(Errno::EACCES),
     }
 }

@@ -2,9 +2,7 @@
 
 use std::collections::HashMap;
 use std::ffi::{CStr, CString};
-use std::io::Write;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
-use std::sync::atomic::Ordering;
 use std::sync::{Mutex, MutexGuard};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -13,10 +11,9 @@ use nix::fcntl::{OFlag, open, readlink};
 use nix::sys::stat::Mode;
 
 use super::worker::Worker;
-use super::{Beside, Shared};
 use crate::identity::permission::Seen;
 use crate::store::ids::{Ids, What};
-use crate::store::owners::{Key, Place, Sidecar};
+use crate::store::owners::{Key, Place};
 use crate::sys::stat::{EVERYTHING, Statx, statx, statx_here};
 use crate::sys::xattr;
 
@@ -198,14 +195,8 @@ impl Worker {
             return ids;
         }
         let shared = self.shared;
-        if shared.has_beside.load(Ordering::Acquire) {
-            let beside = shared.beside.lock().expect("no panic while it was held");
-            let key = Key::of(stat);
-            let found = beside.sidecar.get(&key);
-            let found = found.or_else(|| beside.foreign.get(&(key.dev, key.ino)).copied());
-            if found.is_some() {
-                return found;
-            }
+        if let Some(ids) = shared.recorded_beside(&Key::of(stat)) {
+            return Some(ids);
         }
         if !shared.ours.contains(&stat.stx_mnt_id) {
             // the user's own trees are whose the container is, as natively
@@ -238,9 +229,7 @@ impl Worker {
         file.ids = Some(ids);
         let key = Key::of(&file.stat);
         if file.is_foreign() {
-            self.shared.change_beside(|beside| {
-                beside.foreign.insert((key.dev, key.ino), ids);
-            });
+            self.shared.record_beside(key, ids, true);
             return Ok(());
         }
         if self.shared.ours.contains(&file.stat.stx_mnt_id) {
@@ -254,13 +243,7 @@ impl Worker {
         } else if is_read_only(file) {
             return Err(Errno::EROFS);
         }
-        self.shared.change_beside(|beside| {
-            beside.sidecar.set(key, ids);
-            if let Some(file) = &mut beside.file {
-                // in memory it counts anyhow
-                let _ = file.write_all(Sidecar::line(&key, &ids).as_bytes());
-            }
-        });
+        self.shared.record_beside(key, ids, false);
         Ok(())
     }
 
@@ -272,13 +255,6 @@ impl Worker {
             return xattr::remove_by_path(&name, attribute);
         }
         xattr::set_by_path(&name, attribute, &place.write(ids))
-    }
-}
-
-impl Shared {
-    fn change_beside(&self, change: impl FnOnce(&mut Beside)) {
-        change(&mut self.beside.lock().expect("no panic while it was held"));
-        self.note_beside();
     }
 }
 

@@ -9,6 +9,8 @@
 //! the monitor. Killed at any line: each waiting and later call fails with ENOSYS, nothing waits for ever, and the monitor ends
 //! the container. What is recorded is recorded by one call each.
 
+mod attributes;
+mod beside;
 mod enter;
 mod exec;
 mod files;
@@ -25,25 +27,26 @@ mod worker;
 
 use std::collections::HashMap;
 use std::ffi::{CStr, CString};
-use std::fs::File;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32};
 use std::time::Duration;
 
+use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use nix::sys::stat::Mode;
 use serde::{Deserialize, Serialize};
 
 use super::credentials::Credentials;
 use super::table::Table;
 use crate::store::ids::{self, Ids, What};
-use crate::store::owners::Sidecar;
 use crate::sys::memory::Nap;
 use crate::sys::notify::Listener;
 use crate::sys::{self, SysError, socket};
 
+use beside::Beside;
 use files::Cache;
 use pool::{Lead, Pool};
 
@@ -116,6 +119,8 @@ struct Shared {
     beside: Mutex<Beside>,
     /// Whether there are any.
     has_beside: AtomicBool,
+    /// Whether a file has a list that the kernel cannot keep.
+    has_acls: AtomicBool,
     /// Records of the layers' files that have none in their inode, by path.
     of_layers: HashMap<Vec<u8>, Ids>,
     /// Whom files on other mounts belong to, of which nothing is recorded: who the container was started as.
@@ -139,14 +144,6 @@ struct Shared {
 
 const EXECS: usize = 1024;
 
-#[derive(Debug, Default)]
-struct Beside {
-    sidecar: Sidecar,
-    file: Option<File>,
-    /// Files that are not the user's at all: what is said about them lives as long as the container.
-    foreign: HashMap<(u64, u64), Ids>,
-}
-
 /// How a supervisor ended by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Served {
@@ -168,15 +165,7 @@ pub fn run(settings: &Settings, ends: OwnedFd, control: OwnedFd) -> Result<Serve
         let _ = setrlimit(Resource::RLIMIT_NOFILE, hard.min(1 << 16), hard);
     }
     let of_layers = layer_owners(&settings.layers);
-    let beside = Beside {
-        sidecar: Sidecar::parse(&std::fs::read(&settings.sidecar).unwrap_or_default()),
-        file: File::options()
-            .append(true)
-            .create(true)
-            .open(&settings.sidecar)
-            .ok(),
-        foreign: HashMap::new(),
-    };
+    let beside = Beside::read(&settings.sidecar);
     let proc = sys::fd::open(c"/proc", libc::O_PATH | libc::O_DIRECTORY)?;
     let pool = Pool::new()?;
     let nonce = nonce()?;
@@ -186,7 +175,7 @@ pub fn run(settings: &Settings, ends: OwnedFd, control: OwnedFd) -> Result<Serve
     };
     sys::namespace::enter(ends.mounts.as_fd(), libc::CLONE_NEWNS)?;
     let root = sys::fd::open(c"/", libc::O_PATH | libc::O_DIRECTORY)?;
-    nix::sys::stat::umask(nix::sys::stat::Mode::empty());
+    nix::sys::stat::umask(Mode::empty());
     let inode = |fd: &OwnedFd| match nix::sys::stat::fstat(fd) {
         Ok(stat) => Ok((stat.st_dev, stat.st_ino)),
         Err(e) => Err(SysError::new("fstat(namespace)", e)),
@@ -195,7 +184,8 @@ pub fn run(settings: &Settings, ends: OwnedFd, control: OwnedFd) -> Result<Serve
         table: Table::new(nonce),
         changing: Mutex::new(()),
         moved: AtomicBool::new(false),
-        has_beside: AtomicBool::new(!beside.sidecar.is_empty()),
+        has_beside: AtomicBool::new(!beside.is_empty()),
+        has_acls: AtomicBool::new(beside.has_acls),
         beside: Mutex::new(beside),
         of_layers,
         first: Ids {
@@ -275,7 +265,7 @@ impl Shared {
                 _ => poll(&mut fds, timeout),
             };
             match polled {
-                Ok(_) | Err(nix::errno::Errno::EINTR) => {}
+                Ok(_) | Err(Errno::EINTR) => {}
                 Err(e) => return Err(SysError::new("poll()", e)),
             }
             let [asked, rung] = [0, 1].map(|n| fds[n].any().unwrap_or(false));
@@ -294,9 +284,5 @@ impl Shared {
 
     fn execs(&self, tid: u32) -> &AtomicU32 {
         &self.execs[tid as usize % EXECS]
-    }
-
-    fn note_beside(&self) {
-        self.has_beside.store(true, Ordering::Release);
     }
 }

@@ -6,7 +6,6 @@ use super::files::seen;
 use super::worker::{Asked, CONTINUE, Outcome, Worker, value};
 use crate::identity::calls::Call;
 use crate::identity::layout::{self, Shown};
-use crate::identity::permission;
 use crate::store::ids::{Ids, What};
 use crate::sys::stat::{EVERYTHING, Statx, statx_here};
 use crate::sys::task;
@@ -170,7 +169,7 @@ impl Worker {
             return CONTINUE;
         }
         let is_in = |gid| gid == group || who.groups.binary_search(&gid).is_ok();
-        match permission::access(&seen(&stat, ids), mode as u32, user, is_in, false) {
+        match self.grants((user, is_in), &name, &seen(&stat, ids), mode as u32) {
             true => CONTINUE,
             false => Err(Errno::EACCES),
         }

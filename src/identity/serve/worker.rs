@@ -156,6 +156,10 @@ impl Worker {
                 self.enter(asked)
             }
             Utime | Futimesat | Utimensat => self.touch(asked),
+            Setxattr | Lsetxattr | Fsetxattr | Getxattr | Lgetxattr | Fgetxattr | Listxattr
+            | Llistxattr | Flistxattr | Removexattr | Lremovexattr | Fremovexattr => {
+                self.attributes(asked)
+            }
             Move => {
                 self.shared.moved.store(true, Ordering::Relaxed);
                 CONTINUE
