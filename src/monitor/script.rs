@@ -616,8 +616,7 @@ impl Builder {
         }
         // nothing of ours may be open when a program of the image's runs (CVE-2024-21626); the death signal comes after the
         // last change of credentials, which would clear it
-        self.ops.push(Op::DeathSignal);
-        self.ops.push(Op::Find(candidates(process)?));
+        self.ops.extend([Op::DeathSignal, Op::Find(candidates(process)?)]);
         if let User::Supervised { mode, start } = &process.user {
             self.ops.push(Op::Listen {
                 program: filter::program(*mode).unwrap_or_default(),
@@ -626,9 +625,8 @@ impl Builder {
             });
         }
         self.ops.push(Op::CloseRest);
-        if let Some(program) = &plan.security.seccomp {
-            self.ops.push(Op::Seccomp(program.clone()));
-        }
+        let filter = plan.security.seccomp.clone();
+        self.ops.extend(filter.map(Op::Seccomp));
         self.ops.push(Op::Exec {
             argv: process
                 .argv
