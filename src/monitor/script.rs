@@ -616,7 +616,8 @@ impl Builder {
         }
         // nothing of ours may be open when a program of the image's runs (CVE-2024-21626); the death signal comes after the
         // last change of credentials, which would clear it
-        self.ops.extend([Op::DeathSignal, Op::Find(candidates(process)?)]);
+        self.ops
+            .extend([Op::DeathSignal, Op::Find(candidates(process)?)]);
         if let User::Supervised { mode, start } = &process.user {
             self.ops.push(Op::Listen {
                 program: filter::program(*mode).unwrap_or_default(),
