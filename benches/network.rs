@@ -2,17 +2,20 @@
 //! network namespace of the benchmark's own, both in one run.
 //!
 //! ```text
-//! cargo bench --bench network [-- --image NAME] [--seconds N]
+//! cargo bench --bench network [-- --image NAME] [--seconds N] [--only WORD] [--coracle FILE] [--peers]
 //! ```
-//! Started by a plain user who has pulled NAME, with `ip`, `unshare` and `nsenter` at hand. Everything runs in a user
+//! Started by a plain user who has pulled NAME, with `ip`, `unshare` and `nsenter` at hand; `--peers` has pasta and
+//! slirp4netns beside it. Everything runs in a user
 //! namespace of the benchmark's; nothing leaves the machine. Peers are this very program.
 
 #![allow(clippy::disallowed_methods, clippy::print_stdout, clippy::print_stderr)] // starting processes is what it does
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream, UdpSocket};
+use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
+
+#[path = "rows/peers.rs"]
+mod peers;
 
 const SETUP: &str = r#"
 set -e
@@ -29,80 +32,260 @@ echo $outside
 cat
 "#;
 
+/// slirp4netns has no way to run a command in what it makes.
+const SLIRP: &str = r#"
+unshare --user --net --map-root-user sleep 600 & inside=$!
+until [ "$(readlink /proc/$inside/ns/net)" != "$(readlink /proc/self/ns/net)" ]; do sleep 0.01; done
+sleep 0.1
+slirp4netns --configure --mtu=65520 $inside tap0 >/dev/null 2>&1 & slirp=$!
+trap 'kill $slirp $inside' EXIT
+sleep 0.5
+nsenter --preserve-credentials --user=/proc/$inside/ns/user --net=/proc/$inside/ns/net "$@"
+"#;
+
+const ACTS: &[(&str, &str)] = &[
+    ("TCP up, Gbit/s", "bulk up 10.99.0.2:7001 SECONDS"),
+    ("TCP down, Gbit/s", "bulk down 10.99.0.2:7002 SECONDS"),
+    ("connect, us", "connect 10.99.0.2:7003"),
+    ("connect, ask, close, a second", "rate 10.99.0.2:7003"),
+    ("64-byte round trip, us", "rtt 10.99.0.2:7003"),
+    (
+        "UDP of 1400 bytes arriving, Gbit/s",
+        "udp 10.99.0.2:7004 SECONDS",
+    ),
+];
+
 fn main() {
     let words: Vec<String> = std::env::args()
         .skip(1)
         .filter(|w| w != "--bench")
         .collect();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
-    match words[..] {
-        ["sink", at] => sink(at),
-        ["source", at] => source(at),
-        ["echo", at] => echo(at),
-        ["udp-sink", at] => udp_sink(at),
-        ["bulk", how, at, seconds] => println!("{:.2}", bulk(how, at, seconds.parse().unwrap())),
-        ["rtt", at] => println!("{:.1}", rtt(at)),
-        ["rate", at] => println!("{:.0}", rate(at)),
-        ["udp", at, seconds] => println!("{:.2}", udp(at, seconds.parse().unwrap())),
-        _ => table(&words),
+    if !peers::act(&words) {
+        table(&words);
     }
 }
 
 fn table(words: &[&str]) {
     let after = |flag: &str| {
-        words
-            .iter()
-            .position(|w| *w == flag)
-            .and_then(|i| words.get(i + 1))
+        let at = words.iter().position(|w| *w == flag)?;
+        words.get(at + 1).map(|w| (*w).to_owned())
     };
-    let image = after("--image").copied().unwrap_or("debian:12").to_owned();
-    let seconds = after("--seconds").copied().unwrap_or("3").to_owned();
-    let world = World::new();
-    let mut peers: Vec<Child> = [
+    let seconds = after("--seconds").unwrap_or_else(|| "3".to_owned());
+    let only = after("--only").unwrap_or_default();
+    let world = World::new(
+        after("--coracle").unwrap_or_else(|| env!("CARGO_BIN_EXE_coracle").to_owned()),
+        after("--image").unwrap_or_else(|| "debian:12".to_owned()),
+    );
+    let others: &[&str] = match words.contains(&"--peers") {
+        true => &["pasta", "slirp4netns"],
+        false => &[],
+    };
+    println!(
+        "| what | host | Coracle | of host | {} |",
+        others.join(" | ")
+    );
+    println!("| --- | --- | --- | --- |{}", " --- |".repeat(others.len()));
+    let _peers: Vec<Peer> = [
         "sink 10.99.0.2:7001",
         "source 10.99.0.2:7002",
         "echo 10.99.0.2:7003",
         "udp-sink 10.99.0.2:7004",
+        "accept 10.99.0.2:7005",
     ]
     .map(|act| world.serve(act))
     .into();
-    println!("| what | host | container | ratio |\n| --- | --- | --- | --- |");
-    for (what, act) in [
-        (
-            "TCP up, Gbit/s",
-            format!("bulk up 10.99.0.2:7001 {seconds}"),
-        ),
-        (
-            "TCP down, Gbit/s",
-            format!("bulk down 10.99.0.2:7002 {seconds}"),
-        ),
-        ("64-byte round trip, us", "rtt 10.99.0.2:7003".to_owned()),
-        (
-            "connect, ask, close, a second",
-            "rate 10.99.0.2:7003".to_owned(),
-        ),
-        (
-            "UDP of 1400 bytes arriving, Gbit/s",
-            format!("udp 10.99.0.2:7004 {seconds}"),
-        ),
-    ] {
-        let host = world.on_host(&act);
-        let inside = world.inside(&image, &act);
-        println!("| {what} | {host} | {inside} | {:.2} |", inside / host);
+    for (what, act) in ACTS.iter().filter(|(what, _)| what.contains(&only)) {
+        let act = act.replace("SECONDS", &seconds);
+        let (host, inside) = (world.on_host(&act), world.inside(&[], &act));
+        let others: String = others
+            .iter()
+            .map(|other| format!(" {} |", world.by(other, &act)))
+            .collect();
+        println!(
+            "| {what} | {host} | {inside} | {:.2} |{others}",
+            inside / host
+        );
     }
-    for peer in &mut peers {
-        peer.kill().ok();
-        peer.wait().ok();
+    for name in ["busy", "neighbours", "cost", "start"] {
+        if !only.is_empty() && only != name {
+            continue;
+        }
+        match name {
+            "busy" => busy(&world),
+            "neighbours" => neighbours(&world, &seconds),
+            "cost" => cost(&world),
+            _ => start(&world),
+        }
+    }
+}
+
+/// The round trip on a network whose relays look for traffic instead of sleeping.
+fn busy(world: &World) {
+    let act = "rtt 10.99.0.2:7003";
+    let host = world.on_host(act);
+    let network = "name=bridge,driver-opt=coracle.busy-poll=1ms";
+    let inside = world.inside(&["--network", network], act);
+    println!(
+        "| 64-byte round trip with busy-poll, us | {host} | {inside} | {:.2} |",
+        inside / host
+    );
+}
+
+/// A container to its neighbour, beside a plain veth pair.
+fn neighbours(world: &World, seconds: &str) {
+    let (own, one) = (own(), "network-bench-server");
+    let mount = format!("{own}:/bench:ro");
+    world.coracle(&[
+        "run",
+        "-d",
+        "--rm",
+        "--name",
+        one,
+        "-v",
+        &mount,
+        "--entrypoint",
+        "/bench",
+        &world.image,
+        "sink",
+        "0.0.0.0:7001",
+    ]);
+    let address = world.coracle(&["inspect", "-f", "{{.NetworkSettings.IPAddress}}", one]);
+    let pair = world.on_host(&format!("bulk up 10.99.0.2:7001 {seconds}"));
+    let inside = world.inside(&[], &format!("bulk up {address}:7001 {seconds}"));
+    world.coracle(&["rm", "-f", one]);
+    println!(
+        "| container to container, Gbit/s (host: a veth pair) | {pair} | {inside} | {:.2} |",
+        inside / pair
+    );
+}
+
+/// What a relay costs while nothing moves. A limit of 20,000 descriptors, as here, allows 9,744 connections.
+fn cost(world: &World) {
+    let mount = format!("{}:/bench:ro", own());
+    let mut command = world.enter(&world.holder.id().to_string());
+    command.args([
+        &world.coracle,
+        "run",
+        "--rm",
+        "-i",
+        "-v",
+        &mount,
+        "--entrypoint",
+        "/bench",
+    ]);
+    command.args([&world.image, "hold", "10.99.0.2:7005", "9500"]);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut child = command.spawn().expect("it starts");
+    let mut held = String::new();
+    let out = child.stdout.take().expect("a pipe");
+    BufReader::new(out)
+        .read_line(&mut held)
+        .expect("it answers");
+    let relay = relay().expect("there is one relay");
+    std::thread::sleep(Duration::from_secs(8));
+    let kib = status(&relay, "VmRSS:");
+    println!(
+        "| MiB of a relay with {} connections | | {:.1} | |",
+        held.trim(),
+        kib as f64 / 1024.0
+    );
+    let woken = || status(&relay, "voluntary_ctxt_switches:");
+    let before = woken();
+    std::thread::sleep(Duration::from_secs(5));
+    println!(
+        "| wakeups of it a second | | {:.1} | |",
+        (woken() - before) as f64 / 5.0
+    );
+    drop(child.stdin.take());
+    child.wait().ok();
+}
+
+/// Pid of the only relay of this user.
+fn relay() -> Option<String> {
+    let all = std::fs::read_dir("/proc").ok()?.flatten();
+    let mut names = all.map(|e| e.file_name().to_string_lossy().into_owned());
+    names.find(|pid| {
+        let name = std::fs::read_to_string(format!("/proc/{pid}/comm"));
+        name.is_ok_and(|n| n.trim() == "__relay")
+            && std::fs::read_dir(format!("/proc/{pid}/fd")).is_ok_and(|fds| fds.count() > 1000)
+    })
+}
+
+/// Sum of a number over all threads of a process (one for all for memory).
+fn status(pid: &str, field: &str) -> u64 {
+    let number = |status: String| -> Option<u64> {
+        let line = status.lines().find(|l| l.starts_with(field))?;
+        line.split_whitespace().nth(1)?.parse().ok()
+    };
+    let tasks = std::fs::read_dir(format!("/proc/{pid}/task")).expect("it lives");
+    let all = tasks
+        .flatten()
+        .filter_map(|t| number(std::fs::read_to_string(t.path().join("status")).ok()?));
+    match field {
+        "VmRSS:" => all.max().unwrap_or(0),
+        _ => all.sum(),
+    }
+}
+
+/// Starts, one after the other.
+fn start(world: &World) {
+    let times = |network: &str, count: usize| {
+        let mut times: Vec<f64> = (0..count)
+            .map(|_| {
+                let start = Instant::now();
+                world.coracle(&["run", "--rm", "--network", network, &world.image, "true"]);
+                let time = start.elapsed().as_secs_f64() * 1e3;
+                std::thread::sleep(Duration::from_millis(12));
+                time
+            })
+            .collect();
+        times.sort_by(f64::total_cmp);
+        times
+    };
+    times("none", 10);
+    let (none, bridge) = (times("none", 100), times("bridge", 300));
+    let at = |times: &[f64], part: f64| times[(times.len() as f64 * part) as usize];
+    let (without, with) = (at(&none, 0.5), at(&bridge, 0.5));
+    println!(
+        "| run --network bridge, ms (host: none), median of 300 | {without:.2} | {with:.2} | +{:.2} ms |",
+        with - without
+    );
+    for part in [0.95, 0.99] {
+        let (a, b) = (at(&none, part), at(&bridge, part));
+        println!(
+            "| the same, p{:.0} | {a:.2} | {b:.2} | {:.2} of its median |",
+            part * 100.0,
+            b / with
+        );
+    }
+}
+
+/// Our own program.
+fn own() -> String {
+    let own = std::env::current_exe().expect("we have a file");
+    own.to_string_lossy().into_owned()
+}
+
+/// A server; it ends with us.
+struct Peer(Child);
+
+impl Drop for Peer {
+    fn drop(&mut self) {
+        self.0.kill().ok();
+        self.0.wait().ok();
     }
 }
 
 struct World {
     holder: Child,
     outside: String,
+    coracle: String,
+    image: String,
 }
 
 impl World {
-    fn new() -> World {
+    fn new(coracle: String, image: String) -> World {
         let mut holder = Command::new("unshare")
             .args([
                 "--user",
@@ -125,6 +308,8 @@ impl World {
         World {
             holder,
             outside: outside.trim().to_owned(),
+            coracle,
+            image,
         }
     }
 
@@ -137,10 +322,10 @@ impl World {
         command
     }
 
-    fn serve(&self, act: &str) -> Child {
+    fn serve(&self, act: &str) -> Peer {
         let mut child = self
             .enter(&self.outside)
-            .arg(std::env::current_exe().expect("we have a file"))
+            .arg(own())
             .args(act.split(' '))
             .stdout(Stdio::piped())
             .spawn()
@@ -150,26 +335,45 @@ impl World {
         BufReader::new(out)
             .read_line(&mut ready)
             .expect("it answers");
-        child
+        Peer(child)
     }
 
     fn on_host(&self, act: &str) -> f64 {
-        let mut command = self.enter(&self.holder.id().to_string());
-        command
-            .arg(std::env::current_exe().expect("we have a file"))
-            .args(act.split(' '));
-        number(&mut command)
+        self.number(&[&own()], act)
     }
 
-    fn inside(&self, image: &str, act: &str) -> f64 {
-        let own = std::env::current_exe().expect("we have a file");
+    fn inside(&self, flags: &[&str], act: &str) -> f64 {
+        let mount = format!("{}:/bench:ro", own());
+        let mut words = vec![&self.coracle[..], "run", "--rm", "-v", &mount];
+        words.extend(flags);
+        words.extend(["--entrypoint", "/bench", &self.image]);
+        self.number(&words, act)
+    }
+
+    /// Another tool's way.
+    fn by(&self, tool: &str, act: &str) -> f64 {
+        match tool {
+            "pasta" => self.number(&["pasta", "--config-net", "--quiet", &own()], act),
+            _ => self.number(&["sh", "-c", SLIRP, "sh", &own()], act),
+        }
+    }
+
+    fn number(&self, words: &[&str], act: &str) -> f64 {
+        self.say(&[words, &act.split(' ').collect::<Vec<_>>()].concat())
+            .parse()
+            .unwrap_or(f64::NAN)
+    }
+
+    fn coracle(&self, words: &[&str]) -> String {
+        self.say(&[&[&self.coracle[..]], words].concat())
+    }
+
+    /// What a command says on the host.
+    fn say(&self, words: &[&str]) -> String {
         let mut command = self.enter(&self.holder.id().to_string());
-        command
-            .args([env!("CARGO_BIN_EXE_coracle"), "run", "--rm", "-v"])
-            .arg(format!("{}:/bench:ro", own.display()))
-            .args(["--entrypoint", "/bench", image])
-            .args(act.split(' '));
-        number(&mut command)
+        let out = command.args(words).stderr(Stdio::inherit()).output();
+        let out = out.expect("it starts").stdout;
+        String::from_utf8_lossy(&out).trim().to_owned()
     }
 }
 
@@ -178,132 +382,4 @@ impl Drop for World {
         drop(self.holder.stdin.take());
         self.holder.wait().ok();
     }
-}
-
-fn number(command: &mut Command) -> f64 {
-    let out = command
-        .stderr(Stdio::inherit())
-        .output()
-        .expect("it starts");
-    let text = String::from_utf8_lossy(&out.stdout);
-    text.trim().parse().unwrap_or(f64::NAN)
-}
-
-fn ready() {
-    println!("ready");
-    std::io::stdout().flush().ok();
-}
-
-fn serve(at: &str, act: impl Fn(TcpStream) + Copy + Send + 'static) {
-    let listener = TcpListener::bind(at).expect("the address is ours");
-    ready();
-    while let Ok((stream, _)) = listener.accept() {
-        std::thread::spawn(move || act(stream));
-    }
-}
-
-fn sink(at: &str) {
-    serve(at, |mut stream| {
-        let mut buffer = vec![0; 1 << 20];
-        while stream.read(&mut buffer).is_ok_and(|n| n > 0) {}
-    });
-}
-
-fn source(at: &str) {
-    serve(at, |mut stream| {
-        let buffer = vec![7; 1 << 20];
-        while stream.write_all(&buffer).is_ok() {}
-    });
-}
-
-fn echo(at: &str) {
-    serve(at, |mut stream| {
-        stream.set_nodelay(true).ok();
-        let mut buffer = [0; 4096];
-        while let Ok(n) = stream.read(&mut buffer) {
-            if n == 0 || stream.write_all(&buffer[..n]).is_err() {
-                break;
-            }
-        }
-    });
-}
-
-/// Answers each "how many" with the bytes that have arrived since the last.
-fn udp_sink(at: &str) {
-    let socket = UdpSocket::bind(at).expect("the address is ours");
-    ready();
-    let (mut bytes, mut buffer) = (0u64, [0; 65_536]);
-    while let Ok((n, from)) = socket.recv_from(&mut buffer) {
-        if n == 1 {
-            socket.send_to(&bytes.to_be_bytes(), from).ok();
-            bytes = 0;
-        } else {
-            bytes += n as u64;
-        }
-    }
-}
-
-/// Gigabits a second.
-fn bulk(how: &str, at: &str, seconds: u64) -> f64 {
-    let mut stream = TcpStream::connect(at).expect("connect");
-    let mut buffer = vec![7; 1 << 20];
-    let (start, mut bytes) = (Instant::now(), 0u64);
-    while start.elapsed() < Duration::from_secs(seconds) {
-        bytes += match how {
-            "up" => stream.write(&buffer).expect("write"),
-            _ => stream.read(&mut buffer).expect("read"),
-        } as u64;
-    }
-    bytes as f64 * 8e-9 / start.elapsed().as_secs_f64()
-}
-
-/// Median microseconds.
-fn rtt(at: &str) -> f64 {
-    let mut stream = TcpStream::connect(at).expect("connect");
-    stream.set_nodelay(true).expect("option");
-    let mut buffer = [0; 64];
-    let mut times: Vec<f64> = (0..5000)
-        .map(|_| {
-            let start = Instant::now();
-            stream.write_all(&buffer).expect("write");
-            stream.read_exact(&mut buffer).expect("read");
-            start.elapsed().as_secs_f64() * 1e6
-        })
-        .collect();
-    times.sort_by(f64::total_cmp);
-    times[times.len() / 2]
-}
-
-/// Connections a second, one after the other, each with a question of 64 bytes.
-fn rate(at: &str) -> f64 {
-    let (start, count) = (Instant::now(), 3000);
-    let mut buffer = [0; 64];
-    for _ in 0..count {
-        let mut stream = TcpStream::connect(at).expect("connect");
-        stream.write_all(&buffer).expect("write");
-        stream.read_exact(&mut buffer).expect("read");
-    }
-    f64::from(count) / start.elapsed().as_secs_f64()
-}
-
-/// Gigabits a second that arrive.
-fn udp(at: &str, seconds: u64) -> f64 {
-    let socket = UdpSocket::bind("0.0.0.0:0").expect("bind");
-    socket.connect(at).expect("connect");
-    socket
-        .set_read_timeout(Some(Duration::from_secs(1)))
-        .expect("option");
-    let (start, buffer) = (Instant::now(), [0; 1400]);
-    while start.elapsed() < Duration::from_secs(seconds) {
-        let _ = socket.send(&buffer); // a full queue loses it
-    }
-    let elapsed = start.elapsed().as_secs_f64();
-    let mut answer = [0; 8];
-    for _ in 0..5 {
-        let _ = socket.send(&[0]);
-        if socket.recv(&mut answer).is_ok() {
-            return u64::from_be_bytes(answer) as f64 * 8e-9 / elapsed;
-        }
-    }
-    f64::NAN
 }

@@ -204,6 +204,7 @@ fn create(matches: &ArgMatches, session: &mut Session) -> Result<u8> {
         options: pairs(matches, "opt"),
         labels: pairs(matches, "label"),
     };
+    crate::network::plan::busy_poll(&request.options)?;
     let network = session.store()?.networks().create(request)?;
     out::line(network.id)?;
     Ok(0)
@@ -229,7 +230,7 @@ fn connect(matches: &ArgMatches, session: &mut Session) -> Result<u8> {
         aliases: values(matches, "alias").cloned().collect(),
         address: typed(matches, "ip").copied(),
         address6: typed(matches, "ip6").copied(),
-        mac: None,
+        ..Wish::default()
     };
     let container = store.containers().find(container)?;
     container::network::connect(store, &container, &network, wish)?;

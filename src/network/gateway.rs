@@ -89,6 +89,8 @@ pub(super) enum Request {
     PlugOne(String, mpsc::Sender<Result<()>>),
     /// Unplug a network from the running container.
     Unplug(String, mpsc::Sender<Result<()>>),
+    /// Take these addresses of the container's out of the gateways' maps.
+    Withdraw(Vec<IpAddr>, mpsc::Sender<()>),
     /// Some sockets in a network's gateway.
     Sockets(String, Version, Kind, usize, mpsc::Sender<Vec<OwnedFd>>),
 }
@@ -144,6 +146,13 @@ impl Worker {
             }
             Request::PlugOne(network, answer) => drop(answer.send(self.plug_one(&network))),
             Request::Unplug(network, answer) => drop(answer.send(self.unplug(&network))),
+            Request::Withdraw(addresses, answer) => {
+                for net in &self.nets {
+                    withdraw(net, |a| addresses.contains(a));
+                }
+                // as above
+                let _ = answer.send(());
+            }
             Request::Sockets(network, version, kind, count, answer) => {
                 drop(answer.send(self.sockets(&network, version, kind, count)));
             }
@@ -273,13 +282,7 @@ impl Worker {
         };
         let net = self.nets.remove(n);
         enter(&net.namespace)?;
-        let addresses = [net.endpoint.address, net.endpoint.address6];
-        for address in addresses.into_iter().flatten() {
-            if let Some(rules) = &net.netfilter {
-                // gone already: as good
-                let _ = netfilter(rules, vec![nft::forget(address)]);
-            }
-        }
+        withdraw(&net, |_| true);
         if let Some(container) = &self.container {
             enter(container)?;
             let removed = route(vec![link::remove(&net.inside)]);
@@ -310,6 +313,17 @@ impl Worker {
             Some(fd)
         };
         (0..count).map_while(|_| made()).collect()
+    }
+}
+
+/// Takes addresses of the container's out of the gateway's maps.
+fn withdraw(net: &Net, is_meant: impl Fn(&IpAddr) -> bool) {
+    let addresses = [net.endpoint.address, net.endpoint.address6];
+    for address in addresses.into_iter().flatten().filter(is_meant) {
+        if let Some(rules) = &net.netfilter {
+            // gone already: as good
+            let _ = netfilter(rules, vec![nft::forget(address)]);
+        }
     }
 }
 
@@ -438,17 +452,21 @@ fn configure(net: &Net, has_route: bool) -> sys::Result<()> {
     if net.endpoint.address6.is_none() {
         write_sysctl(&format!("net/ipv6/conf/{}/disable_ipv6", net.inside), "1");
     }
-    let mut messages = vec![link::up(index)];
+    // the last one with this address may be on the bridge still, whose port the bridge would go on to use: we tell it when
+    // we come up, if we have the address by then
+    write_sysctl(&format!("net/ipv4/conf/{}/arp_notify", net.inside), "1");
     let endpoint = &net.endpoint;
-    for (address, prefix) in [
-        (endpoint.address, endpoint.prefix),
-        (endpoint.address6, endpoint.prefix6),
-    ] {
-        let subnet = address.and_then(|a| Subnet::new(a, prefix));
-        if let (Some(address), Some(subnet)) = (address, subnet) {
-            messages.push(link::address(index, address, &subnet, Subnets::Routed));
-        }
-    }
+    let address = |address: Option<IpAddr>, prefix| {
+        let subnet = Subnet::new(address?, prefix)?;
+        Some(link::address(index, address?, &subnet, Subnets::Routed))
+    };
+    let before = address(endpoint.address, endpoint.prefix);
+    let after = address(endpoint.address6, endpoint.prefix6);
+    let messages = before
+        .into_iter()
+        .chain([link::up(index)])
+        .chain(after)
+        .collect();
     route(messages)?;
     if has_route {
         default_routes(net)?;
@@ -476,6 +494,8 @@ fn open_sockets(address: IpAddr, rung: Rung) -> sys::Result<(Sockets, u16)> {
             let (listener, datagrams, port) = open_pair(version)?;
             // the host's may pace (bbr), which costs half on a link without delay; a kernel without it keeps its own
             let _ = inet::set_congestion(listener.as_fd(), "cubic");
+            // what it accepts has it too: small messages are whole messages
+            let _ = inet::set(listener.as_fd(), inet::NO_DELAY, 1);
             inet::listen(listener.as_fd(), BACKLOG)?;
             (Some(listener), datagrams, port)
         }

@@ -56,7 +56,7 @@ fn place(members: &Members, attachment: &Attachment, who: Newcomer<'_>) -> Resul
         .iter()
         .find_map(|m| Some((m, File::open(m.network_namespace()).ok()?)));
     let has_v6 = match &host {
-        Some((other, _)) => other.endpoint.address6.is_some(),
+        Some((other, _)) => other.endpoint.gateway6.is_some(),
         None => network.ipv6 || attachment.address6.is_some() || !network.internal && reaches_v6(),
     };
     let endpoint = endpoint(members, attachment, who.id, has_v6)?;

@@ -1,9 +1,13 @@
 //! What a container's network is to be: serialisable data, made by a pure function from its record and the networks.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::error::{Error, Kind, Result};
+use crate::grammar::units;
 use crate::store::networks::{Endpoint, Network, Rung};
 
 /// A network namespace of the container's own with everything that leads into and out of it.
@@ -39,6 +43,28 @@ pub struct Attachment {
     pub last: Option<Endpoint>,
 }
 
+/// The option of a network, or of a container's place in one, that answers sooner at the cost of a processor: for how
+/// long a relay goes on looking for traffic after the last before it sleeps.
+pub const BUSY_POLL: &str = "coracle.busy-poll";
+/// The longest that it may be: more is a processor that never rests.
+const BUSY_POLL_MOST: Duration = Duration::from_secs(1);
+
+/// Reads [`BUSY_POLL`] from options; zero without it.
+pub fn busy_poll(options: &BTreeMap<String, String>) -> Result<Duration> {
+    let Some(text) = options.get(BUSY_POLL) else {
+        return Ok(Duration::ZERO);
+    };
+    let invalid = || {
+        let text = format!("invalid value for option {BUSY_POLL}: {text:?}");
+        Error::new(Kind::Usage, text).hint("give a time of up to 1s, such as 200us")
+    };
+    let time = units::duration(text)
+        .ok()
+        .and_then(|ns| u64::try_from(ns).ok());
+    let time = time.map(Duration::from_nanos).ok_or_else(invalid)?;
+    (time <= BUSY_POLL_MOST).then_some(time).ok_or_else(invalid)
+}
+
 /// What a published port carries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -69,4 +95,20 @@ pub struct Port {
     pub address: Option<IpAddr>,
     /// First and last port on the host to choose from; (0, 0) for any.
     pub outside: (u16, u16),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn busy_polling_is_a_time_of_up_to_a_second() {
+        let read = |text: &str| busy_poll(&[(BUSY_POLL.to_owned(), text.to_owned())].into()).ok();
+        assert_eq!(read("200us"), Some(Duration::from_micros(200)));
+        assert_eq!(read("0"), Some(Duration::ZERO));
+        for wrong in ["", "1", "-1ms", "2s", "yes"] {
+            assert_eq!(read(wrong), None, "{wrong:?}");
+        }
+        assert_eq!(busy_poll(&BTreeMap::new()).ok(), Some(Duration::ZERO));
+    }
 }

@@ -188,6 +188,9 @@ pub struct Wish {
     /// `--mac-address`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mac: Option<[u8; 6]>,
+    /// `driver-opt`: beside the network's own options.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub options: BTreeMap<String, String>,
 }
 
 /// A network that is to be.

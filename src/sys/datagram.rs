@@ -157,14 +157,40 @@ fn address(data: &[u8]) -> Option<SocketAddr> {
     raw.address()
 }
 
-/// Sends as many as the socket takes, in order. One that cannot be sent is left out, as the network would.
+/// Sends as many as the socket takes, in order. One that cannot be sent is left out, as the network would. Those of one
+/// size and one way go joined: the host's stack is passed once for all of them.
 pub(crate) fn send(fd: BorrowedFd<'_>, list: &[Outgoing<'_>]) {
     for part in list.chunks(MOST) {
-        send_part(fd, part);
+        let borders = borders(part);
+        send_part(fd, part, &borders);
     }
 }
 
-fn send_part(fd: BorrowedFd<'_>, list: &[Outgoing<'_>]) {
+/// Where each message of a list ends that joins what can be joined (UDP_SEGMENT: all of one size, the last may be shorter).
+fn borders(list: &[Outgoing<'_>]) -> Vec<usize> {
+    const MOST_BYTES: usize = 65_000;
+    let mut ends = Vec::with_capacity(list.len());
+    let mut at = 0;
+    while at < list.len() {
+        let first = &list[at];
+        let (size, mut bytes, mut end) = (first.bytes.len(), first.bytes.len(), at + 1);
+        while let Some(next) = list.get(end)
+            && first.segment == 0
+            && (next.to, next.from, next.segment) == (first.to, first.from, 0)
+            && list[end - 1].bytes.len() == size
+            && (1..=size).contains(&next.bytes.len())
+            && bytes + next.bytes.len() <= MOST_BYTES
+        {
+            bytes += next.bytes.len();
+            end += 1;
+        }
+        ends.push(end);
+        at = end;
+    }
+    ends
+}
+
+fn send_part(fd: BorrowedFd<'_>, list: &[Outgoing<'_>], ends: &[usize]) {
     // SAFETY: all zeroes is a valid mmsghdr.
     let mut messages: [libc::mmsghdr; MOST] = unsafe { std::mem::zeroed() };
     let mut controls = [Control([0; CONTROL]); MOST];
@@ -172,29 +198,39 @@ fn send_part(fd: BorrowedFd<'_>, list: &[Outgoing<'_>]) {
         iov_base: std::ptr::null_mut(),
         iov_len: 0,
     }; MOST];
-    let names: Vec<Raw> = list.iter().map(|o| Raw::new(o.to)).collect();
-    for (i, out) in list.iter().enumerate() {
-        slices[i].iov_base = out.bytes.as_ptr().cast_mut().cast();
-        slices[i].iov_len = out.bytes.len();
-        let length = write_controls(&mut controls[i].0, out);
+    for (slice, out) in slices.iter_mut().zip(list) {
+        slice.iov_base = out.bytes.as_ptr().cast_mut().cast();
+        slice.iov_len = out.bytes.len();
+    }
+    let starts = || std::iter::once(0).chain(ends.iter().copied());
+    let names: Vec<Raw> = starts()
+        .take(ends.len())
+        .map(|at| Raw::new(list[at].to))
+        .collect();
+    for (i, (start, end)) in starts().zip(ends).enumerate() {
+        let mut first = list[start];
+        if end - start > 1 {
+            first.segment = first.bytes.len() as u16;
+        }
+        let length = write_controls(&mut controls[i].0, &first);
         let header = &mut messages[i].msg_hdr;
         header.msg_name = names[i].as_ptr().cast_mut().cast();
         header.msg_namelen = names[i].length;
-        header.msg_iov = &raw mut slices[i];
-        header.msg_iovlen = 1;
+        header.msg_iov = &raw mut slices[start];
+        header.msg_iovlen = (end - start) as _;
         if length > 0 {
             header.msg_control = (&raw mut controls[i]).cast();
             header.msg_controllen = length as _;
         }
     }
     let mut done = 0;
-    while done < list.len() {
+    while done < ends.len() {
         // SAFETY: the headers point into arrays of this function, which outlive the call, and are only read.
         let n = unsafe {
             libc::sendmmsg(
                 fd.as_raw_fd(),
                 messages[done..].as_mut_ptr(),
-                (list.len() - done) as u32,
+                (ends.len() - done) as u32,
                 libc::MSG_NOSIGNAL | libc::MSG_DONTWAIT,
             )
         };
@@ -204,7 +240,8 @@ fn send_part(fd: BorrowedFd<'_>, list: &[Outgoing<'_>]) {
             Err(Errno::EINTR) => {}
             // one by one where they cannot go joined (another MTU, an old kernel), else lost
             _ => {
-                one_by_one(fd, &list[done]);
+                let start = if done == 0 { 0 } else { ends[done - 1] };
+                one_by_one(fd, &list[start..ends[done]]);
                 done += 1;
             }
         }
@@ -212,19 +249,25 @@ fn send_part(fd: BorrowedFd<'_>, list: &[Outgoing<'_>]) {
 }
 
 /// Sends joined datagrams apart.
-fn one_by_one(fd: BorrowedFd<'_>, out: &Outgoing<'_>) {
-    if out.segment == 0 {
+fn one_by_one(fd: BorrowedFd<'_>, joined: &[Outgoing<'_>]) {
+    if let [single] = joined
+        && single.segment == 0
+    {
         return;
     }
-    for bytes in out.bytes.chunks(out.segment.into()) {
-        send_part(
-            fd,
-            &[Outgoing {
+    for out in joined {
+        let size = match out.segment {
+            0 => out.bytes.len(),
+            size => size.into(),
+        };
+        for bytes in out.bytes.chunks(size) {
+            let single = Outgoing {
                 bytes,
                 segment: 0,
                 ..*out
-            }],
-        );
+            };
+            send_part(fd, &[single], &[1]);
+        }
     }
 }
 
@@ -355,6 +398,28 @@ mod tests {
             }
         }
         assert_eq!(sizes, [1000, 1000, 500, 0, 1]);
+    }
+
+    #[test]
+    fn what_has_one_size_and_one_way_is_joined() {
+        let bytes = vec![0; 70_000];
+        let out = |length: usize, port: u16| Outgoing {
+            bytes: &bytes[..length],
+            to: ([127, 0, 0, 1], port).into(),
+            from: None,
+            segment: 0,
+        };
+        let ends = |list: &[(usize, u16)]| {
+            let list: Vec<_> = list
+                .iter()
+                .map(|&(length, port)| out(length, port))
+                .collect();
+            borders(&list)
+        };
+        assert_eq!(ends(&[(9, 1), (9, 1), (4, 1), (4, 1)]), [3, 4]);
+        assert_eq!(ends(&[(9, 1), (10, 1), (9, 2), (9, 1)]), [1, 2, 3, 4]);
+        assert_eq!(ends(&[(9, 1), (0, 1), (0, 1)]), [1, 2, 3]);
+        assert_eq!(ends(&[(30_000, 1), (30_000, 1), (30_000, 1)]), [2, 3]);
     }
 
     #[test]

@@ -307,6 +307,17 @@ pub(crate) fn connect(fd: BorrowedFd<'_>, address: SocketAddr) -> nix::Result<bo
     }
 }
 
+/// As [`connect`]; sees too what a peer without delay (on this host, or one link away) has answered meanwhile.
+pub(crate) fn connect_now(fd: BorrowedFd<'_>, address: SocketAddr) -> nix::Result<bool> {
+    if connect(fd, address)? {
+        return Ok(true);
+    }
+    match connect(fd, address) {
+        Err(Errno::EALREADY) => Ok(false),
+        other => other,
+    }
+}
+
 /// Takes a waiting connection and its other end's address.
 pub(crate) fn accept(fd: BorrowedFd<'_>) -> nix::Result<(OwnedFd, SocketAddr)> {
     let mut raw = Raw::empty();

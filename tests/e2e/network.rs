@@ -134,6 +134,8 @@ both! {
     an_internal_network_has_no_way_out
     what_a_program_wrote_before_it_ended_arrives
     a_killed_monitor_disturbs_nobody_and_nothing_stays
+    the_next_container_has_the_gateway_and_the_address_of_the_last
+    a_network_may_ask_for_busy_polling
     a_container_is_told_what_it_needs_to_know
     floods_from_inside_hurt_nobody_else
     many_connections_live_at_once
@@ -381,6 +383,33 @@ fn a_killed_monitor_disturbs_nobody_and_nothing_stays(s: &mut Stage) {
     );
     s.ok("rm -f first second");
     eventually("no relay is left", || s.sandbox.processes().is_empty());
+}
+
+fn the_next_container_has_the_gateway_and_the_address_of_the_last(s: &mut Stage) {
+    s.world.outside(&format!("echo {OUTSIDE}:7000"));
+    for round in 0..5 {
+        s.serve("--name web -p 8080:80", "peername 0.0.0.0:80");
+        let address = s.ok("inspect -f {{.NetworkSettings.IPAddress}} web");
+        assert_eq!(address, "172.17.0.2", "round {round}");
+        let from = s.world.ask_from_outside(&format!("get {HOST}:8080"));
+        assert!(
+            from.starts_with(&format!("you are {OUTSIDE}:")),
+            "round {round}: {from}"
+        );
+        s.ok("rm -f web");
+        eventually("its relay only keeps the gateway", || {
+            let list = std::fs::read_to_string(s.sandbox.runtime().join("networks/members"));
+            list.is_ok_and(|l| !l.contains("172.17.0.2"))
+        });
+    }
+    eventually("no relay is left", || s.sandbox.processes().is_empty());
+}
+
+fn a_network_may_ask_for_busy_polling(s: &mut Stage) {
+    s.world.outside(&format!("echo {OUTSIDE}:7000"));
+    let flags = "--network name=bridge,driver-opt=coracle.busy-poll=1ms";
+    let said = s.peer(flags, &format!("mirror {OUTSIDE}:7000 3000000"));
+    assert_eq!(said, "the same");
 }
 
 fn a_container_is_told_what_it_needs_to_know(s: &mut Stage) {

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use crate::error::{Error, Kind, Result};
 use crate::grammar::{env, mount, units};
+use crate::network::plan;
 use crate::store::networks::Wish;
 
 /// One of the three streams of a process.
@@ -100,10 +101,18 @@ pub(super) fn network(text: &str) -> Result<Wish> {
             "ip" => wish.address = Some(address(value)?),
             "ip6" => wish.address6 = Some(address(value)?),
             "mac-address" => wish.mac = Some(mac(value)?),
-            "link-local-ip" | "driver-opt" | "gw-priority" => {}
+            "driver-opt" => {
+                let (name, value) = value
+                    .split_once('=')
+                    .ok_or_else(|| usage("invalid key value pair format in driver options"))?;
+                wish.options
+                    .insert(name.trim().to_lowercase(), value.trim().to_owned());
+            }
+            "link-local-ip" | "gw-priority" => {}
             _ => return Err(usage(format!("invalid field key {key}"))),
         }
     }
+    plan::busy_poll(&wish.options)?;
     match wish.network.as_str() {
         "" => Err(usage("network name/id is not specified")),
         _ => Ok(wish),

@@ -56,12 +56,14 @@ pub(crate) fn attachment(
     wish: &Wish,
     network: &Network,
 ) -> Attachment {
+    let mut network = network.clone();
+    network.options.extend(wish.options.clone());
     Attachment {
-        network: network.clone(),
         names: match network.is_default() {
             true => Vec::new(),
             false => join::names(&record.name, &record.id, hostname, &wish.aliases),
         },
+        network,
         address: wish.address,
         address6: wish.address6,
         mac: wish.mac,

@@ -59,6 +59,10 @@ impl Relay {
                 self.entries.retain(|_, e| !matches!(e, Entry::Control));
                 // nobody is there to wait for
                 let _ = self.epoll.delete(self.control.as_fd());
+                // what begins now is the next container's, which may have our address
+                for sockets in self.links.values().flat_map(|l| &l.sockets) {
+                    let _ = self.epoll.delete(sockets.capture.as_fd());
+                }
                 return;
             }
         };

@@ -43,6 +43,8 @@ pub(super) struct Pending {
 struct Standing {
     fd: OwnedFd,
     since: Instant,
+    /// It had to be waited for.
+    is_watched: bool,
 }
 
 /// What is between a SYN and a stream.
@@ -127,8 +129,8 @@ impl Relay {
         let Ok(fd) = inet::socket(Version::of(to.ip()), Kind::Stream) else {
             return;
         };
-        match inet::connect(fd.as_fd(), to) {
-            Ok(true) => self.let_through(link, ends, &syn, fd),
+        match inet::connect_now(fd.as_fd(), to) {
+            Ok(true) => self.let_through(link, ends, &syn, fd, false),
             Ok(false) => {
                 let watched = crate::sys::fd::borrow(std::os::fd::AsRawFd::as_raw_fd(&fd));
                 let pending = Pending {
@@ -177,31 +179,34 @@ impl Relay {
             fd,
         } = pending;
         match inet::take_error(fd.as_fd()) {
-            None => self.let_through(link, ends, &syn, fd),
+            None => self.let_through(link, ends, &syn, fd, true),
             Some(e) => self.refuse(link, &syn, ends, e),
         }
     }
 
-    fn let_through(&mut self, link: LinkId, ends: Ends, syn: &[u8], fd: OwnedFd) {
+    fn let_through(&mut self, link: LinkId, ends: Ends, syn: &[u8], fd: OwnedFd, is_watched: bool) {
         if self.links.get(&link).is_some_and(|l| l.rung == Rung::AnyIp) {
-            self.meet(link, ends, fd);
+            self.meet(link, ends, fd, is_watched);
             return;
         }
         let standing = Standing {
             fd,
             since: Instant::now(),
+            is_watched,
         };
         self.gate.ready.insert(ends, standing);
         self.expect_end();
         self.inject(link, ends.1.ip(), syn, ends.1);
+        // a link without delay: the container's answer is there before the call has returned
+        self.accept(link, Version::of(ends.1.ip()));
     }
 
     /// Without rules nobody listens for the container: the other end connects to it in turn, and the kernels open the
     /// connection from both sides at once (RFC 9293, 3.5).
-    fn meet(&mut self, link: LinkId, (from, to): Ends, fd: OwnedFd) {
+    fn meet(&mut self, link: LinkId, (from, to): Ends, fd: OwnedFd, is_watched: bool) {
         // the same SYN once more finds the ends taken
         if let Some(inside) = self.connect_as(link, Version::of(to.ip()), to, from) {
-            self.begin(Stream::connecting(inside, fd));
+            self.begin(Stream::connecting(inside, fd), is_watched);
         }
     }
 
@@ -250,7 +255,9 @@ impl Relay {
             let to = inet::local_address(inside.as_fd());
             let standing = to.ok().and_then(|to| self.gate.ready.remove(&(from, to)));
             match standing {
-                Some(standing) => self.begin(Stream::new(inside, standing.fd)),
+                Some(Standing { fd, is_watched, .. }) => {
+                    self.begin(Stream::new(inside, fd), is_watched);
+                }
                 // its time was up
                 None => inet::set_reset(inside.as_fd()),
             }

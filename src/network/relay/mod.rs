@@ -23,6 +23,7 @@ mod datagrams;
 mod echo;
 mod gate;
 mod names;
+mod parting;
 mod published;
 mod stream;
 
@@ -127,7 +128,7 @@ impl Places {
 pub(crate) fn main(setup: Setup<'_>) -> ! {
     sys::process::rename(ROLE);
     let control = sys::fd::duplicate(setup.control.as_fd());
-    let code = match Relay::start(setup).and_then(|mut relay| relay.run()) {
+    let code = match Relay::start(setup).and_then(Relay::run) {
         Ok(()) => 0,
         Err(e) => {
             if let Ok(control) = control {
@@ -148,6 +149,8 @@ struct Link {
     namespace: OwnedFd,
     rung: Rung,
     sockets: Vec<Sockets>,
+    /// For how long it is looked after traffic before we sleep.
+    busy_poll: Duration,
 }
 
 impl Link {
@@ -222,6 +225,10 @@ struct Relay {
     most_streams: u64,
     /// Connections whose turn was over before their bytes were.
     due: Vec<u64>,
+    /// Connections that nobody has asked yet whether they live: most are over before the question.
+    young: Vec<u64>,
+    /// Until then we look for traffic and do not sleep.
+    busy_until: Option<Instant>,
     drain_until: Option<Instant>,
     sweep_at: Option<Instant>,
     nap: Option<Nap>,
@@ -261,6 +268,8 @@ impl Relay {
             streams: 0,
             most_streams: limit.saturating_sub(RESERVED) / 2,
             due: Vec::new(),
+            young: Vec::new(),
+            busy_until: None,
             drain_until: None,
             sweep_at: None,
             nap: None,
@@ -292,6 +301,8 @@ impl Relay {
         self.links.insert(
             id,
             Link {
+                // checked when it was given
+                busy_poll: super::plan::busy_poll(&network.options).unwrap_or_default(),
                 network,
                 endpoint,
                 namespace,
@@ -319,19 +330,11 @@ impl Relay {
             gateway: link.namespace.as_raw_fd(),
             rung: link.rung,
         });
-        members.replace(&self.container.0, list.collect())
-    }
-
-    /// Leaves every network's list.
-    fn leave(&self) {
-        if let Ok(mut members) = Members::hold(&self.paths) {
-            // a newer relay of the same container may be listed already
-            let process = std::process::id() as i32;
-            let is_ours = |m: &Member| m.container == self.container.0 && m.process == process;
-            if members.list().iter().any(is_ours) {
-                let _ = members.replace(&self.container.0, Vec::new());
-            }
-        }
+        let networks: Vec<_> = self.links.values().map(|l| l.network.id.as_str()).collect();
+        let relieved = members.relieve(&networks);
+        members.replace(&self.container.0, list.collect())?;
+        parting::relieve(relieved);
+        Ok(())
     }
 
     fn watch_fixed(&mut self) -> Result<()> {
@@ -382,26 +385,17 @@ impl Relay {
         self.next
     }
 
-    /// Watches both ends of a connection and gives it its first turn.
-    fn begin(&mut self, stream: Stream) {
+    /// Watches both ends of a connection. `known`: the outside's is watched already, since it had to be waited for.
+    fn begin(&mut self, stream: Stream, known: bool) {
         self.next += 1;
-        let flags = EpollFlags::EPOLLIN
-            | EpollFlags::EPOLLOUT
-            | EpollFlags::EPOLLRDHUP
-            | EpollFlags::EPOLLET;
-        for (side, fd) in stream.sockets().into_iter().enumerate() {
-            let mut event = EpollEvent::new(flags, self.next << 1 | side as u64);
-            // the outside's was watched while it was being made, unless it stood at once or is a published port's
-            let is_known = side == 1 && self.epoll.modify(fd, &mut event).is_ok();
-            if !is_known {
-                // without memory for it the connection is silent, and its keepalive ends it
-                let _ = self.epoll.add(fd, event);
-            }
+        for side in 0..2 {
+            watch_end(&self.epoll, self.next, &stream, side, known && side == 1);
         }
         self.streams += 1;
-        let id = self.next;
-        self.entries.insert(id, Entry::Stream(Box::new(stream)));
-        self.turn(id);
+        self.young.push(self.next);
+        self.expect_end();
+        self.entries
+            .insert(self.next, Entry::Stream(Box::new(stream)));
     }
 
     /// Whether one more connection may be made.
@@ -425,7 +419,7 @@ impl Relay {
         fd
     }
 
-    fn run(&mut self) -> Result<()> {
+    fn run(mut self) -> Result<()> {
         let mut events = [EpollEvent::empty(); EVENTS];
         let mut quiet_since = Some(Instant::now());
         while !self.is_over() {
@@ -438,7 +432,7 @@ impl Relay {
                 true => EpollTimeout::ZERO,
                 false => timeout,
             };
-            let n = match self.epoll.wait(&mut events, timeout) {
+            let n = match self.wait(&mut events, timeout) {
                 Err(Errno::EINTR) => continue,
                 other => other.map_err(|e| sys::SysError::new("epoll_wait()", e))?,
             };
@@ -460,8 +454,32 @@ impl Relay {
                 _ => {}
             }
         }
-        self.leave();
+        self.part();
         Ok(())
+    }
+
+    /// Waits for events. Where a network asks for it, looks for the next ones for a while before it sleeps.
+    fn wait(&mut self, events: &mut [EpollEvent], timeout: EpollTimeout) -> nix::Result<usize> {
+        let mut n = 0;
+        let is_idle = self.due.is_empty();
+        while n == 0 && is_idle && self.busy_until.is_some_and(|until| Instant::now() < until) {
+            n = self.epoll.wait(events, EpollTimeout::ZERO)?;
+            if n == 0 {
+                std::thread::yield_now();
+            }
+        }
+        if n == 0 {
+            n = self.epoll.wait(events, timeout)?;
+        }
+        let busy = self.busy_poll();
+        self.busy_until = (n > 0 && !busy.is_zero()).then(|| Instant::now() + busy);
+        Ok(n)
+    }
+
+    /// The longest that one of our networks asks for.
+    fn busy_poll(&self) -> Duration {
+        let of = |link: &Link| link.busy_poll;
+        self.links.values().map(of).max().unwrap_or_default()
     }
 
     fn timeout(&self, quiet_since: Option<Instant>) -> EpollTimeout {
@@ -572,7 +590,13 @@ impl Relay {
         let Some(Entry::Stream(stream)) = self.entries.get_mut(&id) else {
             return;
         };
-        match stream.turn(&mut self.room) {
+        let after = stream.turn(&mut self.room);
+        for side in 0..2 {
+            if stream.is_newly_full(side) && matches!(after, After::Wait | After::More) {
+                watch_end(&self.epoll, id, stream, side, true);
+            }
+        }
+        match after {
             After::Wait => {}
             After::More => {
                 if !stream.is_due {
@@ -619,6 +643,11 @@ impl Relay {
                 self.gate.forget(&pending);
             }
         }
+        for id in std::mem::take(&mut self.young) {
+            if let Some(Entry::Stream(stream)) = self.entries.get(&id) {
+                stream.keep_alive();
+            }
+        }
         let is_idle = self.gate.is_empty() && self.datagrams.is_empty() && self.echoes.is_empty();
         self.sweep_at = (!is_idle).then(|| now + SWEEP);
     }
@@ -636,8 +665,22 @@ impl Relay {
         self.entries = kept;
         self.streams = 0;
         self.due.clear();
+        self.young.clear();
         self.gate.clear();
     }
+}
+
+/// Has an end of a connection watched, edge-triggered. `known`: it is watched already, in another way.
+fn watch_end(epoll: &Epoll, id: u64, stream: &Stream, side: usize, known: bool) {
+    let (fd, asks_for_room) = stream.end(side);
+    let mut flags = EpollFlags::EPOLLIN | EpollFlags::EPOLLRDHUP | EpollFlags::EPOLLET;
+    flags.set(EpollFlags::EPOLLOUT, asks_for_room);
+    let mut event = EpollEvent::new(flags, id << 1 | side as u64);
+    // without memory for it the connection is silent, and its keepalive ends it
+    let _ = match known {
+        true => epoll.modify(fd, &mut event),
+        false => epoll.add(fd, event),
+    };
 }
 
 /// Closes what a monitor's fork has and a relay does not need: above all the lock that says that the container runs.

@@ -205,7 +205,7 @@ impl Relay {
                 .then(|| self.connect_inside(port, client))
                 .flatten();
             match connected {
-                Some(inside) => self.begin(Stream::connecting(inside, outside)),
+                Some(inside) => self.begin(Stream::connecting(inside, outside), false),
                 None => inet::set_reset(outside.as_fd()),
             }
         }

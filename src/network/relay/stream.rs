@@ -88,6 +88,8 @@ struct End {
     writable: bool,
     /// The peer has said its last: short reads then do not mean that all was read.
     hung_up: bool,
+    /// Epoll is to say when it is writable. Only of an end that was full once: of a short connection nobody asks.
+    asks_for_room: bool,
 }
 
 /// Both ends: 0 is the container's, 1 the outside's.
@@ -118,16 +120,19 @@ impl Stream {
     }
 
     fn with(inside: OwnedFd, outside: OwnedFd, is_connected: bool) -> Stream {
-        // small messages are whole messages; neither option is worth a connection
-        for fd in [&inside, &outside] {
-            let _ = inet::set(fd.as_fd(), inet::NO_DELAY, 1);
+        // small messages are whole messages; not worth a connection
+        let _ = inet::set(outside.as_fd(), inet::NO_DELAY, 1);
+        if !is_connected {
+            // an accepted one has it from its listener
+            let _ = inet::set(inside.as_fd(), inet::NO_DELAY, 1);
         }
-        let _ = inet::set_keepalive(outside.as_fd());
-        let end = |fd, ready| End {
+        // epoll says at once what is there to be read
+        let end = |fd, is_connected: bool| End {
             fd,
-            readable: ready,
-            writable: ready,
+            readable: false,
+            writable: is_connected,
             hung_up: false,
+            asks_for_room: !is_connected,
         };
         Stream {
             ends: [end(inside, is_connected), end(outside, true)],
@@ -136,9 +141,23 @@ impl Stream {
         }
     }
 
-    /// Returns the sockets, for epoll.
-    pub(super) fn sockets(&self) -> [BorrowedFd<'_>; 2] {
-        [self.ends[0].fd.as_fd(), self.ends[1].fd.as_fd()]
+    /// Returns a socket, for epoll, and whether it is to be asked for room.
+    pub(super) fn end(&self, side: usize) -> (BorrowedFd<'_>, bool) {
+        (self.ends[side].fd.as_fd(), self.ends[side].asks_for_room)
+    }
+
+    /// Says whether an end is full for the first time: epoll must be told.
+    pub(super) fn is_newly_full(&mut self, side: usize) -> bool {
+        let end = &mut self.ends[side];
+        let is_new = !end.writable && !end.asks_for_room;
+        end.asks_for_room |= is_new;
+        is_new
+    }
+
+    /// Asks the outside from time to time whether it lives.
+    pub(super) fn keep_alive(&self) {
+        // a connection that is gone needs none
+        let _ = inet::set_keepalive(self.ends[1].fd.as_fd());
     }
 
     /// Notes what epoll said.
@@ -179,8 +198,11 @@ impl Stream {
             if way.ended {
                 if !way.told {
                     way.told = true;
-                    inet::shut_down_writing(self.ends[1 - from].fd.as_fd());
                     way.give_back(room);
+                    // of the second one the close tells
+                    if !self.ways[1 - from].told {
+                        inet::shut_down_writing(self.ends[1 - from].fd.as_fd());
+                    }
                 }
                 return Ok(false);
             }

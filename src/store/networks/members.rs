@@ -39,6 +39,21 @@ impl Member {
         start_time(self.process) == Some(self.start)
     }
 
+    /// Returns what it leaves for the next one when its container is gone: the namespaces, without a name or an address.
+    pub fn keeper(&self) -> Member {
+        let mut keeper = self.clone();
+        keeper.name = String::new();
+        keeper.endpoint.names = Vec::new();
+        keeper.endpoint.address = None;
+        keeper.endpoint.address6 = None;
+        keeper
+    }
+
+    /// Says whether it only keeps namespaces for the next one.
+    pub fn is_keeper(&self) -> bool {
+        self.endpoint.address.is_none() && self.endpoint.address6.is_none()
+    }
+
     /// Returns where its user namespace can be opened.
     pub fn user_namespace(&self) -> PathBuf {
         format!("/proc/{}/ns/user", self.process).into()
@@ -103,6 +118,22 @@ impl Members {
         self.list.retain(Member::is_alive);
         self.list.extend(new);
         record::write(&path(&self.paths), &self.list)
+    }
+
+    /// Takes the keepers of a container's networks off the list, which has the namespaces itself now; returns each one's
+    /// process and start time where it keeps no other network. Written with the next change.
+    pub fn relieve(&mut self, networks: &[&str]) -> Vec<(i32, u64)> {
+        let is_relieved =
+            |m: &Member| m.is_keeper() && networks.contains(&m.endpoint.network_id.as_str());
+        let (gone, left): (Vec<_>, Vec<_>) = std::mem::take(&mut self.list)
+            .into_iter()
+            .partition(is_relieved);
+        self.list = left;
+        let is_free = |m: &&Member| self.list.iter().all(|other| other.process != m.process);
+        gone.iter()
+            .filter(is_free)
+            .map(|m| (m.process, m.start))
+            .collect()
     }
 
     /// Returns an address of the pool that no living member but `container` has: the one asked for, else `last` (the one it

@@ -181,3 +181,24 @@ fn a_network_in_use_stays() {
     );
     assert_eq!(refused, want);
 }
+
+#[test]
+fn a_keeper_has_no_address_and_the_next_one_relieves_it() {
+    let s = Scratch::new();
+    let own = std::process::id() as i32;
+    let start = crate::sys::process::start_time(own).unwrap();
+    let mut members = Members::hold(s.store.paths()).unwrap();
+    let last = member("a", BRIDGE, "172.17.0.2", own, start);
+    let other = member("a", "other", "172.18.0.2", own, start);
+    members
+        .replace("a", vec![last.keeper(), other.keeper()])
+        .unwrap();
+    let pool = &built_in()[0].pools[0];
+    let free = members.free(BRIDGE, pool, "b", None, None).unwrap();
+    assert_eq!(free.to_string(), "172.17.0.2");
+    assert_eq!(members.relieve(&[BRIDGE]), [], "it keeps another one");
+    assert_eq!(members.relieve(&["other"]), [(own, start)]);
+    assert!(members.list().is_empty());
+    members.replace("a", vec![last]).unwrap();
+    assert_eq!(members.relieve(&[BRIDGE]), [], "a container is no keeper");
+}
