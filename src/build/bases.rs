@@ -49,15 +49,19 @@ impl<'a> Finder<'a> {
                 here = self.local(name)?;
             }
             // a single image of another processor is used, as BuildKit does
-            if let Some(image) = here
-                && (fits(&image) || self.request.platform.is_none())
-            {
-                return Ok(image);
+            if let Some(image) = here {
+                if fits(&image) || self.request.platforms.is_empty() {
+                    return Ok(image);
+                }
+                if let Some(image) = self.store.images().sibling(&image, platform)? {
+                    return Ok(image);
+                }
             }
         }
         let options = pull::Options {
             settings: self.request.settings.clone(),
             platform: Some(platform.clone()),
+            leaves_tag: !platform.matches(&Platform::host()),
         };
         let pulled = pull::pull(self.store, reference, &options, &Silent)?;
         self.store.images().find(&pulled.id)
@@ -75,9 +79,13 @@ impl Bases for Finder<'_> {
         })?;
         let reference = reference.or_latest();
         let shown = reference.to_string();
+        let prefix = match self.request.platforms.len() {
+            0 | 1 => String::new(),
+            _ => format!("{platform} "),
+        };
         let work = self
             .board
-            .begin(format!("[internal] load metadata for {shown}"));
+            .begin(format!("[{prefix}internal] load metadata for {shown}"));
         match self.image(name, &reference, platform) {
             Ok(image) => {
                 work.end(End::Done);

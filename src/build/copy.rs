@@ -2,7 +2,6 @@
 
 use std::collections::{HashMap, HashSet};
 use std::io::Read;
-use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use super::context::Stats;
@@ -13,12 +12,12 @@ use crate::container::layered;
 use crate::error::{Context, Error, Kind, Result};
 use crate::grammar::dockerfile::ignore::Patterns;
 use crate::grammar::user;
+use crate::image::decode;
 use crate::image::pack::owners::Meta;
 use crate::image::tar::EntryType;
 use crate::image::unpack::{self, Limits};
-use crate::store::ids::{self, Ids, What};
+use crate::store::ids::{Ids, What};
 use crate::store::sum::Sum;
-use crate::sys::xattr;
 
 /// Returns the digest of what a COPY takes from `tree`: names, types, modes, owners, contents, link targets; no times, and
 /// not the mode of a folder whose content is taken.
@@ -363,16 +362,10 @@ impl Copier<'_> {
             .scratch
             .join(format!("archive-{}", crate::store::random_hex::<4>()?));
         fs_err::create_dir(&folder)?;
-        let mut first = Some(head[..count].to_vec());
-        let next = || {
-            first.take().or_else(|| {
-                let mut block = vec![0; 128 * 1024];
-                let count = file.read(&mut block).unwrap_or(0);
-                block.truncate(count);
-                (count > 0).then_some(block)
-            })
-        };
-        if unpack::layer(next, &folder, &Limits::default()).is_err() {
+        let mut source = decode::Source::new(head[..count].chain(file));
+        let unpacked = unpack::layer_from(|spare| source.next(spare), &folder, &Limits::default());
+        source.finish(|| "cannot read the archive".to_owned())?;
+        if unpacked.is_err() {
             // compressed, and no tar: it is copied as it is
             crate::store::trash::remove_tree(&folder)?;
             return Ok(false);
@@ -455,9 +448,7 @@ fn fill(file: &mut std::fs::File, buffer: &mut [u8]) -> Result<usize> {
 
 /// gzip, zstd, or a tar's magic.
 fn looks_packed(head: &[u8]) -> bool {
-    head.starts_with(&[0x1f, 0x8b])
-        || head.starts_with(&[0x28, 0xb5, 0x2f, 0xfd])
-        || head.get(257..262) == Some(b"ustar")
+    decode::Form::of(head).is_some() || head.get(257..262) == Some(b"ustar")
 }
 
 /// `user[:group]` by the accounts of the destination. A name that nobody has is root, as in BuildKit, with a warning.
@@ -531,31 +522,43 @@ pub(super) fn workdir(bench: &Bench<'_>, path: &str, user: &str) -> Result<()> {
 
 /// Copies what `source` leads to into `folder`, which is made; returns the copy's path.
 pub(super) fn extract(tree: &Tree, source: &str, folder: &Path) -> Result<PathBuf> {
-    fs_err::create_dir(folder)?;
     let clean = crate::grammar::go::clean(&format!("/{source}"));
     let located = tree
         .locate(&clean)?
         .ok_or_else(|| super::source::not_found(&clean))?;
+    let (place, top) = empty_place(folder)?;
+    put(place, tree, &located, "x")?.finish()?;
+    Ok(top)
+}
+
+/// Copies whole trees, each below a folder of its name; returns where those are.
+pub(super) fn gather(trees: &[(String, Tree)], folder: &Path) -> Result<PathBuf> {
+    let (mut place, top) = empty_place(folder)?;
+    for (name, tree) in trees {
+        let root = tree.locate("/")?.expect("every tree has a root");
+        place = put(place, tree, &root, &format!("x/{name}"))?;
+    }
+    place.finish()?;
+    Ok(top)
+}
+
+/// A place in a new folder, and where `x` in it lies.
+fn empty_place(folder: &Path) -> Result<(Place, PathBuf)> {
     let upper = folder.join("upper");
-    fs_err::create_dir(&upper)?;
+    fs_err::create_dir_all(&upper)?;
+    let top = upper.join("x");
+    Ok((Place::new(&upper, Vec::new(), (0, 0))?, top))
+}
+
+/// Copies what lies somewhere to `target`, with its owners.
+fn put(place: Place, tree: &Tree, located: &Located, target: &str) -> Result<Place> {
     let op = CopyOp {
-        is_add: false,
-        sources: Vec::new(),
-        files: Vec::new(),
-        destination: "/x".to_owned(),
         is_folder: located.is_folder(),
-        origin: super::plan::Origin::Context,
-        chown: None,
-        chmod: None,
-        link: false,
-        parents: false,
-        excludes: Vec::new(),
-        checksum: None,
-        keep_git_dir: false,
-        unpack: None,
+        destination: format!("/{target}"),
+        ..CopyOp::taking(super::plan::Origin::Context, Vec::new())
     };
     let mut copier = Copier {
-        place: Place::new(&upper, Vec::new(), (0, 0))?,
+        place,
         op: &op,
         owner: None,
         keeps: true,
@@ -564,13 +567,11 @@ pub(super) fn extract(tree: &Tree, source: &str, folder: &Path) -> Result<PathBu
         timed: HashSet::new(),
     };
     match located.is_folder() {
-        true => copier.folder_of(tree, &located, &Patterns::default())?,
-        false => copier.file_at(tree, &located, "x", &Patterns::default())?,
+        true => copier.folder_of(tree, located, &Patterns::default())?,
+        false => copier.file_at(tree, located, "x", &Patterns::default())?,
     }
-    copier.place.finish()?;
-    Ok(upper.join("x"))
+    Ok(copier.place)
 }
-
 /// Records an owner on a file or folder of ours.
 pub(super) fn own(path: &Path, uid: u64, gid: u64) -> Result<()> {
     let ids = Ids {
@@ -578,16 +579,16 @@ pub(super) fn own(path: &Path, uid: u64, gid: u64) -> Result<()> {
         gid,
         what: What::Same,
     };
-    if ids.is_plain() {
-        return Ok(());
-    }
     let file = fs_err::File::open(path)?;
-    xattr::set(file.file(), ids::NAME, ids.to_string().as_bytes()).map_err(|e| {
-        let path = path.as_os_str().as_bytes();
-        let text = format!(
-            "cannot record the owner of `{}`",
-            String::from_utf8_lossy(path)
-        );
-        Error::new(Kind::System, text).because(crate::sys::sentence(e))
-    })
+    let cannot = || {
+        Error::new(
+            Kind::System,
+            format!("cannot record the owner of `{}`", path.display()),
+        )
+    };
+    match ids.keep_on(file.file(), &mut true) {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(cannot().because("its file system has no attributes")),
+        Err(e) => Err(cannot().because(crate::sys::sentence(e))),
+    }
 }

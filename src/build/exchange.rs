@@ -3,6 +3,7 @@
 //! The envelope is BuildKit's: an image manifest whose configuration has `moby.buildkit.cache.v0`. What is in it is ours,
 //! since BuildKit's keys are digests of its own structures: it finds no match in ours and goes on, as we do in its.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use base64::prelude::*;
@@ -16,9 +17,12 @@ use crate::error::{Context, Error, Kind, Result};
 use crate::grammar::reference::Reference;
 use crate::image::archive::write::{Content, Member};
 use crate::image::config::{History, ImageConfig};
+use crate::image::decode;
 use crate::image::progress::Silent;
+use crate::image::pull::Peeked;
 use crate::image::unpack::{self, Limits};
 use crate::image::{pull, push, regenerate, save};
+use crate::registry::Settings;
 use crate::store::blobs::digest_of;
 use crate::store::builds::Step;
 use crate::store::images::Name;
@@ -88,12 +92,48 @@ pub(super) fn text(records: &[Record]) -> String {
 fn records(config: &[u8]) -> Option<Vec<Record>> {
     let config: Value = serde_json::from_slice(config).ok()?;
     let bytes = BASE64_STANDARD.decode(config[MEMBER].as_str()?).ok()?;
-    let envelope: Envelope = serde_json::from_slice(&bytes).ok()?;
+    let mut envelope: Envelope = serde_json::from_slice(&bytes).ok()?;
+    // a key becomes the name of a file
+    let is_key = |key: &str| key.len() == 64 && key.bytes().all(|b| b.is_ascii_hexdigit());
+    envelope.records.retain(|record| is_key(&record.key));
     (envelope.form == FORM).then_some(envelope.records)
 }
 
-/// Reads all caches that a build is given. One that cannot be read fails its own line of progress and nothing else.
-pub(super) fn import(store: &Store, request: &Request, board: &Board<'_>) {
+/// A cache that a build is given: its records, and where the layers are that a hit needs.
+pub(super) struct Cache {
+    records: BTreeMap<String, Step>,
+    place: Place,
+}
+
+enum Place {
+    Registry(Peeked),
+    Folder(PathBuf),
+}
+
+impl Cache {
+    /// Returns what a key stands for in this cache; its layer and its record are in the store then.
+    pub(super) fn step(
+        &self,
+        store: &Store,
+        settings: &Settings,
+        key: &str,
+    ) -> Result<Option<Step>> {
+        let Some(step) = self.records.get(key) else {
+            return Ok(None);
+        };
+        match &self.place {
+            Place::Registry(image) => image.fetch(store, settings, &step.diff_id)?,
+            Place::Folder(folder) => layer_of_folder(store, folder, &step.diff_id)?,
+        }
+        store.builds().put_step(key, step)?;
+        Ok(Some(step.clone()))
+    }
+}
+
+/// Reads the records of all caches that a build is given. One that cannot be read fails its own line of progress and
+/// nothing else.
+pub(super) fn import(store: &Store, request: &Request, board: &Board<'_>) -> Vec<Cache> {
+    let mut all = Vec::new();
     for from in &request.cache_from {
         let shown = match from {
             From::Registry(name) => name.clone(),
@@ -102,50 +142,35 @@ pub(super) fn import(store: &Store, request: &Request, board: &Board<'_>) {
         let work = board.begin(format!("importing cache manifest from {shown}"));
         let read = match from {
             From::Registry(name) => of_registry(store, request, name),
-            From::Local(folder) => of_folder(store, folder),
+            From::Local(folder) => of_folder(folder),
         };
-        let kept = read.and_then(|found| match found {
-            None => {
-                work.log(2, b"it holds no records of this builder's: left alone\n");
-                Ok(())
+        let (config, place) = match read {
+            Ok(read) => read,
+            Err(e) => {
+                work.end(End::Failed(e.to_string()));
+                continue;
             }
-            Some(records) => keep(store, &records),
-        });
-        work.end(match kept {
-            Ok(()) => End::Done,
-            Err(e) => End::Failed(e.to_string()),
-        });
-    }
-}
-
-/// Records count once their layers are here.
-fn keep(store: &Store, records: &[Record]) -> Result<()> {
-    let is_key = |key: &str| key.len() == 64 && key.bytes().all(|b| b.is_ascii_hexdigit());
-    for record in records.iter().filter(|record| is_key(&record.key)) {
-        if store.layers().has(&record.step.diff_id) {
-            store.builds().put_step(&record.key, &record.step)?;
+        };
+        match records(&config) {
+            Some(records) => all.push(Cache {
+                records: records.into_iter().map(|r| (r.key, r.step)).collect(),
+                place,
+            }),
+            None => work.log(2, b"it holds no records of this builder's: left alone\n"),
         }
+        work.end(End::Done);
     }
-    Ok(())
+    all
 }
 
-fn of_registry(store: &Store, request: &Request, name: &str) -> Result<Option<Vec<Record>>> {
-    let reference = Reference::parse(name)?.or_latest();
+fn of_registry(store: &Store, request: &Request, name: &str) -> Result<(Vec<u8>, Place)> {
     let options = pull::Options {
         settings: request.settings.clone(),
-        platform: request.platform.clone(),
+        platform: request.platforms.first().cloned(),
+        leaves_tag: true,
     };
-    let was_here = named(store, &reference)?.is_some();
-    let pulled = pull::pull(store, &reference, &options, &Silent)?;
-    let found = records(&store.blobs().need(&pulled.id)?);
-    if let Some(records) = &found {
-        keep(store, records)?;
-    }
-    if !was_here {
-        // what is in it belongs to the cache now
-        store.images().remove(&reference.to_string(), true, &[])?;
-    }
-    Ok(found)
+    let image = pull::peek(store, &Reference::parse(name)?, &options)?;
+    Ok((image.config.clone(), Place::Registry(image)))
 }
 
 fn named(store: &Store, reference: &Reference) -> Result<Option<Name>> {
@@ -157,7 +182,7 @@ fn named(store: &Store, reference: &Reference) -> Result<Option<Name>> {
         .find(|n| n.name == canonical))
 }
 
-fn of_folder(store: &Store, folder: &Path) -> Result<Option<Vec<Record>>> {
+fn of_folder(folder: &Path) -> Result<(Vec<u8>, Place)> {
     let blob = |descriptor: &Value| -> Result<Vec<u8>> {
         let digest = descriptor["digest"].as_str().unwrap_or_default();
         let hex = digest.strip_prefix("sha256:").unwrap_or("none");
@@ -177,33 +202,27 @@ fn of_folder(store: &Store, folder: &Path) -> Result<Option<Vec<Record>>> {
     };
     let index = json(fs_err::read(folder.join("index.json"))?)?;
     let manifest = json(blob(&index["manifests"][0])?)?;
-    let Some(records) = records(&blob(&manifest["config"])?) else {
-        return Ok(None);
+    Ok((blob(&manifest["config"])?, Place::Folder(folder.to_owned())))
+}
+
+fn layer_of_folder(store: &Store, folder: &Path, diff_id: &str) -> Result<()> {
+    let Stage::Make(staging) = store.layers().stage(diff_id)? else {
+        return Ok(());
     };
-    for record in &records {
-        let diff_id = &record.step.diff_id;
-        let Stage::Make(staging) = store.layers().stage(diff_id)? else {
-            continue;
-        };
-        let hex = diff_id.trim_start_matches("sha256:");
-        let mut file = fs_err::File::open(folder.join("blobs/sha256").join(hex))?;
-        let next = || {
-            use std::io::Read;
-            let mut block = vec![0; 128 * 1024];
-            let count = file.read(&mut block).unwrap_or(0);
-            block.truncate(count);
-            (count > 0).then_some(block)
-        };
-        let unpacked = unpack::layer(next, staging.path(), &Limits::default())?;
-        if unpacked.diff_id != *diff_id {
-            return Err(Error::new(
-                Kind::Corrupt,
-                format!("layer {diff_id} is damaged"),
-            ));
-        }
-        staging.publish(&unpacked, None)?;
+    let hex = diff_id.trim_start_matches("sha256:");
+    let path = folder.join("blobs/sha256").join(hex);
+    let mut source = decode::Source::new(fs_err::File::open(&path)?);
+    let unpacked = unpack::layer_from(
+        |spare| source.next(spare),
+        staging.path(),
+        &Limits::default(),
+    )?;
+    source.finish(|| format!("cannot read `{}`", path.display()))?;
+    if unpacked.diff_id != *diff_id {
+        let text = format!("layer {diff_id} is damaged");
+        return Err(Error::new(Kind::Corrupt, text));
     }
-    Ok(Some(records))
+    staging.publish(&unpacked, None)
 }
 
 /// Writes the caches that a build is to write. `all`: every step; `own`: those of the result.
@@ -290,7 +309,7 @@ fn to_registry(store: &Store, request: &Request, name: &str, records: &[Record])
         settings: request.settings.clone(),
         compression: request.compression,
     };
-    let pushed = push::push(store, &reference, &options, &Silent);
+    let pushed = push::push(store, &reference, push::Which::Tag, &options, &Silent);
     store.images().remove(&reference.to_string(), true, &[])?;
     if let Some(before) = before {
         store.images().put(before)?;
@@ -299,7 +318,7 @@ fn to_registry(store: &Store, request: &Request, name: &str, records: &[Record])
 }
 
 fn to_folder(store: &Store, folder: &Path, records: &[Record]) -> Result<()> {
-    for member in save::of_one(store, config(records), Vec::new())? {
+    for member in save::of_one(store, config(records))? {
         write(folder, &member)?;
     }
     Ok(())

@@ -1,85 +1,177 @@
 //! Layers and history to an image in the store.
 
+use std::sync::Arc;
 use std::time::Instant;
 
-use oci_client::manifest::IMAGE_LAYER_MEDIA_TYPE;
+use oci_client::manifest::{IMAGE_LAYER_MEDIA_TYPE, OCI_IMAGE_MEDIA_TYPE};
 
 use super::document;
 use super::exchange::{self, Record};
-use super::plan::Stage;
-use super::progress::{Board, End};
+use super::plan::{Plan, Stage};
+use super::progress::{Board, End, Work};
 use super::request::Request;
-use super::solve::{Built, Outcome};
-use crate::error::Result;
+use super::solve::{Built, Image, Outcome};
+use crate::error::{Error, Kind, Result};
+use crate::grammar::annotation::Place;
+use crate::grammar::platform::Platform;
 use crate::grammar::reference::Reference;
 use crate::image::archive::write::Member;
 use crate::image::config::ImageConfig;
-use crate::image::save;
+use crate::image::index::{Annotations, Index, Part};
+use crate::image::save::{self, One, Saved};
 use crate::store::blobs::digest_of;
 use crate::store::images::Name;
 use crate::store::{self, Store};
 
-/// Writes the image and its names.
+/// Writes the images and their names.
 pub(super) fn export(
     store: &Store,
     request: &Request,
     board: &Board<'_>,
-    stage: &Stage,
-    outcome: &Outcome,
+    plan: &Plan,
+    outcomes: &[Arc<Outcome>],
     records: &[Record],
 ) -> Result<Built> {
     let work = board.begin("exporting to image");
     let since = Instant::now();
-    let image = finished(request, stage, outcome);
+    let mut images = Vec::new();
+    for ((platform, target), outcome) in plan.targets.iter().zip(outcomes) {
+        let own = records.iter().filter(|r| outcome.keys.contains(&r.key));
+        let own: Vec<Record> = own.cloned().collect();
+        let stage = &plan.stages[*target];
+        images.push(image(store, request, platform, stage, outcome, &own)?);
+    }
+    let index = match images.as_slice() {
+        [_] => None,
+        several => Some(index(request, several)),
+    };
+    if index.is_none() && (has(request, Place::Index) || has(request, Place::IndexDescriptor)) {
+        let text = "index annotations not supported for single platform export";
+        work.end(End::Failed(text.to_owned()));
+        let text = format!("ERROR: failed to solve: {text}");
+        return Err(Error::new(Kind::Usage, text));
+    }
+    work.status("exporting layers", 0, since);
+    let built = Built { images, index };
+    if request.write_image {
+        write(store, request, &built, &work, since)?;
+    }
+    work.end(End::Done);
+    Ok(built)
+}
+
+fn has(request: &Request, place: Place) -> bool {
+    request
+        .annotations
+        .iter()
+        .any(|a| a.places.contains(&place))
+}
+
+fn image(
+    store: &Store,
+    request: &Request,
+    platform: &Platform,
+    stage: &Stage,
+    outcome: &Outcome,
+    records: &[Record],
+) -> Result<Image> {
+    let config = finished(request, stage, outcome);
     let inline = match is_inline(request) {
         true => Some(exchange::text(records)),
         false => None,
     };
     let extra = inline.as_deref().map(|text| (exchange::MEMBER, text));
-    let config = document::bytes(&image, extra);
-    let id = digest_of(&config);
-    let manifest = manifest(store, &config, &id, &image)?;
-    let digest = digest_of(&manifest);
-    work.status("exporting layers", 0, since);
-    let built = Built {
-        id: id.clone(),
-        manifest: digest.clone(),
-        config: image.clone(),
-        document: config.clone(),
+    let document = document::bytes(&config, extra);
+    let id = digest_of(&document);
+    let annotations = annotations(request, Place::Manifest, platform);
+    Ok(Image {
+        platform: platform.clone(),
+        manifest: manifest(store, &document, &id, &config, &annotations)?,
+        id,
+        config,
+        document,
+    })
+}
+
+fn index(request: &Request, images: &[Image]) -> Index {
+    let part = |image: &Image| {
+        let annotations = annotations(request, Place::ManifestDescriptor, &image.platform);
+        let kind = OCI_IMAGE_MEDIA_TYPE;
+        Part::new(kind, &image.manifest, &image.platform, &annotations)
     };
-    if !request.write_image {
-        work.end(End::Done);
-        return Ok(built);
+    Index {
+        parts: images.iter().map(part).collect(),
+        annotations: of_all(request, Place::Index),
     }
+}
+
+/// The annotations of one document of the image for `platform`.
+fn annotations(request: &Request, place: Place, platform: &Platform) -> Annotations {
+    let all = request.annotations.iter();
+    all.filter(|a| a.is_for(place, platform))
+        .map(|a| (a.key.clone(), a.value.clone()))
+        .collect()
+}
+
+/// The annotations of a document that there is once.
+fn of_all(request: &Request, place: Place) -> Annotations {
+    let all = request.annotations.iter();
+    all.filter(|a| a.places.contains(&place))
+        .map(|a| (a.key.clone(), a.value.clone()))
+        .collect()
+}
+
+fn write(
+    store: &Store,
+    request: &Request,
+    built: &Built,
+    work: &Work<'_>,
+    since: Instant,
+) -> Result<()> {
     let blobs = store.blobs();
-    blobs.put(&id, &config)?;
-    blobs.put(&digest, &manifest)?;
-    work.status(format!("writing image {id}"), 0, since);
+    for image in &built.images {
+        blobs.put(&image.id, &image.document)?;
+        blobs.put(&digest_of(&image.manifest), &image.manifest)?;
+        work.status(format!("writing image {}", image.id), 0, since);
+    }
+    let index = built.index.as_ref().map(Index::bytes);
+    if let Some(index) = &index {
+        blobs.put(&digest_of(index), index)?;
+        work.status(
+            format!("exporting manifest list {}", digest_of(index)),
+            0,
+            since,
+        );
+    }
+    let main = &built.images[built.main()];
     let mut size = 0;
-    for layer in &image.rootfs.diff_ids {
+    for layer in &main.config.rootfs.diff_ids {
         size += store.layers().size(layer)?;
     }
     let known = store.images().names()?;
     let name = |name: &str| Name {
         name: name.to_owned(),
-        manifest: digest.clone(),
-        config: id.clone(),
+        manifest: digest_of(&main.manifest),
+        config: main.id.clone(),
         size,
-        created: image.created.clone().unwrap_or_default(),
+        created: main.config.created.clone().unwrap_or_default(),
         tagged: store::now(),
         digest: String::new(),
+        index: index.as_deref().map(digest_of).unwrap_or_default(),
     };
     let wanted: Vec<Name> = match request.tags.is_empty() {
-        true if known.iter().any(|n| n.config == id) => Vec::new(),
+        true if known.iter().any(|n| n.config == main.id) => Vec::new(),
         true => vec![name("")],
         false => request.tags.iter().map(|tag| name(tag)).collect(),
     };
     // a rebuild that changes nothing writes nothing
-    let is_new = |n: &Name| {
-        !known
-            .iter()
-            .any(|k| k.name == n.name && k.config == n.config)
+    let annotations = annotations(request, Place::Manifest, &main.platform);
+    let is_same = |k: &Name, n: &Name| {
+        (&k.name, &k.config, &k.index) == (&n.name, &n.config, &n.index)
+            // a push gives the manifest another form, with compressed layers
+            && save::annotations(store, &k.manifest).ok() == Some(annotations.clone())
     };
+    let is_new = |n: &Name| !known.iter().any(|k| is_same(k, n));
     let fresh: Vec<Name> = wanted.into_iter().filter(is_new).collect();
     if !fresh.is_empty() {
         store.images().put_all(fresh)?;
@@ -87,8 +179,7 @@ pub(super) fn export(
     for tag in &request.tags {
         work.status(format!("naming to {tag}"), 0, since);
     }
-    work.end(End::Done);
-    Ok(built)
+    Ok(())
 }
 
 /// The image carries the records of its steps.
@@ -159,23 +250,41 @@ fn clamp(image: &mut ImageConfig, epoch: i64, inherited: usize) {
 }
 
 /// The manifest, with the layers as they are here: not compressed.
-fn manifest(store: &Store, config: &[u8], id: &str, image: &ImageConfig) -> Result<Vec<u8>> {
+fn manifest(
+    store: &Store,
+    config: &[u8],
+    id: &str,
+    image: &ImageConfig,
+    annotations: &Annotations,
+) -> Result<Vec<u8>> {
     let mut layers = Vec::new();
     for layer in &image.rootfs.diff_ids {
         let size = save::tar_size(store, layer)?;
         layers.push(save::descriptor(IMAGE_LAYER_MEDIA_TYPE, layer, size));
     }
-    Ok(save::uncompressed_manifest(
-        id,
-        config.len() as u64,
-        &layers,
-    ))
+    let size = config.len() as u64;
+    Ok(save::annotated_manifest(id, size, &layers, annotations))
 }
 
 /// The members of an archive of what was built.
 pub(crate) fn archive(store: &Store, request: &Request, built: &Built) -> Result<Vec<Member>> {
     let names: Result<Vec<Reference>> = request.tags.iter().map(|t| Reference::parse(t)).collect();
-    save::of_one(store, built.document.clone(), names?)
+    let one = |image: &Image| One {
+        config: image.document.clone(),
+        annotations: annotations(request, Place::Manifest, &image.platform),
+    };
+    let place = match built.index {
+        Some(_) => Place::IndexDescriptor,
+        None => Place::ManifestDescriptor,
+    };
+    let saved = Saved {
+        images: built.images.iter().map(one).collect(),
+        main: built.main(),
+        index: built.index.clone(),
+        names: names?,
+        annotations: of_all(request, place),
+    };
+    save::of_all(store, vec![saved])
 }
 
 #[cfg(test)]

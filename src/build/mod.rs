@@ -3,9 +3,12 @@
 //! ```text
 //! request.rs    what was meant, free of flags
 //! context.rs    where files come from; what of them a step sees, and their digests
-//! plan.rs       Dockerfile + configurations of bases -> stages of steps (state.rs: what an instruction does to a stage)
+//! plan.rs       stages of steps: planner.rs makes them of a Dockerfile and the configurations of bases (state.rs: what an
+//!               instruction does to a stage)
+//! check.rs      the lint rules
+//! outline.rs    what a file can build and what it takes, without building
 //! solve.rs      a thread per stage; a step waits for the stages that it takes from
-//! cache.rs      content keys and what they stand for
+//! cache.rs      content keys and what they stand for    keys.rs   what goes into them
 //! run.rs        RUN: a Plan through the door            mounts.rs   its mounts (agent.rs: the way to an ssh agent)
 //! copy.rs       COPY, ADD, WORKDIR: files into an upper folder (source.rs: what is taken; place.rs: where it goes)
 //! fetch.rs      files by http, repositories by git
@@ -22,17 +25,21 @@
 mod agent;
 mod bases;
 mod cache;
+mod check;
 mod context;
 mod copy;
 mod document;
 pub(crate) mod exchange;
 mod export;
 pub(crate) mod fetch;
+mod keys;
 mod mode;
 mod mounts;
+mod outline;
 pub(crate) mod output;
 mod place;
 pub(crate) mod plan;
+mod planner;
 pub(crate) mod progress;
 pub(crate) mod request;
 mod run;
@@ -40,5 +47,7 @@ mod solve;
 mod source;
 mod state;
 
+pub(crate) use check::check;
 pub(crate) use export::archive;
-pub(crate) use solve::{Built, build, check};
+pub(crate) use outline::{outline, targets};
+pub(crate) use solve::{Built, build};

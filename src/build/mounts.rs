@@ -84,8 +84,9 @@ fn tmpfs(target: String, size: Option<u64>) -> Mount {
     }
 }
 
-/// Files of the context, a stage or an image: a copy for this step alone, so that nothing that is left out is seen and
-/// nothing that is written stays. A whole folder of the host is mounted as it is.
+/// Files of the context, a stage or an image, of which nothing that is left out is seen and nothing that is written stays. A
+/// whole folder of the host is mounted as it is, one of layers below a folder for what is written; else it is a copy for
+/// this step alone.
 fn content(
     solver: &Solver<'_>,
     wanted: &mount::Mount,
@@ -100,6 +101,18 @@ fn content(
         && let Some(path) = tree.as_it_is(&source)?
     {
         return Ok(bind(path, target, true));
+    }
+    if solver.has_overlay()
+        && let Some(lower) = tree.folders_of(&source)?
+    {
+        let (upper, work) = (folder.join("upper"), folder.join("work"));
+        for made in [&upper, &work] {
+            fs_err::create_dir_all(made)?;
+        }
+        return Ok(Mount {
+            source: Source::Overlay { lower, upper, work },
+            ..bind(PathBuf::new(), target, wanted.read_only)
+        });
     }
     let made = copy::extract(&tree, &source, folder)?;
     Ok(bind(made, target, wanted.read_only))

@@ -4,9 +4,11 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use super::copy;
+use super::solve::Built;
 use super::source::{At, Tree, Visitor};
 use crate::error::{Context, Kind, Result};
 use crate::grammar::dockerfile::ignore::Patterns;
+use crate::grammar::platform::Platform;
 use crate::image::config::ImageConfig;
 use crate::image::pack::owners::Meta;
 use crate::image::pack::{Changes, Options};
@@ -19,9 +21,24 @@ fn tree(store: &Store, config: &ImageConfig) -> Tree {
     Tree::layers(layers.map(|layer| store.layers().tree(layer)).collect())
 }
 
-/// Writes the files of an image below `folder`, as the caller's own: modes and times are the image's, owners are not, and
-/// what only root can make is left out. What is there is overwritten, nothing is removed.
-pub(crate) fn local(store: &Store, config: &ImageConfig, folder: &Path) -> Result<()> {
+/// Writes the files of what was built below `folder`, as the caller's own: modes and times are the image's, owners are not,
+/// and what only root can make is left out. What is there is overwritten, nothing is removed. Of several images each has a
+/// folder of its own.
+pub(crate) fn local(store: &Store, built: &Built, folder: &Path) -> Result<()> {
+    if let [only] = built.images.as_slice() {
+        return local_one(store, &only.config, folder);
+    }
+    let mut images = built.images.iter();
+    images.try_for_each(|image| {
+        local_one(
+            store,
+            &image.config,
+            &folder.join(folder_of(&image.platform)),
+        )
+    })
+}
+
+fn local_one(store: &Store, config: &ImageConfig, folder: &Path) -> Result<()> {
     if !folder.exists() {
         fs_err::create_dir_all(folder)?;
         fs_err::set_permissions(folder, std::fs::Permissions::from_mode(0o700))?;
@@ -95,22 +112,38 @@ fn set_time(path: &Path, meta: &Meta) -> Result<()> {
     Ok(())
 }
 
-/// Writes the files of an image as one tar, without an entry for the root.
+/// Writes the files of an image as one tar, without an entry for the root; of several images each below a folder.
 pub(crate) fn tar(
     store: &Store,
-    config: &ImageConfig,
+    built: &Built,
     latest: Option<i64>,
     out: &mut dyn FnMut(&[u8]) -> Result<()>,
 ) -> Result<()> {
-    let folder = store::scratch_folder(store)?;
-    let made = copy::extract(&tree(store, config), "/", &folder.join("root"));
-    let written = made.and_then(|made| {
+    let scratch = store::scratch_folder(store)?;
+    let written = gather(store, built, &scratch.join("root")).and_then(|root| {
         let options = Options {
             latest,
             ..Options::default()
         };
-        Changes::of(&made, &[], &options)?.write(out)
+        Changes::of(&root, &[], &options)?.write(out)
     });
-    store::remove_scratch(&folder);
+    store::remove_scratch(&scratch);
     written
+}
+
+/// Copies the files to be written below a folder; returns where they are.
+fn gather(store: &Store, built: &Built, root: &Path) -> Result<PathBuf> {
+    if let [only] = built.images.as_slice() {
+        return copy::extract(&tree(store, &only.config), "/", root);
+    }
+    let images = built.images.iter();
+    let trees: Vec<_> = images
+        .map(|image| (folder_of(&image.platform), tree(store, &image.config)))
+        .collect();
+    copy::gather(&trees, root)
+}
+
+/// `linux_amd64`: the folder of one platform among several.
+fn folder_of(platform: &Platform) -> String {
+    platform.to_string().replace('/', "_")
 }

@@ -22,8 +22,7 @@ use crate::image::capabilities;
 use crate::image::pack::owners::Meta;
 use crate::image::stack::Found;
 use crate::image::tar::EntryType;
-use crate::store::ids::{self, Ids, What};
-use crate::sys::xattr;
+use crate::store::ids::{Ids, What};
 
 /// Links followed for one path.
 const MOST_LINKS: usize = 40;
@@ -383,17 +382,15 @@ impl Place {
             gid: meta.gid,
             what,
         };
-        if ids.is_plain() {
-            return Ok(());
+        let kept = match fd {
+            Some(fd) => ids
+                .keep_on(fd, &mut self.has_attributes)
+                .map_err(|e| cannot("record the owner of", path, e))?,
+            None => ids.is_plain(),
+        };
+        if !kept {
+            self.aside.push((path.to_owned(), ids));
         }
-        if let Some(fd) = fd.filter(|_| self.has_attributes) {
-            match xattr::set(fd, ids::NAME, ids.to_string().as_bytes()) {
-                Ok(()) => return Ok(()),
-                Err(Errno::EOPNOTSUPP) => self.has_attributes = false,
-                Err(e) => return Err(cannot("record the owner of", path, e)),
-            }
-        }
-        self.aside.push((path.to_owned(), ids));
         Ok(())
     }
 

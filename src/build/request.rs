@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use crate::grammar::annotation::Annotation;
 use crate::grammar::platform::Platform;
 use crate::store::containers::Ulimit;
 
@@ -27,8 +28,10 @@ pub(crate) struct Request {
     pub(crate) labels: Vec<(String, String)>,
     /// `--target`.
     pub(crate) target: Option<String>,
-    /// `--platform`; `None`: this machine's.
-    pub(crate) platform: Option<Platform>,
+    /// `--platform`, each once; empty: this machine's.
+    pub(crate) platforms: Vec<Platform>,
+    /// `--annotation`.
+    pub(crate) annotations: Vec<Annotation>,
     /// `--no-cache`.
     pub(crate) no_cache: bool,
     /// `--no-cache-filter`: names of stages, lower case.
@@ -71,6 +74,16 @@ pub(crate) struct Request {
     pub(crate) shell_on_error: bool,
     /// Say why steps were not cached.
     pub(crate) explain: bool,
+}
+
+impl Request {
+    /// The platforms to build for.
+    pub(crate) fn targets(&self) -> Vec<Platform> {
+        match self.platforms.is_empty() {
+            true => vec![Platform::host()],
+            false => self.platforms.clone(),
+        }
+    }
 }
 
 /// What a name stands for instead of a stage or image.

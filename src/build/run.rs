@@ -13,6 +13,7 @@ use crate::container::plan::{Kind as PlanKind, Plan, Root, Start};
 use crate::container::user::RECORDED;
 use crate::container::{rootfs, start};
 use crate::error::{Error, Kind, Result};
+use crate::grammar::platform::Platform;
 use crate::host::storage::Rung;
 use crate::image::config::{ContainerConfig, ImageConfig};
 use crate::store::containers::{HostConfig, LogConfig, Record};
@@ -116,16 +117,32 @@ impl From<Error> for Failure {
     }
 }
 
-/// Runs the program; its changes lie in the room's upper folder then. `lowers`: the layers, the uppermost first.
+/// What is around a program.
+pub(super) struct Bench<'a> {
+    /// The layers, the uppermost first.
+    pub(super) lowers: &'a [PathBuf],
+    /// Where its output goes.
+    pub(super) work: &'a Work<'a>,
+    /// Called when the layers are mounted.
+    pub(super) started: &'a dyn Fn(),
+    /// Says that somebody else failed.
+    pub(super) is_unwanted: &'a dyn Fn() -> bool,
+}
+
+/// Runs the program; its changes lie in the room's upper folder then.
 pub(super) fn run(
     room: &mut Room<'_>,
     op: &RunOp,
     request: &Request,
     mounts: &Ready,
-    lowers: &[PathBuf],
-    work: &Work<'_>,
-    is_unwanted: &dyn Fn() -> bool,
+    bench: &Bench<'_>,
 ) -> Result<(), Failure> {
+    let Bench {
+        lowers,
+        work,
+        started,
+        is_unwanted,
+    } = *bench;
     let store = room.store;
     room.record.config = config(op);
     room.record.host.network_mode = network(op, request);
@@ -154,11 +171,15 @@ pub(super) fn run(
         return match e.kind() {
             Kind::CommandNotFound | Kind::CannotInvoke => {
                 work.log(2, format!("{e}\n").as_bytes());
+                if e.kind() == Kind::CannotInvoke && is_foreign(&room.record.platform) {
+                    work.log(2, no_handler(&room.record.platform).as_bytes());
+                }
                 Err(Failure::Exit(e.kind().exit_code().into()))
             }
             _ => Err(e.into()),
         };
     }
+    started();
     let end = session.collect(&mut |stream, bytes| work.log(stream, bytes), is_unwanted)?;
     if is_unwanted() {
         return Err(Failure::Canceled);
@@ -175,6 +196,17 @@ pub(super) fn run(
                 .hint("it was killed, or this host is out of memory"),
         )),
     }
+}
+
+/// Says whether an image is for another processor than this machine's.
+fn is_foreign(platform: &str) -> bool {
+    Platform::parse(platform).is_ok_and(|p| p.architecture != Platform::host().architecture)
+}
+
+fn no_handler(platform: &str) -> String {
+    format!(
+        "this host runs no programs for {platform}: install qemu-user-static, or make that step on this machine (FROM --platform=$BUILDPLATFORM)\n"
+    )
 }
 
 /// A shell of the user's in the state in which the step failed.

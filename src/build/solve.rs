@@ -1,73 +1,82 @@
 //! Does what a plan says: a thread per stage, each waiting at the step that needs another stage. The first failure stops
 //! all of them.
 
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::{Scope, ScopedJoinHandle};
 use std::time::Instant;
 
 use super::bases::Finder;
-use super::cache::{self, Key};
+use super::cache;
 use super::context::Stats;
 use super::copy::{self, Bench};
 use super::exchange::Record;
-use super::plan::{self, Base, CopyOp, Op, Origin, Plan, RunOp, Stage, Step};
+use super::plan::{self, Base, Op, Origin, Plan, Stage, Step};
 use super::progress::{Board, End, Progress, Work};
 use super::request::Request;
 use super::run::{self, Failure, Room};
 use super::source::Tree;
-use super::{document, exchange, export, fetch, mounts, place};
+use super::{check, document, exchange, export, fetch, mounts, place};
 use crate::error::{Error, Kind, Result};
 use crate::grammar::dockerfile::ignore::Patterns;
-use crate::grammar::dockerfile::{self, Dockerfile, Fault, Lines, Warning, lint};
+use crate::grammar::dockerfile::{self, Fault, Lines, Warning};
 use crate::grammar::go;
-use crate::host::storage::{self, Rung};
+use crate::grammar::platform::Platform;
+use crate::host::storage::{self, Driver, Rung};
 use crate::image::config::ImageConfig;
-use crate::image::pack::{Changes, Options};
+use crate::image::index::Index;
+use crate::image::pack::{Changes, Options, Settled};
+use crate::store::blobs::digest_of;
+use crate::store::layers::Draft;
 use crate::store::{Store, builds};
 use crate::sys::thread;
-
-/// Checks the Dockerfile without building: the lint warnings of `--check`, and whether one fails the check.
-pub(crate) fn check(store: &Store, request: &Request) -> Result<(Vec<Warning>, bool)> {
-    let file = dockerfile::parse(&request.dockerfile).map_err(|f| plan::error(request, &f))?;
-    let (warnings, options) = lint(store, request, &file)?;
-    Ok((warnings, options.is_error))
-}
-
-fn lint(
-    store: &Store,
-    request: &Request,
-    file: &Dockerfile,
-) -> Result<(Vec<Warning>, lint::Options)> {
-    let whole = |text: String| plan::error(request, &Fault::whole(text));
-    let directive = file.directives.check.as_ref().map(|(text, _)| text);
-    let given = request.build_args.get("BUILDKIT_DOCKERFILE_CHECK");
-    let options = match given.or(directive) {
-        Some(text) => lint::Options::parse(text).map_err(whole)?,
-        None => lint::Options::default(),
-    };
-    let ignored = Patterns::new(&request.ignore).map_err(whole)?;
-    // only what is here: a check pulls nothing
-    let environment = |name: &str| {
-        let image = store.images().find(name).ok()?;
-        let names = image.config.config.env.iter();
-        let mut names: Vec<String> = names
-            .map(|e| e.split('=').next().unwrap_or_default().to_owned())
-            .collect();
-        names.push("PATH".to_owned());
-        Some(names)
-    };
-    let warnings = lint::lint(file, &options, &ignored, &environment);
-    Ok((warnings, options))
-}
 
 /// What a build made.
 #[derive(Debug, Clone)]
 pub(crate) struct Built {
+    /// One for each platform, in the order asked for.
+    pub(crate) images: Vec<Image>,
+    /// The index of several.
+    pub(crate) index: Option<Index>,
+}
+
+impl Built {
+    /// `sha256:...` of the manifest, or of the index of several.
+    pub(crate) fn digest(&self) -> String {
+        match &self.index {
+            Some(index) => digest_of(&index.bytes()),
+            None => digest_of(&self.images[0].manifest),
+        }
+    }
+
+    /// `sha256:...` by which the result is known: of the configuration, or of the index of several.
+    pub(crate) fn id(&self) -> String {
+        match &self.index {
+            Some(index) => digest_of(&index.bytes()),
+            None => self.images[0].id.clone(),
+        }
+    }
+
+    /// The image that a name of the store means: this machine's, else the first.
+    pub(crate) fn main(&self) -> usize {
+        let host = Platform::host();
+        let fits = |image: &Image| host.matches(&image.platform);
+        self.images.iter().position(fits).unwrap_or(0)
+    }
+}
+
+/// One image that a build made.
+#[derive(Debug, Clone)]
+pub(crate) struct Image {
+    /// What it is for.
+    pub(crate) platform: Platform,
     /// `sha256:...` of the configuration.
     pub(crate) id: String,
-    /// `sha256:...` of the manifest.
-    pub(crate) manifest: String,
+    /// The manifest's bytes.
+    pub(crate) manifest: Vec<u8>,
     /// The configuration.
     pub(crate) config: ImageConfig,
     /// Its bytes.
@@ -89,7 +98,7 @@ pub(crate) fn build(store: &Store, request: &Request, progress: &dyn Progress) -
     );
     work.end(End::Done);
     let file = dockerfile::parse(&request.dockerfile).map_err(|f| plan::error(request, &f))?;
-    let (warnings, options) = lint(store, request, &file)?;
+    let (warnings, options) = check::lint(store, request, &file)?;
     for warning in &warnings {
         board.warn(warning.rule, warning.text.clone(), Some(warning.lines));
     }
@@ -104,7 +113,7 @@ pub(crate) fn build(store: &Store, request: &Request, progress: &dyn Progress) -
     work.end(End::Done);
     let ignore =
         Patterns::new(&request.ignore).map_err(|text| plan::error(request, &Fault::whole(text)))?;
-    exchange::import(store, request, &board);
+    let caches = exchange::import(store, request, &board);
     let rung = storage::rung(store.paths(), request.storage_driver.as_deref())?;
     let solver = Solver {
         request,
@@ -115,26 +124,24 @@ pub(crate) fn build(store: &Store, request: &Request, progress: &dyn Progress) -
         ignore,
         stats: request.context.as_ref().map(|c| Stats::read(store, c)),
         slots: plan.stages.iter().map(|_| Slot::default()).collect(),
+        caches,
         failure: Mutex::default(),
         is_over: AtomicBool::new(false),
         context: Mutex::default(),
         records: Mutex::default(),
+        froms: Mutex::default(),
+        steps: Mutex::default(),
+        is_settled: Condvar::new(),
     };
     let outcome = solver.solve();
     let all = std::mem::take(&mut *lock(&solver.records));
     if let Some(stats) = solver.stats {
         stats.write(store);
     }
-    let outcome = outcome?;
-    let own: Vec<Record> = all
-        .iter()
-        .filter(|record| outcome.keys.contains(&record.key))
-        .cloned()
-        .collect();
-    let target = plan.stages[plan.target]
-        .as_ref()
-        .expect("the target is needed");
-    let built = export::export(store, request, &board, target, &outcome, &own)?;
+    let outcomes = outcome?;
+    let built = export::export(store, request, &board, &plan, &outcomes, &all)?;
+    let is_own = |record: &&Record| outcomes.iter().any(|o| o.keys.contains(&record.key));
+    let own: Vec<Record> = all.iter().filter(is_own).cloned().collect();
     exchange::export(store, request, &board, &all, &own)?;
     Ok(built)
 }
@@ -149,13 +156,31 @@ fn rules(warnings: &[Warning]) -> String {
 #[derive(Debug, Clone)]
 pub(super) struct Outcome {
     /// Key of its last step.
-    key: String,
+    pub(super) key: String,
     /// Keys of its steps, those of the stages that it stands on included.
-    keys: Vec<String>,
+    pub(super) keys: Vec<String>,
     /// Its layers, the lowest first.
     pub(super) layers: Vec<String>,
     /// When each history entry's layer was made; `None` for entries without one of this build.
     pub(super) times: Vec<Option<String>>,
+}
+
+impl Outcome {
+    /// A step's result becomes the top.
+    fn add(&mut self, step: &Step, key: String, layer: String, created: String) {
+        self.layers.push(layer);
+        self.times[step.history] = Some(created);
+        self.keys.push(key.clone());
+        self.key = key;
+    }
+}
+
+/// The uppermost layer of a stage, whose digest is computed while the next step runs already.
+struct Pending<'s> {
+    /// Its diff id once it has that name. It is not renamed while somebody holds this, who uses it as a draft by its path.
+    name: Arc<Mutex<Option<String>>>,
+    /// Returns the draft when there was a layer like it: the next step may have it mounted.
+    thread: ScopedJoinHandle<'s, Result<Option<Draft<'s>>, Stopped>>,
 }
 
 /// Where a stage's outcome will be.
@@ -173,14 +198,21 @@ pub(super) struct Solver<'a> {
     board: &'a Board<'a>,
     rung: Rung,
     ignore: Patterns,
-    stats: Option<Stats>,
+    pub(super) stats: Option<Stats>,
     slots: Vec<Slot>,
+    /// What `--cache-from` gave.
+    caches: Vec<exchange::Cache>,
     failure: Mutex<Option<Error>>,
     is_over: AtomicBool,
     /// The context was shown as loaded.
     context: Mutex<bool>,
     /// Every step that was found or made.
     records: Mutex<Vec<Record>>,
+    /// FROM lines that were shown.
+    froms: Mutex<BTreeSet<String>>,
+    /// Steps by key; `None`: a thread is at it, and another that needs it waits.
+    steps: Mutex<BTreeMap<String, Option<builds::Step>>>,
+    is_settled: Condvar,
 }
 
 /// A stage's thread ends early: the failure is written down, or another one's is.
@@ -192,15 +224,13 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Solver<'_> {
-    fn solve(&self) -> Result<Arc<Outcome>> {
-        let needed: Vec<usize> = (0..self.plan.stages.len())
-            .filter(|i| self.plan.stages[*i].is_some())
-            .collect();
-        if let [only] = needed.as_slice() {
-            let _ = self.stage(*only);
+    fn solve(&self) -> Result<Vec<Arc<Outcome>>> {
+        let count = self.plan.stages.len();
+        if count == 1 {
+            let _ = self.stage(0);
         } else {
             std::thread::scope(|scope| -> Result<()> {
-                for &index in &needed {
+                for index in 0..count {
                     thread::spawn_scoped(scope, "stage", move || drop(self.stage(index)))?;
                 }
                 Ok(())
@@ -209,8 +239,10 @@ impl Solver<'_> {
         if let Some(e) = lock(&self.failure).take() {
             return Err(e);
         }
-        let outcome = lock(&self.slots[self.plan.target].outcome).clone();
-        outcome.ok_or_else(|| Error::new(Kind::State, "the build was stopped"))
+        let targets = self.plan.targets.iter();
+        let outcomes = targets.map(|(_, target)| lock(&self.slots[*target].outcome).clone());
+        let outcomes: Option<Vec<_>> = outcomes.collect();
+        outcomes.ok_or_else(|| Error::new(Kind::State, "the build was stopped"))
     }
 
     fn is_over(&self) -> bool {
@@ -225,7 +257,30 @@ impl Solver<'_> {
             drop(lock(&slot.outcome));
             slot.is_done.notify_all();
         }
+        drop(lock(&self.steps));
+        self.is_settled.notify_all();
         Stopped
+    }
+
+    /// Takes a step upon this thread, or returns what another thread made of it.
+    fn claim(&self, key: &str) -> Result<Option<builds::Step>, Stopped> {
+        let mut steps = lock(&self.steps);
+        loop {
+            match steps.get(key) {
+                None => {
+                    steps.insert(key.to_owned(), None);
+                    return Ok(None);
+                }
+                Some(Some(step)) => return Ok(Some(step.clone())),
+                Some(None) if self.is_over() => return Err(Stopped),
+                Some(None) => {
+                    steps = self
+                        .is_settled
+                        .wait(steps)
+                        .unwrap_or_else(PoisonError::into_inner);
+                }
+            }
+        }
     }
 
     /// Waits for a stage.
@@ -247,14 +302,19 @@ impl Solver<'_> {
     }
 
     fn stage(&self, index: usize) -> Result<(), Stopped> {
-        let stage = self.plan.stages[index]
-            .as_ref()
-            .expect("only needed stages run");
+        let stage = &self.plan.stages[index];
         let mut outcome = self.base(stage)?;
-        for (number, step) in stage.steps.iter().enumerate() {
-            outcome.times.resize(step.history + 1, None);
-            self.step(stage, number, step, &mut outcome)?;
-        }
+        std::thread::scope(|scope| {
+            let mut pending = None;
+            let mut steps = stage.steps.iter().enumerate();
+            let done = steps.try_for_each(|(number, step)| {
+                outcome.times.resize(step.history + 1, None);
+                self.step(scope, stage, number, step, &mut outcome, &mut pending)
+            });
+            // a layer on its way counts, whatever became of the step after it
+            let named = self.await_name(&mut outcome, &mut pending);
+            done.and(named)
+        })?;
         outcome.times.resize(stage.image.history.len(), None);
         let slot = &self.slots[index];
         *lock(&slot.outcome) = Some(Arc::new(outcome));
@@ -273,9 +333,10 @@ impl Solver<'_> {
                 times: Vec::new(),
             }),
             Base::Image { name, id, diff_ids } => {
-                let text = format!("FROM {name}");
-                let work = self.board.begin(self.name(stage, 0, &text));
-                work.end(End::Cached);
+                let text = self.name(stage, 0, &format!("FROM {name}"), None);
+                if lock(&self.froms).insert(text.clone()) {
+                    self.board.begin(text).end(End::Cached);
+                }
                 let history = &stage.image.history[..stage.inherited];
                 Ok(Outcome {
                     key: id.clone(),
@@ -288,24 +349,32 @@ impl Solver<'_> {
     }
 
     /// `[stage-name i/n] INSTRUCTION`; `number` counts the steps from 1, FROM is 0.
-    fn name(&self, stage: &Stage, number: usize, text: &str) -> String {
+    fn name(&self, stage: &Stage, number: usize, text: &str, made_for: Option<&str>) -> String {
         let from = usize::from(matches!(stage.base, Base::Image { .. }));
         let all = stage.steps.len() + from;
         let number = number + from;
         let width = all.to_string().len();
         let place = format!("{number:width$}/{all}");
-        match self.plan.shows_stages {
-            true => format!("[{} {place}] {text}", stage.name),
-            false => format!("[{place}] {text}"),
+        let mut words = Vec::new();
+        if self.plan.shows_platforms() {
+            let arrow = made_for.map_or(String::new(), |to| format!("->{to}"));
+            words.push(format!("{}{arrow}", stage.platform));
         }
+        if self.plan.shows_stages {
+            words.push(stage.name.clone());
+        }
+        words.push(place);
+        format!("[{}] {text}", words.join(" "))
     }
 
-    fn step(
-        &self,
+    fn step<'s, 'e: 's>(
+        &'e self,
+        scope: &'s Scope<'s, 'e>,
         stage: &Stage,
         number: usize,
-        step: &Step,
+        step: &'e Step,
         outcome: &mut Outcome,
+        pending: &mut Option<Pending<'s>>,
     ) -> Result<(), Stopped> {
         let fail = |e: Error| self.fail(self.located(step.lines, &e));
         if self.is_over() {
@@ -315,7 +384,7 @@ impl Solver<'_> {
             return Ok(());
         }
         self.wait_for(&step.op)?;
-        let work = self.board.begin(self.name(stage, number + 1, &step.shown));
+        let name = self.name(stage, number + 1, &step.shown, step.made_for.as_deref());
         let key = match self.key(step, outcome) {
             Ok(key) => key,
             Err(e) => {
@@ -325,31 +394,45 @@ impl Solver<'_> {
                     }
                     _ => e,
                 };
-                work.end(End::Failed(e.to_string()));
+                self.board.begin(name).end(End::Failed(e.to_string()));
                 return Err(fail(e));
             }
         };
         let (key, inputs) = key.finish();
+        if let Some(made) = self.claim(&key)? {
+            self.await_name(outcome, pending)?;
+            outcome.add(step, key, made.diff_id, made.created);
+            return Ok(());
+        }
+        let work = self.board.begin(name);
         if !self.is_uncached(stage)
-            && let Some(known) = self.store.builds().step(&key).map_err(fail)?
+            && let Some(known) = self.known(&key, &work).map_err(fail)?
         {
-            self.note(step, outcome, key, known);
             work.end(End::Cached);
+            self.await_name(outcome, pending)?;
+            outcome.add(
+                step,
+                key.clone(),
+                known.diff_id.clone(),
+                known.created.clone(),
+            );
+            self.note(key, known);
             return Ok(());
         }
         self.explain(stage, outcome, step, &inputs, &work);
-        match self.perform(stage, step, outcome, &work) {
-            Ok(diff_id) => {
+        match self.perform(stage, step, outcome, pending, &work) {
+            Ok(settled) => {
+                work.end(End::Done);
+                self.await_name(outcome, pending)?;
                 let record = builds::Step {
-                    diff_id,
+                    diff_id: settled.id(),
                     created: document::time(jiff::Timestamp::now()),
                     parent: outcome.key.clone(),
                     about: step.shown.clone(),
                     inputs,
                 };
-                self.store.builds().put_step(&key, &record).map_err(fail)?;
-                self.note(step, outcome, key, record);
-                work.end(End::Done);
+                outcome.add(step, key.clone(), settled.id(), record.created.clone());
+                *pending = Some(self.name_it(scope, step, settled, key, record)?);
                 Ok(())
             }
             Err(Failure::Canceled) => {
@@ -374,13 +457,76 @@ impl Solver<'_> {
         }
     }
 
-    /// A step's result becomes the top of its stage.
-    fn note(&self, step: &Step, outcome: &mut Outcome, key: String, record: builds::Step) {
-        outcome.layers.push(record.diff_id.clone());
-        outcome.times[step.history] = Some(record.created.clone());
-        outcome.keys.push(key.clone());
-        outcome.key.clone_from(&key);
+    /// What a key stands for, here or in a cache that was given; of that only the layers are fetched that are needed.
+    fn known(&self, key: &str, work: &Work<'_>) -> Result<Option<builds::Step>> {
+        if let Some(step) = self.store.builds().step(key)? {
+            return Ok(Some(step));
+        }
+        for cache in &self.caches {
+            match cache.step(self.store, &self.request.settings, key) {
+                Ok(None) => {}
+                Ok(step) => return Ok(step),
+                // as good as no cache
+                Err(e) => work.log(
+                    2,
+                    format!("not from the cache that was given: {e}\n").as_bytes(),
+                ),
+            }
+        }
+        Ok(None)
+    }
+
+    /// A step is done, for this build and whoever waits for it.
+    fn note(&self, key: String, record: builds::Step) {
+        lock(&self.steps).insert(key.clone(), Some(record.clone()));
+        self.is_settled.notify_all();
         lock(&self.records).push(Record { key, step: record });
+    }
+
+    /// Gives a layer its digest and name and the step its record, beside what comes after it.
+    fn name_it<'s, 'e: 's>(
+        &'e self,
+        scope: &'s Scope<'s, 'e>,
+        step: &'e Step,
+        settled: Settled<'e>,
+        key: String,
+        mut record: builds::Step,
+    ) -> Result<Pending<'s>, Stopped> {
+        let name = Arc::<Mutex<Option<String>>>::default();
+        let named = name.clone();
+        let body = move || -> Result<Option<Draft<'s>>> {
+            let unpacked = settled.measure()?;
+            let mut named = lock(&named);
+            let left = settled.name(&unpacked)?;
+            *named = Some(unpacked.diff_id.clone());
+            drop(named);
+            record.diff_id = unpacked.diff_id;
+            self.store.builds().put_step(&key, &record)?;
+            self.note(key, record);
+            Ok(left)
+        };
+        let fail = |e: Error| self.fail(self.located(step.lines, &e));
+        let body = move || body().map_err(|e| self.fail(self.located(step.lines, &e)));
+        let thread = thread::spawn_scoped(scope, "digest", body).map_err(|e| fail(e.into()))?;
+        Ok(Pending { name, thread })
+    }
+
+    /// Waits for the name of the uppermost layer, which nobody has mounted any more.
+    fn await_name(
+        &self,
+        outcome: &mut Outcome,
+        pending: &mut Option<Pending<'_>>,
+    ) -> Result<(), Stopped> {
+        let Some(pending) = pending.take() else {
+            return Ok(());
+        };
+        let done = pending.thread.join();
+        // nobody uses the draft any more
+        drop(done.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?);
+        let name = lock(&pending.name).take();
+        let top = outcome.layers.last_mut().expect("it is the uppermost");
+        *top = name.expect("a thread that did not fail has named it");
+        Ok(())
     }
 
     fn located(&self, lines: Lines, e: &Error) -> Error {
@@ -431,6 +577,11 @@ impl Solver<'_> {
         Ok(())
     }
 
+    /// Says whether the kernel mounts overlays here.
+    pub(super) fn has_overlay(&self) -> bool {
+        self.rung.driver == Driver::Overlay
+    }
+
     /// The trees of some layers, the uppermost first.
     fn trees(&self, layers: &[String]) -> Vec<PathBuf> {
         let layers = layers.iter().rev();
@@ -439,7 +590,7 @@ impl Solver<'_> {
             .collect()
     }
 
-    fn layers_of(&self, origin: &Origin) -> Option<Vec<String>> {
+    pub(super) fn layers_of(&self, origin: &Origin) -> Option<Vec<String>> {
         match origin {
             Origin::Stage(index) => self.outcome(*index).ok().map(|o| o.layers.clone()),
             Origin::Image(_, layers) => Some(layers.clone()),
@@ -474,141 +625,49 @@ impl Solver<'_> {
         }
     }
 
-    /// The digest of what a step takes from somewhere; of layers it is remembered.
-    fn content(&self, op: &CopyOp) -> Result<String> {
-        if op.sources.is_empty() {
-            return Ok(String::new());
-        }
-        let remembered = self.layers_of(&op.origin).map(|layers| {
-            let mut key = Key::new("content");
-            for layer in &layers {
-                key.add("layer", layer);
-            }
-            for text in op.sources.iter().chain(&op.excludes) {
-                key.add("text", text);
-            }
-            key.add("parents", &op.parents.to_string());
-            key.finish().0
-        });
-        if let Some(digest) = remembered
-            .as_ref()
-            .and_then(|key| self.store.builds().content(key))
-        {
-            return Ok(digest);
-        }
-        let tree = self.tree(&op.origin)?;
-        let stats = self.stats.as_ref().filter(|_| op.origin == Origin::Context);
-        let digest = copy::content(&tree, op, stats)?;
-        if let Some(key) = remembered {
-            self.store.builds().put_content(&key, &digest)?;
-        }
-        Ok(digest)
-    }
-
-    fn key(&self, step: &Step, outcome: &Outcome) -> Result<Key> {
-        match &step.op {
-            Op::Nothing => unreachable!("it has no key"),
-            Op::Workdir { path, user } => {
-                let mut key = Key::new(&outcome.key);
-                key.add("workdir", path);
-                key.add("user", user);
-                Ok(key)
-            }
-            Op::Copy(op) => {
-                let mut key = match copy::is_linked(op) {
-                    true => Key::new("link"),
-                    false => Key::new(&outcome.key),
-                };
-                self.copy_key(op, &mut key)?;
-                Ok(key)
-            }
-            Op::Run(op) => self.run_key(op, Key::new(&outcome.key)),
-        }
-    }
-
-    fn copy_key(&self, op: &CopyOp, key: &mut Key) -> Result<()> {
-        key.add("add", &op.is_add.to_string());
-        key.add("sources", &op.sources.join(" "));
-        key.add("destination", &op.destination);
-        key.add("folder", &op.is_folder.to_string());
-        key.add("chown", op.chown.as_deref().unwrap_or_default());
-        key.add("chmod", &format!("{:?}", op.chmod));
-        key.add(
-            "flags",
-            &format!("{} {} {:?}", op.parents, op.keep_git_dir, op.unpack),
-        );
-        key.add("excludes", &op.excludes.join(" "));
-        for (name, text) in &op.files {
-            key.add("file", &format!("{name} {text}"));
-        }
-        for word in op.sources.iter().filter(|word| copy::is_remote(op, word)) {
-            key.add("remote", &fetch::identity(self.request, op, word)?);
-        }
-        key.add("content", &self.content(op)?);
-        Ok(())
-    }
-
-    fn run_key(&self, op: &RunOp, mut key: Key) -> Result<Key> {
-        let request = self.request;
-        key.add("argv", &op.command.argv.join(" "));
-        key.add("words", &op.command.argv.len().to_string());
-        if let Some((name, text)) = &op.command.script {
-            key.add("script", &format!("{name} {text}"));
-        }
-        for (name, value) in &op.env {
-            key.add("env", &format!("{name}={value}"));
-        }
-        key.add("cwd", &op.cwd);
-        key.add("user", &op.user);
-        let network = op.network.as_deref().unwrap_or(&request.network);
-        key.add("network", network);
-        key.add("insecure", &op.insecure.to_string());
-        key.add("shm-size", &request.shm_size.to_string());
-        key.add("ulimits", &format!("{:?}", request.ulimits));
-        for host in &request.add_hosts {
-            let name = host.split(':').next().unwrap_or_default();
-            key.add("add-host", name);
-        }
-        for (wanted, origin) in &op.mounts {
-            use crate::grammar::dockerfile::mount::Kind as Mounted;
-            let mut shown = wanted.clone();
-            if wanted.kind == Mounted::Cache {
-                // which folder it is and who else uses it is nobody's business but the host's
-                (shown.id, shown.sharing) = (None, Default::default());
-            }
-            key.add("mount", &format!("{shown:?}"));
-            if wanted.kind == Mounted::Bind {
-                let source = wanted.source.clone().unwrap_or_else(|| "/".to_owned());
-                let origin = origin.clone().unwrap_or(Origin::Context);
-                key.add("content", &self.content(&taking(origin, source))?);
-            }
-        }
-        Ok(key)
-    }
-
-    /// Makes a step's layer; returns its diff id.
+    /// Makes a step's layer, which has no name yet.
     fn perform(
         &self,
         stage: &Stage,
         step: &Step,
-        outcome: &Outcome,
+        outcome: &mut Outcome,
+        pending: &mut Option<Pending<'_>>,
         work: &Work<'_>,
-    ) -> Result<String, Failure> {
+    ) -> Result<Settled<'_>, Failure> {
+        let canceled = |Stopped| Failure::Canceled;
+        let draft = pending.as_ref().map(|pending| pending.name.clone());
+        let mut held = draft.as_ref().map(|name| lock(name));
+        if held.as_ref().is_some_and(|name| name.is_some()) {
+            held = None;
+            self.await_name(outcome, pending).map_err(canceled)?;
+        }
         let mut room = Room::new(self.store, &self.rung, &stage.image, &outcome.layers)?;
-        let lowers = self.trees(&outcome.layers);
-        let mut below = lowers.as_slice();
+        let mut lowers = self.trees(&outcome.layers);
+        let mut is_linked = false;
         match &step.op {
             Op::Run(op) => {
                 let mut ready = mounts::ready(self, &room, op)?;
                 run::script(&room, op, &mut ready)?;
-                run::run(&mut room, op, self.request, &ready, &lowers, work, &|| {
-                    self.is_over()
-                })?;
+                let held = RefCell::new(held.take());
+                let started = || {
+                    // a shell may follow, which mounts the layers once more
+                    if !self.request.shell_on_error {
+                        *held.borrow_mut() = None;
+                    }
+                };
+                let bench = run::Bench {
+                    lowers: &lowers,
+                    work,
+                    started: &started,
+                    is_unwanted: &|| self.is_over(),
+                };
+                run::run(&mut room, op, self.request, &ready, &bench)?;
+                drop(held);
+                self.await_name(outcome, pending).map_err(canceled)?;
+                lowers = self.trees(&outcome.layers);
             }
             Op::Copy(op) => {
-                if copy::is_linked(op) {
-                    below = &[];
-                }
+                is_linked = copy::is_linked(op);
                 let scratch = room.scratch()?;
                 let bench = Bench {
                     upper: &room.upper,
@@ -641,27 +700,10 @@ impl Solver<'_> {
                 .filter(|_| self.request.rewrite_timestamp),
             ..Options::default()
         };
+        let below = if is_linked { &[] } else { lowers.as_slice() };
         let changes = Changes::of(&room.upper, below, &options)?;
-        Ok(changes.adopt(self.store)?.diff_id)
-    }
-}
-
-/// What a bind mount takes, as a COPY would.
-fn taking(origin: Origin, source: String) -> CopyOp {
-    CopyOp {
-        is_add: false,
-        sources: vec![source],
-        files: Vec::new(),
-        destination: String::new(),
-        is_folder: true,
-        origin,
-        chown: None,
-        chmod: None,
-        link: false,
-        parents: false,
-        excludes: Vec::new(),
-        checksum: None,
-        keep_git_dir: false,
-        unpack: None,
+        let settled = changes.settle(self.store)?;
+        drop(held);
+        Ok(settled)
     }
 }

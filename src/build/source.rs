@@ -227,6 +227,27 @@ impl Tree {
         }
     }
 
+    /// The folders of the layers that together are a folder, the uppermost first; `None` for what is none, or none of theirs.
+    pub(super) fn folders_of(&self, path: &str) -> Result<Option<Vec<PathBuf>>> {
+        if self.host.is_some() {
+            return Ok(None);
+        }
+        let clean = go::clean(&format!("/{path}"));
+        let located = self.locate(&clean)?.ok_or_else(|| not_found(&clean))?;
+        let Found::Folder(parts) = &located.found else {
+            return Ok(None);
+        };
+        let mut folders: Vec<PathBuf> = Vec::new();
+        for part in parts {
+            let folder = self.trees[part.layer].join(&located.path);
+            // an overlay takes no folder twice
+            if !folders.contains(&folder) {
+                folders.push(folder);
+            }
+        }
+        Ok(Some(folders).filter(|all| !all.is_empty()))
+    }
+
     /// Finds a path none of whose folders is a link; a link at its end is what is found.
     pub(super) fn locate_plain(&self, path: &str) -> Result<Option<Located>> {
         let mut here = self.roots();

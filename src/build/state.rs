@@ -102,6 +102,13 @@ impl State {
         found.map(|(_, value)| value.as_str())
     }
 
+    /// Says whether its steps know for which platform the image is.
+    pub(super) fn knows_target(&self) -> bool {
+        ["TARGETPLATFORM", "TARGETARCH"]
+            .iter()
+            .any(|name| self.value(name).is_some())
+    }
+
     fn history(&mut self, created_by: String, has_layer: bool) {
         self.image.history.push(History {
             created: None,
@@ -166,6 +173,7 @@ impl State {
             shown,
             lines: step.lines,
             history: self.image.history.len() - 1,
+            made_for: None,
         }))
     }
 

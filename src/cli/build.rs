@@ -5,19 +5,24 @@ use std::io::IsTerminal;
 use std::path::PathBuf;
 
 use clap::{ArgMatches, Command};
+use oci_client::manifest::OCI_IMAGE_MEDIA_TYPE;
+use serde_json::json;
 
 use super::args::{flag, is_set, list, operands, opt, value, values};
 use super::{Session, Verb, variable};
 use crate::build::exchange;
 use crate::build::request::{Named, Request, Secret};
 use crate::error::{Error, Kind, Result};
+use crate::grammar::annotation::Annotation;
 use crate::grammar::dockerfile::{excerpt, lint};
 use crate::grammar::platform::Platform;
 use crate::grammar::reference::Reference;
 use crate::grammar::{csv, units};
+use crate::image::index::platform_value;
 use crate::store::containers::Ulimit;
 use crate::ui::build::{Shown, Style};
 use crate::ui::out;
+use crate::ui::table::{Layout, align};
 
 mod context;
 mod output;
@@ -96,7 +101,7 @@ fn args(command: Command) -> Command {
             "call",
             None,
             "string",
-            "Set method for evaluating build (\"build\", \"check\")",
+            "Set method for evaluating build (\"build\", \"check\", \"outline\", \"targets\")",
         ))
         .arg(opt("cgroup-parent", None, "string", "Has no effect"))
         .arg(flag("check", None, "Shorthand for \"--call=check\""))
@@ -147,13 +152,19 @@ fn args(command: Command) -> Command {
             "stringArray",
             "Do not cache specified stages",
         ))
+        .arg(opt(
+            "on-error",
+            None,
+            "string",
+            "What to do when a step fails (\"shell\": open one in the state in which it failed)",
+        ))
         .arg(list(
             "output",
             'o',
             "stringArray",
             "Output destination (format: \"type=local,dest=path\")",
         ))
-        .arg(opt(
+        .arg(list(
             "platform",
             None,
             "stringArray",
@@ -279,6 +290,8 @@ fn run(matches: &ArgMatches, session: &mut Session) -> Result<u8> {
         "check" | "lint" => return check(session, &request),
         "build" if is_set(matches, "check") => return check(session, &request),
         "build" => {}
+        "targets" => return targets(&request),
+        "outline" => return outline(&request),
         call => return fail(format!("ERROR: cannot evaluate the build by {call}")),
     }
     let shown = Shown::new(style, "coracle");
@@ -293,13 +306,13 @@ fn run(matches: &ArgMatches, session: &mut Session) -> Result<u8> {
         return fail(plain(&e));
     }
     if let Some(path) = value(matches, "iidfile") {
-        fs_err::write(path, &built.id)?;
+        fs_err::write(path, built.id())?;
     }
     if let Some(path) = value(matches, "metadata-file") {
         fs_err::write(path, metadata(&built, &request)?)?;
     }
     if quiet {
-        out::line(&built.id)?;
+        out::line(built.id())?;
     }
     Ok(0)
 }
@@ -331,6 +344,73 @@ fn check(session: &Session, request: &Request) -> Result<u8> {
         out::text(text)?;
     }
     Ok((is_error && !warnings.is_empty()).into())
+}
+
+/// Go's tabwriter as BuildKit uses it.
+const LAYOUT: Layout = Layout {
+    min_width: 0,
+    padding: 3,
+};
+
+/// `--call=targets`: the stages that can be asked for.
+fn targets(request: &Request) -> Result<u8> {
+    let targets = match crate::build::targets(request) {
+        Ok(targets) => targets,
+        Err(e) => {
+            out::talk(plain(&e));
+            return Ok(1);
+        }
+    };
+    let mut text = "TARGET\tDESCRIPTION\n".to_owned();
+    for target in targets {
+        let name = match (target.name, target.is_default) {
+            (Some(name), true) => format!("{name} (default)"),
+            (Some(name), false) => name,
+            (None, _) => "(default)".to_owned(),
+        };
+        text += &format!("{name}\t{}\n", target.description);
+    }
+    out::text(align(&text, LAYOUT))?;
+    Ok(0)
+}
+
+/// `--call=outline`: what a target takes.
+fn outline(request: &Request) -> Result<u8> {
+    let outline = match crate::build::outline(request) {
+        Ok(outline) => outline,
+        Err(e) => {
+            out::talk(plain(&e));
+            return Ok(1);
+        }
+    };
+    if !outline.name.is_empty() || !outline.description.is_empty() {
+        let mut text = format!("TARGET:\t{}\n", outline.name);
+        if !outline.description.is_empty() {
+            text += &format!("DESCRIPTION:\t{}\n", outline.description);
+        }
+        let one = Layout {
+            padding: 1,
+            ..LAYOUT
+        };
+        out::text(align(&text, one) + "\n")?;
+    }
+    if !outline.args.is_empty() {
+        let mut text = "BUILD ARG\tVALUE\tDESCRIPTION\n".to_owned();
+        for arg in &outline.args {
+            text += &format!("{}\n", arg.join("\t"));
+        }
+        out::text(align(&text, LAYOUT) + "\n")?;
+    }
+    for (title, all) in [("SECRET", &outline.secrets), ("SSH", &outline.ssh)] {
+        if !all.is_empty() {
+            let mut text = format!("{title}\tREQUIRED\n");
+            for (id, is_required) in all {
+                text += &format!("{id}\t{}\n", if *is_required { "true" } else { "" });
+            }
+            out::text(align(&text, LAYOUT) + "\n")?;
+        }
+    }
+    Ok(0)
 }
 
 /// An error of the builder has its `ERROR:` behind the box of lines.
@@ -367,15 +447,22 @@ fn style(matches: &ArgMatches, quiet: bool) -> Result<Style> {
 }
 
 fn metadata(built: &crate::build::Built, request: &Request) -> Result<String> {
-    let mut all = BTreeMap::new();
-    all.insert(
-        "buildx.build.ref",
-        format!("default/default/{}", crate::store::random_hex::<12>()?),
-    );
-    all.insert("containerimage.config.digest", built.id.clone());
-    all.insert("containerimage.digest", built.manifest.clone());
+    let reference = format!("default/default/{}", crate::store::random_hex::<12>()?);
+    let mut all = BTreeMap::from([("buildx.build.ref", json!(reference))]);
+    let digest = json!(built.digest());
+    let (media_type, size) = match &built.index {
+        Some(index) => (index.media_type(), index.bytes().len()),
+        None => (OCI_IMAGE_MEDIA_TYPE, built.images[0].manifest.len()),
+    };
+    let mut descriptor = json!({ "mediaType": media_type, "digest": digest, "size": size });
+    if let [only] = built.images.as_slice() {
+        all.insert("containerimage.config.digest", json!(only.id));
+        descriptor["platform"] = platform_value(&only.platform);
+    }
+    all.insert("containerimage.descriptor", descriptor);
+    all.insert("containerimage.digest", digest);
     if !request.tags.is_empty() {
-        all.insert("image.name", request.tags.join(","));
+        all.insert("image.name", json!(request.tags.join(",")));
     }
     Ok(serde_json::to_string_pretty(&all).unwrap_or_default())
 }
@@ -407,8 +494,8 @@ fn request(matches: &ArgMatches, session: &Session) -> Result<Request> {
         allow_insecure: values(matches, "allow").any(|word| word == "security.insecure"),
         ..Request::default()
     };
-    if values(matches, "annotation").next().is_some() {
-        out::warn("annotations are not written yet: --annotation has no effect");
+    for word in values(matches, "annotation") {
+        request.annotations.push(Annotation::parse(word)?);
     }
     for words in values(matches, "no-cache-filter") {
         let names = words.split(',').map(|word| word.trim().to_lowercase());
@@ -437,15 +524,12 @@ fn request(matches: &ArgMatches, session: &Session) -> Result<Request> {
         let (key, value) = word.split_once('=').unwrap_or((word, ""));
         request.labels.push((key.to_owned(), value.to_owned()));
     }
-    if let Some(text) = value(matches, "platform") {
-        if text.contains(',') {
-            return Err(
-                Error::new(Kind::Usage, format!("cannot build for {text} at once"))
-                    .because("an image here has one platform")
-                    .hint("build for each with a tag of its own"),
-            );
+    let platforms = values(matches, "platform").flat_map(|list| list.split(','));
+    for word in platforms.filter(|word| !word.is_empty()) {
+        let platform = Platform::parse(word)?;
+        if !request.platforms.contains(&platform) {
+            request.platforms.push(platform);
         }
-        request.platform = Some(Platform::parse(text)?);
     }
     request.add_hosts = values(matches, "add-host")
         .map(|word| word.replacen('=', ":", 1))

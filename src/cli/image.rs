@@ -47,6 +47,12 @@ pub(super) fn find(session: &Session, wanted: Wanted<'_>) -> Result<Image> {
             .as_ref()
             .is_none_or(|p| p.matches(&image.config.platform()))
     };
+    if let (Some(platform), Some(image)) = (&platform, &here)
+        && !fits(image)
+        && let Some(image) = session.store()?.images().sibling(image, platform)?
+    {
+        here = Some(image);
+    }
     match (wanted.pull, here) {
         (Pull::Missing | Pull::Never, Some(image)) if fits(&image) => Ok(image),
         (Pull::Never, None) => Err(images::no_such(wanted.word)),
@@ -106,6 +112,7 @@ fn fetch(
     let options = pull::Options {
         settings: session.registries(),
         platform,
+        leaves_tag: false,
     };
     let shown: Box<dyn Progress> = match quiet {
         true => Box::new(Silent),

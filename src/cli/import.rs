@@ -14,6 +14,7 @@ use crate::image::import::{Request, import};
 use crate::registry::download::fetch;
 use crate::sys::fd::{duplicate, standard};
 use crate::ui::out;
+use crate::ui::progress::{Stream, progress};
 
 pub(super) const VERB: Verb = Verb {
     path: &["import"],
@@ -72,6 +73,9 @@ fn run(matches: &ArgMatches, session: &mut Session) -> Result<u8> {
         }
         path => super::load::open(path)?,
     };
-    out::line(import(session.store()?, input, &request)?)?;
+    let told = progress(Stream::Stderr);
+    let id = import(session.store()?, input, &request, told.as_ref())?;
+    drop(told);
+    out::line(id)?;
     Ok(0)
 }

@@ -71,7 +71,11 @@ fn run(matches: &ArgMatches, session: &mut Session) -> Result<u8> {
         out::line(format_args!("Using default tag: {DEFAULT_TAG}"))?;
     }
     let store = session.store()?;
-    let options = Options { settings, platform };
+    let options = Options {
+        settings,
+        platform,
+        leaves_tag: false,
+    };
     let canonical = if all {
         pull_all(store, &reference, &options, shown.as_ref())?;
         reference.to_string()

@@ -7,7 +7,7 @@ use super::{Session, Verb};
 use crate::error::{Error, Kind, Result};
 use crate::grammar::reference::{DEFAULT_TAG, Reference};
 use crate::image::progress::{Progress, Silent};
-use crate::image::push::{Compression, Options, push, push_all};
+use crate::image::push::{Compression, Options, Which, push};
 use crate::registry::mirrors::Registries;
 use crate::ui::out;
 use crate::ui::progress::{Stream, progress};
@@ -81,8 +81,14 @@ fn run(matches: &ArgMatches, session: &mut Session) -> Result<u8> {
         settings,
         compression,
     };
-    let push = if all { push_all } else { push };
-    let done = push(session.store()?, &reference, &options, shown.as_ref());
+    let which = if all { Which::All } else { Which::Tag };
+    let done = push(
+        session.store()?,
+        &reference,
+        which,
+        &options,
+        shown.as_ref(),
+    );
     drop(shown);
     // docker tells these on the stream of the push, without its daemon's prefix
     done.map_err(|e| match e.kind() {

@@ -8,7 +8,6 @@
 
 use std::ffi::{CStr, CString};
 use std::fs::File;
-use std::io::Read;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -104,7 +103,7 @@ pub(crate) fn from_tar(
     store: &Store,
     container: &Found,
     word: &str,
-    mut tar: File,
+    tar: File,
     destination: &str,
     options: Options,
 ) -> Result<()> {
@@ -125,17 +124,9 @@ pub(crate) fn from_tar(
         parser: Parser::new(Feed::Whole),
         extract: Extract::new(folder, owner),
     };
-    let mut failed = None;
-    let mut next = || {
-        let mut chunk = vec![0; decode::BLOCK];
-        let n = tar.read(&mut chunk).map_err(|e| failed = Some(e)).ok()?;
-        chunk.truncate(n);
-        (n > 0).then_some(chunk)
-    };
-    decode::decode(&mut next, &mut into)?;
-    if let Some(e) = failed {
-        return Err(e).context(Kind::System, || "cannot read the standard input");
-    }
+    let mut source = decode::Source::new(tar);
+    decode::decode(&mut |spare| source.next(spare), &mut into)?;
+    source.finish(|| "cannot read the standard input".to_owned())?;
     into.parser.finish()?;
     into.extract.finish()
 }

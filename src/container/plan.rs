@@ -234,10 +234,10 @@ pub enum Source {
         /// First use: when this folder is empty, copy the content of the destination in the image into it.
         copy_up: bool,
     },
-    /// A folder of the host with a writable layer over it: what is changed is not changed on the host.
+    /// Folders of the host with a writable layer over them: what is changed is not changed on the host.
     Overlay {
-        /// The host's.
-        lower: PathBuf,
+        /// The host's, the uppermost first.
+        lower: Vec<PathBuf>,
         /// Writable layer.
         upper: PathBuf,
         /// Its work folder.

@@ -1,5 +1,6 @@
 //! Words: text or bytes to values and back. Pure: no files, no clock, no environment. Everything here is fuzzed.
 
+pub mod annotation;
 pub mod csv;
 pub mod dns;
 pub mod dockerfile;

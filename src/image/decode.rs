@@ -1,23 +1,30 @@
-//! Compressed bytes to plain ones, in bounded blocks: gzip (also of several members), zstd, or none, by the first bytes.
+//! Compressed bytes to plain ones, in bounded blocks: gzip (also of several members), zstd, bzip2, xz, or none, by the
+//! first bytes.
 //!
 //! The first bytes decide and not the media type: registries hold layers whose type lies, and docker looks at the bytes.
 
-use std::io::Read;
+use std::io::{BufReader, Read};
 
 use flate2::{Decompress, FlushDecompress, Status};
 
-use crate::error::{Error, Kind, Result};
+use crate::error::{Context, Error, Kind, Result};
 
 /// Bytes of a block.
 pub(crate) const BLOCK: usize = 256 << 10;
 
-/// The source of compressed bytes; `None` is the end.
-type Next<'a> = &'a mut dyn FnMut() -> Option<Vec<u8>>;
+/// The source of compressed bytes; `None` is the end. It is given a block that nobody needs any more, or an empty one: fresh
+/// memory for every chunk would cost more than reading it.
+type Next<'a> = &'a mut dyn FnMut(Vec<u8>) -> Option<Vec<u8>>;
 
 /// Where plain blocks go, and where empty ones come from.
 pub(crate) trait Blocks {
     /// Returns a block to fill: `BLOCK` bytes.
     fn take(&mut self) -> Vec<u8>;
+
+    /// Returns a block that was handed on and is done with, if there is one.
+    fn spare(&mut self) -> Vec<u8> {
+        Vec::new()
+    }
 
     /// Hands on a filled block, whose length says how much.
     fn put(&mut self, block: Vec<u8>) -> Result<()>;
@@ -27,18 +34,87 @@ pub(crate) trait Blocks {
 pub(crate) fn decode(next: Next<'_>, blocks: &mut impl Blocks) -> Result<()> {
     let mut head = Vec::new();
     while head.len() < 4 {
-        match next() {
+        match next(Vec::new()) {
             Some(chunk) if head.is_empty() => head = chunk,
             Some(chunk) => head.extend_from_slice(&chunk),
             None => break,
         }
     }
-    if head.starts_with(&[0x1f, 0x8b]) {
-        gzip(head, next, blocks)
-    } else if is_zstd(&head) {
-        zstd(head, next, blocks)
-    } else {
-        plain(head, next, blocks)
+    match Form::of(&head) {
+        Some(Form::Gzip) => gzip(head, next, blocks),
+        Some(Form::Zstd) => zstd(head, next, blocks),
+        Some(Form::Bzip2) => {
+            let decoder = bzip2::bufread::MultiBzDecoder::new(buffered(head, next));
+            read_all(decoder, "bzip2", blocks)
+        }
+        Some(Form::Xz) => {
+            // more than what xz -9 asks for, less than what would hurt
+            const MOST_KIB: u32 = 128 << 10;
+            let source = buffered(head, next);
+            let decoder = lzma_rust2::XzReader::new_mem_limit(source, true, MOST_KIB);
+            read_all(decoder, "xz", blocks)
+        }
+        None => plain(head, next, blocks),
+    }
+}
+
+/// How bytes are compressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    Gzip,
+    Zstd,
+    Bzip2,
+    Xz,
+}
+
+impl Form {
+    /// Says what the first bytes show; `None`: not compressed.
+    pub(crate) fn of(head: &[u8]) -> Option<Form> {
+        // 1 to 9 follows: the size of the blocks
+        let is_bzip2 = head.starts_with(b"BZh") && head.get(3).is_some_and(u8::is_ascii_digit);
+        match head {
+            [0x1f, 0x8b, ..] => Some(Form::Gzip),
+            [0xfd, b'7', b'z', b'X', ..] => Some(Form::Xz),
+            _ if is_bzip2 => Some(Form::Bzip2),
+            _ if is_zstd(head) => Some(Form::Zstd),
+            _ => None,
+        }
+    }
+}
+
+/// A file as the chunks of [`decode`], which knows no errors: what ended it early is told by [`Source::finish`].
+pub(crate) struct Source<R> {
+    input: R,
+    failed: Option<std::io::Error>,
+}
+
+impl<R: Read> Source<R> {
+    pub(crate) fn new(input: R) -> Source<R> {
+        Source {
+            input,
+            failed: None,
+        }
+    }
+
+    /// Returns the next chunk in `chunk`; `None` at the end.
+    pub(crate) fn next(&mut self, mut chunk: Vec<u8>) -> Option<Vec<u8>> {
+        chunk.resize(BLOCK, 0);
+        match self.input.read(&mut chunk) {
+            Ok(0) => None,
+            Ok(n) => {
+                chunk.truncate(n);
+                Some(chunk)
+            }
+            Err(e) => {
+                self.failed = Some(e);
+                None
+            }
+        }
+    }
+
+    /// Says whether it was read to its end.
+    pub(crate) fn finish(self, what: impl FnOnce() -> String) -> Result<()> {
+        self.failed.map_or(Ok(()), Err).context(Kind::System, what)
     }
 }
 
@@ -53,7 +129,7 @@ fn plain(mut chunk: Vec<u8>, next: Next<'_>, blocks: &mut impl Blocks) -> Result
         if !chunk.is_empty() {
             blocks.put(chunk)?;
         }
-        match next() {
+        match next(blocks.spare()) {
             Some(following) => chunk = following,
             None => return Ok(()),
         }
@@ -102,7 +178,7 @@ fn gzip(mut chunk: Vec<u8>, next: Next<'_>, blocks: &mut impl Blocks) -> Result<
                 member = Member::Between;
             }
         }
-        match next() {
+        match next(chunk) {
             Some(following) => chunk = following,
             None if member == Member::Inside => return Err(broken("the gzip data end early")),
             None => break,
@@ -128,22 +204,29 @@ enum Member {
 
 fn zstd(head: Vec<u8>, next: Next<'_>, blocks: &mut impl Blocks) -> Result<()> {
     let broken_zstd = |e: std::io::Error| broken(&format!("broken zstd data ({e})"));
-    let source = std::io::BufReader::with_capacity(
-        BLOCK,
-        Chunks {
-            chunk: head,
-            at: 0,
-            next,
-        },
-    );
+    let source = buffered(head, next);
     let mut decoder = zstd::stream::read::Decoder::with_buffer(source).map_err(broken_zstd)?;
     // a frame may ask for a window of gigabytes; docker's limit is zstd's own default, 128 MiB
     decoder.window_log_max(27).map_err(broken_zstd)?;
+    read_all(decoder, "zstd", blocks)
+}
+
+fn buffered(head: Vec<u8>, next: Next<'_>) -> BufReader<Chunks<'_>> {
+    let chunks = Chunks {
+        chunk: head,
+        at: 0,
+        next,
+    };
+    BufReader::with_capacity(BLOCK, chunks)
+}
+
+fn read_all(mut decoder: impl Read, form: &str, blocks: &mut impl Blocks) -> Result<()> {
     loop {
         let mut block = blocks.take();
         let mut filled = 0;
         while filled < block.len() {
-            match decoder.read(&mut block[filled..]).map_err(broken_zstd)? {
+            let read = decoder.read(&mut block[filled..]);
+            match read.map_err(|e| broken(&format!("broken {form} data ({e})")))? {
                 0 => break,
                 n => filled += n,
             }
@@ -169,8 +252,9 @@ struct Chunks<'a> {
 impl Read for Chunks<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
         while self.at == self.chunk.len() {
-            match (self.next)() {
-                Some(chunk) => (self.chunk, self.at) = (chunk, 0),
+            self.at = 0;
+            match (self.next)(std::mem::take(&mut self.chunk)) {
+                Some(chunk) => self.chunk = chunk,
                 None => return Ok(0),
             }
         }
@@ -208,7 +292,7 @@ mod tests {
     fn run(bytes: &[u8], chunk: usize, block: usize) -> Result<Vec<u8>> {
         let mut chunks = bytes.chunks(chunk).map(<[u8]>::to_vec);
         let mut collect = Collect(Vec::new(), block);
-        decode(&mut || chunks.next(), &mut collect)?;
+        decode(&mut |_| chunks.next(), &mut collect)?;
         Ok(collect.0)
     }
 
@@ -217,6 +301,20 @@ mod tests {
         encoder.write_all(bytes).unwrap();
         encoder.finish().unwrap()
     }
+
+    /// What bzip2(1) and xz(1) make of `hello` and a new line.
+    const BZIP2: &[u8] = &[
+        0x42, 0x5a, 0x68, 0x39, 0x31, 0x41, 0x59, 0x26, 0x53, 0x59, 0xc1, 0xc0, 0x80, 0xe2, 0x00,
+        0x00, 0x01, 0x41, 0x00, 0x00, 0x10, 0x02, 0x44, 0xa0, 0x00, 0x30, 0xcd, 0x00, 0xc3, 0x46,
+        0x29, 0x97, 0x17, 0x72, 0x45, 0x38, 0x50, 0x90, 0xc1, 0xc0, 0x80, 0xe2,
+    ];
+    const XZ: &[u8] = &[
+        0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00, 0x00, 0x04, 0xe6, 0xd6, 0xb4, 0x46, 0x02, 0x00, 0x21,
+        0x01, 0x16, 0x00, 0x00, 0x00, 0x74, 0x2f, 0xe5, 0xa3, 0x01, 0x00, 0x05, 0x68, 0x65, 0x6c,
+        0x6c, 0x6f, 0x0a, 0x00, 0x00, 0x00, 0xa5, 0x60, 0x97, 0xf1, 0x94, 0xf6, 0xfd, 0xe0, 0x00,
+        0x01, 0x1e, 0x06, 0xc1, 0x2f, 0xa4, 0x1d, 0x1f, 0xb6, 0xf3, 0x7d, 0x01, 0x00, 0x00, 0x00,
+        0x00, 0x04, 0x59, 0x5a,
+    ];
 
     fn text() -> Vec<u8> {
         (0..40_000u32).flat_map(|n| (n * n).to_le_bytes()).collect()
@@ -255,6 +353,10 @@ mod tests {
                 &text,
             ),
             ("a remark first", skippable, a),
+            ("bzip2", BZIP2.to_vec(), b"hello\n"),
+            ("two of bzip2", [BZIP2, BZIP2].concat(), b"hello\nhello\n"),
+            ("xz", XZ.to_vec(), b"hello\n"),
+            ("two of xz", [XZ, XZ].concat(), b"hello\nhello\n"),
         ] {
             for chunk in [1, 7, 4096, 1 << 20] {
                 for block in [1000, 1 << 20] {

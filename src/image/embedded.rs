@@ -57,6 +57,7 @@ pub fn install(store: &Store, name: &str) -> Result<bool> {
         created: CREATED.to_owned(),
         tagged: now(),
         digest: String::new(),
+        index: String::new(),
     })?;
     Ok(true)
 }

@@ -4,7 +4,6 @@
 //! Killed at any line: a layer without a root, swept later.
 
 use std::fs::File;
-use std::io::Read;
 
 use oci_client::manifest::IMAGE_LAYER_MEDIA_TYPE;
 
@@ -14,6 +13,7 @@ use crate::grammar::reference::Reference;
 use crate::image::change;
 use crate::image::config::{History, ImageConfig, RootFs};
 use crate::image::decode;
+use crate::image::progress::{Progress, Step};
 use crate::image::save::{descriptor, tar_size, uncompressed_manifest};
 use crate::image::unpack;
 use crate::store::blobs::digest_of;
@@ -34,7 +34,12 @@ pub(crate) struct Request {
 }
 
 /// Makes an image of a tar, plain or compressed; returns its id.
-pub(crate) fn import(store: &Store, mut input: File, request: &Request) -> Result<String> {
+pub(crate) fn import(
+    store: &Store,
+    input: File,
+    request: &Request,
+    told: &dyn Progress,
+) -> Result<String> {
     let platform = request.platform.clone().unwrap_or_else(Platform::host);
     let time = now();
     let history = History {
@@ -52,25 +57,20 @@ pub(crate) fn import(store: &Store, mut input: File, request: &Request) -> Resul
     };
     change::apply(&mut config.config, &request.changes)?;
     let draft = store.layers().draft()?;
-    let mut failed = None;
-    let next = || {
-        let mut chunk = vec![0; decode::BLOCK];
-        match input.read(&mut chunk) {
-            Ok(0) => None,
-            Ok(n) => {
-                chunk.truncate(n);
-                Some(chunk)
-            }
-            Err(e) => {
-                failed = Some(e);
-                None
-            }
+    let size = input.metadata().map_or(0, |meta| meta.len());
+    let mut done = 0;
+    let mut source = decode::Source::new(input);
+    let next = |spare| {
+        let chunk = source.next(spare)?;
+        done += chunk.len() as u64;
+        // of a pipe nobody knows how much there is
+        if size > 0 {
+            told.layer("", Step::Importing(done.min(size), size));
         }
+        Some(chunk)
     };
-    let unpacked = unpack::layer(next, draft.path(), &unpack::Limits::default());
-    if let Some(e) = failed {
-        return Err(e).context(Kind::System, || "cannot read the archive");
-    }
+    let unpacked = unpack::layer_from(next, draft.path(), &unpack::Limits::default());
+    source.finish(|| "cannot read the archive".to_owned())?;
     let unpacked = unpacked?;
     if unpacked.tar_size < 512 {
         return Err(Error::new(Kind::Invalid, "unexpected EOF"));
@@ -114,6 +114,7 @@ pub(crate) fn keep(
         created: config.created.clone().unwrap_or_default(),
         tagged: now(),
         digest: String::new(),
+        index: String::new(),
     })?;
     Ok(id)
 }

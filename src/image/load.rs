@@ -3,12 +3,12 @@
 //!
 //! ```text
 //! a file, seekable ──▶ its members by their headers ──▶ the layers that are missing: each from where it lies, some at
-//! a pipe, or gzip/zstd ──▶ a nameless file in staging/ ──▶ once, checked by diff id ──▶ blobs ──▶ names, last
+//! a pipe, or compressed ──▶ a nameless file in staging/ ──▶ once, checked by diff id ──▶ blobs ──▶ names, last
 //! ```
 //! Killed at any line: layers without a root, swept later.
 
 use std::fs::File;
-use std::io::{Read, Write};
+use std::io::Write;
 use std::os::unix::fs::FileExt;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -23,13 +23,13 @@ use crate::image::archive::{Item, blob_path};
 use crate::image::config::ImageConfig;
 use crate::image::decode::{self, Blocks};
 use crate::image::manifest::{self, Document};
-use crate::image::progress::Progress;
+use crate::image::progress::{Progress, Step};
 use crate::image::save::{descriptor, tar_size, uncompressed_manifest};
 use crate::image::unpack;
 use crate::store::blobs::digest_of;
 use crate::store::images::Name;
 use crate::store::layers::Stage;
-use crate::store::{Store, now};
+use crate::store::{Store, now, short_id};
 use crate::sys::thread;
 
 /// How to load.
@@ -83,57 +83,21 @@ pub fn load(
 }
 
 /// Returns the archive as a plain file: itself, or what comes out of it in a file without a name, gone with us.
-fn seekable(store: &Store, mut input: File) -> Result<File> {
+fn seekable(store: &Store, input: File) -> Result<File> {
     let cannot = || "cannot read the archive";
     let is_file = input.metadata().context(Kind::System, cannot)?.is_file();
     let mut magic = [0; 4];
     if is_file {
         let n = input.read_at(&mut magic, 0).context(Kind::System, cannot)?;
-        if !is_compressed(&magic[..n]) {
+        if decode::Form::of(&magic[..n]).is_none() {
             return Ok(input);
         }
     }
-    refuse_unknown(&magic)?;
     let spool = store.spool()?;
-    let mut failed = None;
-    let mut next = || {
-        let mut chunk = vec![0; decode::BLOCK];
-        match input.read(&mut chunk) {
-            Ok(0) => None,
-            Ok(n) => {
-                chunk.truncate(n);
-                Some(chunk)
-            }
-            Err(e) => {
-                failed = Some(e);
-                None
-            }
-        }
-    };
-    decode::decode(&mut next, &mut Spool(&spool))?;
-    match failed {
-        None => Ok(spool),
-        Some(e) => Err(e).context(Kind::System, cannot),
-    }
-}
-
-fn is_compressed(head: &[u8]) -> bool {
-    const MAGICS: [&[u8]; 4] = [b"\x1f\x8b", b"\x28\xb5\x2f\xfd", BZIP2, XZ];
-    MAGICS.iter().any(|magic| head.starts_with(magic))
-}
-
-const BZIP2: &[u8] = b"BZh";
-const XZ: &[u8] = b"\xfd7zX";
-
-fn refuse_unknown(head: &[u8]) -> Result<()> {
-    for (magic, program) in [(BZIP2, "bzip2"), (XZ, "xz")] {
-        if head.starts_with(magic) {
-            return Err(Error::new(Kind::Invalid, "cannot read the archive")
-                .because(format!("it is compressed with {program}"))
-                .hint(format!("pipe it through `{program} -dc`")));
-        }
-    }
-    Ok(())
+    let mut source = decode::Source::new(input);
+    decode::decode(&mut |spare| source.next(spare), &mut Spool(&spool))?;
+    source.finish(|| cannot().to_owned())?;
+    Ok(spool)
 }
 
 /// Decoded blocks to a file.
@@ -313,7 +277,7 @@ fn take(
         .zip(&image.layers)
         .map(|(id, member)| (id.as_str(), member.as_str()))
         .collect();
-    unpack_missing(store, members, &layers)?;
+    unpack_missing(store, members, &layers, told)?;
     store.blobs().put(&id, &image.config_bytes)?;
     let known = store.images().names()?;
     let manifest = match known.iter().find(|name| name.config == id) {
@@ -330,6 +294,7 @@ fn take(
         created: config.created.clone().unwrap_or_default(),
         tagged: now(),
         digest: String::new(),
+        index: String::new(),
     };
     if image.names.is_empty() {
         if !known.iter().any(|name| name.config == id) {
@@ -386,17 +351,25 @@ fn keep_manifest(
 }
 
 /// Unpacks the layers (diff id, member) that the store does not have, as many at once as there are cores.
-fn unpack_missing(store: &Store, members: &Members, layers: &[(&str, &str)]) -> Result<()> {
-    let missing: Vec<_> = layers
+fn unpack_missing(
+    store: &Store,
+    members: &Members,
+    layers: &[(&str, &str)],
+    told: &dyn Progress,
+) -> Result<()> {
+    let mut missing: Vec<_> = layers
         .iter()
         .filter(|(id, _)| !store.layers().has(id))
         .collect();
+    // the sum over the largest is what the others are done beside
+    let size = |member: &str| members.span(member).map_or(0, |span| span.size);
+    missing.sort_by_key(|(_, member)| std::cmp::Reverse(size(member)));
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let next = AtomicUsize::new(0);
     let failure = Mutex::new(None);
     let work = || {
         while let Some((diff_id, member)) = missing.get(next.fetch_add(1, Ordering::Relaxed)) {
-            if let Err(e) = unpack_one(store, members, diff_id, member) {
+            if let Err(e) = unpack_one(store, members, diff_id, member, told) {
                 next.store(missing.len(), Ordering::Relaxed);
                 failure
                     .lock()
@@ -418,18 +391,27 @@ fn unpack_missing(store: &Store, members: &Members, layers: &[(&str, &str)]) -> 
     failure.map_or(Ok(()), Err)
 }
 
-fn unpack_one(store: &Store, members: &Members, diff_id: &str, member: &str) -> Result<()> {
+fn unpack_one(
+    store: &Store,
+    members: &Members,
+    diff_id: &str,
+    member: &str,
+    told: &dyn Progress,
+) -> Result<()> {
     let span = members
         .span(member)
         .ok_or_else(|| Error::new(Kind::Corrupt, format!("the archive has no `{member}`")))?;
     let Stage::Make(staging) = store.layers().stage(diff_id)? else {
         return Ok(());
     };
-    let unpacked = unpack::layer(
-        members.chunks(span),
-        staging.path(),
-        &unpack::Limits::default(),
-    )?;
+    let (mut chunks, size, mut done) = (members.chunks(span), span.size, 0);
+    let next = |spare| {
+        let chunk: Vec<u8> = chunks(spare)?;
+        done += chunk.len() as u64;
+        told.layer(short_id(diff_id), Step::Loading(done, size));
+        Some(chunk)
+    };
+    let unpacked = unpack::layer_from(next, staging.path(), &unpack::Limits::default())?;
     if unpacked.diff_id != diff_id {
         let found = &unpacked.diff_id;
         return Err(Error::new(

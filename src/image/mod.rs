@@ -8,6 +8,7 @@ pub(crate) mod decode;
 pub mod embedded;
 pub(crate) mod extract;
 pub(crate) mod import;
+pub(crate) mod index;
 pub(crate) mod list;
 pub mod load;
 pub mod manifest;

@@ -7,8 +7,8 @@
 //!     └─▶ adopt(store)              the tree itself becomes layers/<diff id>/tree            normalise.rs
 //!           rename into a draft ─▶ normalise ─▶ tar: sha256 and `entries` ─▶ rename to its diff id
 //! ```
-//! A builder that wants the next step to begin while the digest is computed takes two steps: [`Changes::settle`] moves and
-//! normalises, and what it returns is a whole lower tree from then on.
+//! A builder that wants the next step to begin while the digest is computed takes three steps: [`Changes::settle`] moves
+//! and normalises, and what it returns is a whole lower tree from then on; measure; name.
 //!
 //! Killed at any line: a draft in `staging/`, swept later. Two processes that make the same layer: one stays.
 
@@ -135,11 +135,14 @@ impl Changes {
 
     /// Makes the tree a layer of the store; it is gone from where it was. It must not be mounted any more.
     pub fn adopt(self, store: &Store) -> Result<Unpacked> {
-        self.settle(store)?.publish()
+        let settled = self.settle(store)?;
+        let unpacked = settled.measure()?;
+        settled.name(&unpacked)?;
+        Ok(unpacked)
     }
 
-    /// Moves the tree into the store and makes it the lower tree that it will be ([`Settled::tree`]), still without a name:
-    /// that takes its digest, which [`Settled::publish`] computes.
+    /// Moves the tree into the store and makes it the lower tree that it will be, still without a name: that takes its
+    /// digest, which [`Settled::measure`] computes.
     pub fn settle(mut self, store: &Store) -> Result<Settled<'_>> {
         let draft = store.layers().draft()?;
         let tree = draft.path().join("tree");
@@ -198,21 +201,17 @@ enum Made {
     Copied(Unpacked),
 }
 
-impl Settled<'_> {
-    /// Returns the tree, a lower folder for overlays. [`Settled::publish`] renames it: who mounts it meanwhile should hold
-    /// the folder open and name it by its descriptor.
-    pub fn tree(&self) -> &Path {
-        &self.tree
+impl<'a> Settled<'a> {
+    /// Returns by which id the layer is known until it has its name ([`Draft::id`]).
+    pub(crate) fn id(&self) -> String {
+        self.draft.id()
     }
 
-    /// Computes the digest of the tar, writes `entries`, and gives the layer its name.
-    pub fn publish(self) -> Result<Unpacked> {
-        let entries = match self.made {
+    /// Computes the digest of the tar and writes `entries`.
+    pub(crate) fn measure(&self) -> Result<Unpacked> {
+        let entries = match &self.made {
             Made::Moved(entries) => entries,
-            Made::Copied(unpacked) => {
-                self.draft.publish(&unpacked, None)?;
-                return Ok(unpacked);
-            }
+            Made::Copied(unpacked) => return Ok(unpacked.clone()),
         };
         let mut record = Recorder {
             entries: Entries::new(&self.draft.path().join("entries"))?,
@@ -220,16 +219,20 @@ impl Settled<'_> {
             size: 0,
             tar_size: 0,
         };
-        stream(open_tree(&self.tree, OFlag::O_PATH)?, &entries, &mut record)?;
+        stream(open_tree(&self.tree, OFlag::O_PATH)?, entries, &mut record)?;
         record.entries.finish()?;
-        let unpacked = Unpacked {
+        Ok(Unpacked {
             diff_id: record.sum.finish(),
             size: record.size,
             files: entries.len() as u64,
             tar_size: record.tar_size,
-        };
-        self.draft.publish(&unpacked, None)?;
-        Ok(unpacked)
+        })
+    }
+
+    /// Gives the layer the name that was computed; from then on it is not where it was. Returns the draft when there is a
+    /// layer like it: who has the draft mounted keeps it until then.
+    pub(crate) fn name(self, unpacked: &Unpacked) -> Result<Option<Draft<'a>>> {
+        self.draft.publish_or_return(unpacked, None)
     }
 }
 

@@ -27,6 +27,10 @@ pub enum Step {
     Done,
     /// Another process has just put it there.
     Waiting,
+    /// Bytes of an archive's layer that were read, of all.
+    Loading(u64, u64),
+    /// Bytes of the tar of a root that were read, of all.
+    Importing(u64, u64),
     /// A push has it to send, or to find there.
     Preparing,
     /// Bytes that were sent, of all.
@@ -40,6 +44,17 @@ pub enum Step {
 }
 
 impl Step {
+    /// Returns how many bytes are done, of how many, for what is shown as a bar.
+    pub(crate) fn bytes(&self) -> Option<(u64, u64)> {
+        match *self {
+            Step::Downloading(done, total)
+            | Step::Pushing(done, total)
+            | Step::Loading(done, total)
+            | Step::Importing(done, total) => Some((done, total)),
+            _ => None,
+        }
+    }
+
     /// Returns docker's word for it.
     pub fn word(&self) -> String {
         match self {
@@ -53,6 +68,8 @@ impl Step {
             Step::Downloaded => "Download complete".to_owned(),
             Step::Done => "Pull complete".to_owned(),
             Step::Waiting => "Waiting".to_owned(),
+            Step::Loading(..) => "Loading layer".to_owned(),
+            Step::Importing(..) => "Importing".to_owned(),
             Step::Preparing => "Preparing".to_owned(),
             Step::Pushing(..) => "Pushing".to_owned(),
             Step::Pushed => "Pushed".to_owned(),

@@ -15,7 +15,7 @@ use crate::grammar::platform::Platform;
 use crate::grammar::reference::{DEFAULT_TAG, Reference};
 use crate::image::config::ImageConfig;
 use crate::image::manifest::{self, Document};
-use crate::image::progress::{Progress, Step};
+use crate::image::progress::{Progress, Silent, Step};
 use crate::registry::{Manifest, Remote, Settings};
 use crate::store::images::Name;
 use crate::store::{Store, now, short_id};
@@ -34,6 +34,8 @@ pub struct Options {
     pub settings: Settings,
     /// `--platform`; None means this machine's.
     pub platform: Option<Platform>,
+    /// A tag that an image for another platform has here stays with that image; this one is known by its digest alone.
+    pub leaves_tag: bool,
 }
 
 /// An image that is here now.
@@ -102,6 +104,7 @@ fn pull_one(
         remote,
         reference,
         platform: options.platform.clone(),
+        leaves_tag: options.leaves_tag,
         progress,
     };
     let name = pull.name()?;
@@ -117,12 +120,70 @@ fn pull_one(
     pull.once(&name, before.as_ref())
 }
 
+/// An image of a registry of which the documents were read, and no layer.
+#[derive(Debug)]
+pub(crate) struct Peeked {
+    reference: Reference,
+    /// Its configuration's bytes.
+    pub(crate) config: Vec<u8>,
+    /// Diff ids and blobs.
+    layers: Vec<(String, OciDescriptor)>,
+}
+
+/// Reads what an image of a registry consists of.
+pub(crate) fn peek(store: &Store, reference: &Reference, options: &Options) -> Result<Peeked> {
+    let reference = reference.clone().or_latest();
+    let remote = Remote::open(&options.settings, &reference)?;
+    let pull = Pull {
+        store,
+        remote: &remote,
+        reference: &reference,
+        platform: options.platform.clone(),
+        leaves_tag: true,
+        progress: &Silent,
+    };
+    let found = pull.describe()?;
+    let diff_ids = found.config.rootfs.diff_ids.into_iter();
+    Ok(Peeked {
+        layers: diff_ids.zip(found.manifest.layers).collect(),
+        config: found.config_bytes,
+        reference,
+    })
+}
+
+impl Peeked {
+    /// Brings one of its layers into the store.
+    pub(crate) fn fetch(&self, store: &Store, settings: &Settings, diff_id: &str) -> Result<()> {
+        if store.layers().has(diff_id) {
+            return Ok(());
+        }
+        let found = self.layers.iter().find(|(id, _)| id == diff_id);
+        let (diff_id, blob) = found.ok_or_else(|| {
+            let text = format!("{} has no layer {diff_id}", self.reference.familiar());
+            Error::new(Kind::NotFound, text)
+        })?;
+        let repository = self.reference.name();
+        let layers = Layers {
+            store,
+            progress: &Silent,
+            repository: &repository,
+        };
+        let layer = Layer {
+            blob,
+            diff_id,
+            id: short_id(&blob.digest),
+        };
+        layers.fetch(&Remote::open(settings, &self.reference)?, &[layer])
+    }
+}
+
 /// One image on its way.
 struct Pull<'a> {
     store: &'a Store,
     remote: &'a Remote,
     reference: &'a Reference,
     platform: Option<Platform>,
+    leaves_tag: bool,
     progress: &'a dyn Progress,
 }
 
@@ -175,7 +236,13 @@ impl Pull<'_> {
             .blobs()
             .put(&described.manifest.config.digest, &described.config_bytes)?;
         let fresh = Name {
-            name: name.to_owned(),
+            name: match self.leaves_tag && self.is_of_another_platform(before) {
+                true => {
+                    let digest = self.reference.with_digest(&described.digest)?;
+                    digest.to_string()
+                }
+                false => name.to_owned(),
+            },
             manifest: described
                 .documents
                 .last()
@@ -186,12 +253,18 @@ impl Pull<'_> {
             created: described.config.created.clone().unwrap_or_default(),
             tagged: now(),
             digest: described.digest.clone(),
+            index: String::new(),
         };
         self.store.images().put(fresh.clone())?;
         self.progress.line(&format!("Digest: {}", described.digest));
         let is_new =
             before.is_none_or(|b| (&b.config, &b.digest) != (&fresh.config, &fresh.digest));
         Ok(self.pulled(&fresh, is_new))
+    }
+
+    fn is_of_another_platform(&self, before: Option<&Name>) -> bool {
+        let config = before.and_then(|name| self.store.images().config(&name.config).ok());
+        config.is_some_and(|config| self.wanted().rank(&config.platform()).is_none())
     }
 
     fn pulled(&self, name: &Name, is_new: bool) -> Pulled {

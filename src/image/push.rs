@@ -23,6 +23,7 @@ use serde_json::{Value, json};
 
 use crate::error::{Context, Error, Kind, Result};
 use crate::grammar::reference::Reference;
+use crate::image::index::{Annotations, Index};
 use crate::image::manifest::{self, Document};
 use crate::image::progress::{Progress, Step};
 use crate::image::save::descriptor;
@@ -54,39 +55,35 @@ pub struct Options {
     pub compression: Option<Compression>,
 }
 
-/// Pushes one tag. docker's texts when there is none here.
+/// What of a repository to push.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Which {
+    /// The tag that the reference names.
+    Tag,
+    /// Every tag that is here.
+    All,
+}
+
+/// Pushes. docker's texts when there is nothing to push.
 pub fn push(
     store: &Store,
     reference: &Reference,
+    which: Which,
     options: &Options,
     progress: &dyn Progress,
 ) -> Result<()> {
     announce(reference, progress);
     let names = store.images().names()?;
-    let canonical = reference.to_string();
-    let name = names.iter().find(|name| name.name == canonical);
-    let name = name.ok_or_else(|| match tags(&names, reference).is_empty() {
-        true => nothing(reference),
-        false => Error::new(
-            Kind::NotFound,
-            format!("tag does not exist: {}", reference.familiar()),
-        ),
-    })?;
-    push_one(store, reference, name, options, progress)
-}
-
-/// Pushes every tag of the repository that is here.
-pub fn push_all(
-    store: &Store,
-    reference: &Reference,
-    options: &Options,
-    progress: &dyn Progress,
-) -> Result<()> {
-    announce(reference, progress);
-    let names = store.images().names()?;
-    let tags = tags(&names, reference);
+    let mut tags = tags(&names, reference);
     if tags.is_empty() {
         return Err(nothing(reference));
+    }
+    if which == Which::Tag {
+        tags.retain(|(found, _)| found.tag() == reference.tag());
+    }
+    if tags.is_empty() {
+        let text = format!("tag does not exist: {}", reference.familiar());
+        return Err(Error::new(Kind::NotFound, text));
     }
     tags.into_iter()
         .try_for_each(|(tag, name)| push_one(store, &tag, name, options, progress))
@@ -125,49 +122,36 @@ fn push_one(
     options: &Options,
     progress: &dyn Progress,
 ) -> Result<()> {
-    let document = store.blobs().need(&name.manifest)?;
-    let Document::Image(manifest) = manifest::parse(&document, "")? else {
-        return Err(Error::new(Kind::Corrupt, "cannot push an index"));
-    };
-    let config = store.images().config(&name.config)?;
     let push = Push {
         store,
         reference,
         options,
         progress,
     };
-    let diff_ids = &config.rootfs.diff_ids;
-    let originals = originals(&manifest, diff_ids.len(), options.compression);
-    let sent = push.layers(diff_ids, originals.as_deref())?;
-    let remote = Remote::open(&options.settings, reference)?;
-    push.config(&remote, &name.config)?;
-    let is_same = originals
-        .iter()
-        .flatten()
-        .zip(&sent)
-        .all(|(old, new)| old.digest == new.digest);
-    let (bytes, media_type) = match originals.is_some() && is_same {
-        true => (
-            document,
-            manifest
-                .media_type
-                .unwrap_or_else(|| OCI_IMAGE_MEDIA_TYPE.to_owned()),
-        ),
-        false => push.new_manifest(&name.config, &sent)?,
+    let (fresh, bytes, media_type) = match name.index.is_empty() {
+        true => {
+            let (bytes, media_type) = push.image(&name.manifest, &name.config)?;
+            let fresh = Name {
+                manifest: digest_of(&bytes),
+                ..name.clone()
+            };
+            (fresh, bytes, media_type)
+        }
+        false => push.index(name)?,
     };
+    let remote = Remote::open(&options.settings, reference)?;
     let tag = reference.tag().unwrap_or_default();
     remote.put_manifest(tag, &media_type, &bytes)?;
     let digest = digest_of(&bytes);
     store.blobs().put(&digest, &bytes)?;
     store.images().put(Name {
-        manifest: digest.clone(),
         digest: digest.clone(),
         tagged: if name.tagged.is_empty() {
             now()
         } else {
             name.tagged.clone()
         },
-        ..name.clone()
+        ..fresh
     })?;
     progress.line(&format!("{tag}: digest: {digest} size: {}", bytes.len()));
     Ok(())
@@ -208,6 +192,57 @@ struct Push<'a> {
 }
 
 impl Push<'_> {
+    /// Sends the layers and the configuration of one image; returns its manifest, which is not sent, and the media type.
+    fn image(&self, manifest: &str, config: &str) -> Result<(Vec<u8>, String)> {
+        let document = self.store.blobs().need(manifest)?;
+        let Document::Image(manifest) = manifest::parse(&document, "")? else {
+            return Err(Error::new(Kind::Corrupt, "cannot push an index"));
+        };
+        let diff_ids = self.store.images().config(config)?.rootfs.diff_ids;
+        let originals = originals(&manifest, diff_ids.len(), self.options.compression);
+        let sent = self.layers(&diff_ids, originals.as_deref())?;
+        let remote = Remote::open(&self.options.settings, self.reference)?;
+        self.config(&remote, config)?;
+        let is_same = originals
+            .iter()
+            .flatten()
+            .zip(&sent)
+            .all(|(old, new)| old.digest == new.digest);
+        if originals.is_some() && is_same {
+            let media_type = manifest.media_type;
+            let media_type = media_type.unwrap_or_else(|| OCI_IMAGE_MEDIA_TYPE.to_owned());
+            return Ok((document, media_type));
+        }
+        let annotations = manifest.annotations.unwrap_or_default();
+        self.new_manifest(config, &sent, &annotations)
+    }
+
+    /// Sends every image of an index; returns what the name means from then on, the index and its media type.
+    fn index(&self, name: &Name) -> Result<(Name, Vec<u8>, String)> {
+        let remote = Remote::open(&self.options.settings, self.reference)?;
+        let old = Index::read(&self.store.blobs().need(&name.index)?)?;
+        let images = self.store.images().of_index(&name.index)?;
+        let mut fresh = name.clone();
+        let mut parts = Vec::new();
+        for (part, (manifest, config)) in old.parts.into_iter().zip(&images) {
+            let (bytes, media_type) = self.image(manifest, config)?;
+            let digest = digest_of(&bytes);
+            remote.put_manifest(&digest, &media_type, &bytes)?;
+            self.store.blobs().put(&digest, &bytes)?;
+            parts.push(part.with(&media_type, &bytes));
+            if *config == name.config {
+                fresh.manifest = digest;
+            }
+        }
+        let index = Index {
+            parts,
+            annotations: old.annotations,
+        };
+        let bytes = index.bytes();
+        fresh.index = digest_of(&bytes);
+        Ok((fresh, bytes, index.media_type().to_owned()))
+    }
+
     /// Makes sure that the repository has all layers; returns their blobs, the lowest first.
     fn layers(
         &self,
@@ -415,10 +450,15 @@ impl Push<'_> {
 
     /// A manifest of blobs that the image's own one does not name; returns its media type too. docker's form where every
     /// client must understand it, as docker itself pushes.
-    fn new_manifest(&self, config: &str, layers: &[Source]) -> Result<(Vec<u8>, String)> {
-        let is_docker = layers
-            .iter()
-            .all(|layer| compression_of(&layer.media_type) == Some(Compression::Gzip));
+    fn new_manifest(
+        &self,
+        config: &str,
+        layers: &[Source],
+        annotations: &Annotations,
+    ) -> Result<(Vec<u8>, String)> {
+        let is_gzip = |layer: &Source| compression_of(&layer.media_type) == Some(Compression::Gzip);
+        // docker's form has no annotations
+        let is_docker = annotations.is_empty() && layers.iter().all(is_gzip);
         let (own, config_type) = match is_docker {
             true => (IMAGE_MANIFEST_MEDIA_TYPE, IMAGE_DOCKER_CONFIG_MEDIA_TYPE),
             false => (OCI_IMAGE_MEDIA_TYPE, IMAGE_CONFIG_MEDIA_TYPE),
@@ -434,12 +474,15 @@ impl Push<'_> {
             .map(|layer| descriptor(&media_type(layer), &layer.digest, layer.size))
             .collect();
         let size = self.store.blobs().need(config)?.len() as u64;
-        let manifest = json!({
+        let mut manifest = json!({
             "schemaVersion": 2,
             "mediaType": own,
             "config": descriptor(config_type, config, size),
             "layers": layers,
         });
+        if !annotations.is_empty() {
+            manifest["annotations"] = json!(annotations);
+        }
         Ok((indented(&manifest), own.to_owned()))
     }
 }

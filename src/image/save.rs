@@ -17,18 +17,34 @@ use crate::grammar::reference::Reference;
 use crate::image::archive::blob_path;
 use crate::image::archive::write::{Content, Member};
 use crate::image::config::ImageConfig;
+use crate::image::index::{Annotations, Index};
 use crate::image::regenerate;
 use crate::store::Store;
 use crate::store::blobs::digest_of;
 use crate::store::images::{Name, no_such};
 
-/// One image of an archive.
-#[derive(Debug)]
-struct Saved {
-    /// `sha256:...` of its configuration.
-    id: String,
+/// What an archive holds under its names: an image, or an index of several.
+#[derive(Debug, Default)]
+pub(crate) struct Saved {
+    /// One, or each of the index.
+    pub(crate) images: Vec<One>,
+    /// Which of them docker's older form names, which knows no index.
+    pub(crate) main: usize,
+    /// Its parts are the images, in this order.
+    pub(crate) index: Option<Index>,
     /// The names asked for, none for an image asked for by id.
-    names: Vec<Reference>,
+    pub(crate) names: Vec<Reference>,
+    /// Those of its descriptor in `index.json`.
+    pub(crate) annotations: Annotations,
+}
+
+/// One image.
+#[derive(Debug)]
+pub(crate) struct One {
+    /// Its configuration, verbatim.
+    pub(crate) config: Vec<u8>,
+    /// Those of its manifest.
+    pub(crate) annotations: Annotations,
 }
 
 /// Returns the members of an archive of the images that `words` mean: names, repositories (all their tags), ids.
@@ -39,42 +55,165 @@ pub(crate) fn members(
     words: &[String],
     platform: Option<&Platform>,
 ) -> Result<Vec<Member>> {
-    let mut images = Vec::new();
-    for image in chosen(store, words)? {
-        let bytes = store.blobs().need(&image.id)?;
-        let config = store.images().config(&image.id)?;
-        check_platform(&image, &config, platform)?;
-        regenerate::prove(store, &config.rootfs.diff_ids)?;
-        images.push((image, bytes, config));
+    let all = chosen(store, words)?;
+    let all: Result<Vec<_>> = all
+        .into_iter()
+        .map(|found| saved(store, found, platform))
+        .collect();
+    of_all(store, all?)
+}
+
+/// Reads the documents of an image or index of the store; of an index the image for `platform`, if one is given.
+fn saved(store: &Store, found: Chosen, platform: Option<&Platform>) -> Result<Saved> {
+    let names = store.images().names()?;
+    let own = names.iter().find(|name| name.config == found.id);
+    let manifest = own.map(|name| name.manifest.clone()).unwrap_or_default();
+    let index = own.map(|name| name.index.as_str()).unwrap_or_default();
+    let mut all = store.images().of_index(index)?;
+    let mut index = match all.is_empty() {
+        true => None,
+        false => Some(Index::read(&store.blobs().need(index)?)?),
+    };
+    if all.is_empty() {
+        all.push((manifest, found.id.clone()));
     }
-    of_images(store, images)
+    if let Some(wanted) = platform {
+        let fits = |id: &String| -> Result<bool> {
+            let actual = store.images().config(id)?.platform();
+            Ok(wanted.rank(&actual).is_some())
+        };
+        let mut fitting = Vec::new();
+        for pair in &all {
+            if fits(&pair.1)? {
+                fitting.push(pair.clone());
+            }
+        }
+        if fitting.is_empty() {
+            return Err(other_platform(store, &found, wanted)?);
+        }
+        (all, index) = (vec![fitting.swap_remove(0)], None);
+    }
+    let mut images = Vec::new();
+    for (manifest, id) in &all {
+        let config = store.images().config(id)?;
+        regenerate::prove(store, &config.rootfs.diff_ids)?;
+        images.push(One {
+            config: store.blobs().need(id)?,
+            annotations: annotations(store, manifest)?,
+        });
+    }
+    let main = all.iter().position(|(_, id)| *id == found.id);
+    Ok(Saved {
+        images,
+        main: main.unwrap_or_default(),
+        index,
+        names: found.names,
+        annotations: Annotations::new(),
+    })
+}
+
+/// The annotations of a manifest of the store.
+pub(crate) fn annotations(store: &Store, manifest: &str) -> Result<Annotations> {
+    let bytes = store.blobs().get(manifest)?.unwrap_or_default();
+    let value: Value = serde_json::from_slice(&bytes).unwrap_or_default();
+    Ok(serde_json::from_value(value["annotations"].clone()).unwrap_or_default())
 }
 
 /// Returns the members of an archive of one image, which need not be one of the store's; its layers are.
-pub(crate) fn of_one(store: &Store, bytes: Vec<u8>, names: Vec<Reference>) -> Result<Vec<Member>> {
-    let id = digest_of(&bytes);
-    let config = serde_json::from_slice(&bytes)
-        .context(Kind::Corrupt, || format!("cannot read configuration {id}"))?;
-    of_images(store, vec![(Saved { id, names }, bytes, config)])
+pub(crate) fn of_one(store: &Store, config: Vec<u8>) -> Result<Vec<Member>> {
+    let one = One {
+        config,
+        annotations: Annotations::new(),
+    };
+    let saved = Saved {
+        images: vec![one],
+        ..Saved::default()
+    };
+    of_all(store, vec![saved])
 }
 
-fn of_images(store: &Store, images: Vec<(Saved, Vec<u8>, ImageConfig)>) -> Result<Vec<Member>> {
-    let mut small: BTreeMap<String, Vec<u8>> = BTreeMap::new();
-    let mut layers: BTreeMap<String, Member> = BTreeMap::new();
+/// Returns the members of an archive of images whose layers are in the store.
+pub(crate) fn of_all(store: &Store, all: Vec<Saved>) -> Result<Vec<Member>> {
+    let mut blobs = Blobs::default();
     let (mut items, mut manifests) = (Vec::new(), Vec::new());
     let mut repositories: BTreeMap<String, BTreeMap<String, String>> = BTreeMap::new();
-    for (image, config_bytes, config) in images {
+    for saved in all {
+        let mut documents = Vec::new();
+        for (at, one) in saved.images.iter().enumerate() {
+            let (manifest, sources, config) = blobs.image(store, one)?;
+            if at == saved.main {
+                let top = config.rootfs.diff_ids.last();
+                let top = top.map_or("", |id| &id["sha256:".len()..]);
+                for name in &saved.names {
+                    repositories
+                        .entry(name.familiar_name())
+                        .or_default()
+                        .insert(name.tag().unwrap_or_default().to_owned(), top.to_owned());
+                }
+                items.push(item(
+                    &digest_of(&one.config),
+                    &saved.names,
+                    &config,
+                    sources,
+                ));
+            }
+            documents.push(manifest);
+        }
+        let (media_type, bytes) = match saved.index {
+            Some(index) => {
+                let parts = index.parts.into_iter().zip(&documents);
+                let index = Index {
+                    parts: parts
+                        .map(|(part, bytes)| part.with(OCI_IMAGE_MEDIA_TYPE, bytes))
+                        .collect(),
+                    annotations: index.annotations,
+                };
+                (index.media_type(), index.bytes())
+            }
+            None => (OCI_IMAGE_MEDIA_TYPE, documents.swap_remove(0)),
+        };
+        let digest = digest_of(&bytes);
+        let plain = descriptor(media_type, &digest, bytes.len() as u64);
+        manifests.extend(index_entries(&plain, &saved.names, &saved.annotations));
+        blobs.small.insert(blob_path(&digest), bytes);
+    }
+    let mut all = documents(manifests, items, &repositories)?;
+    let file = |(path, bytes)| Member {
+        path,
+        content: Content::Bytes(bytes),
+    };
+    all.extend(blobs.small.into_iter().map(file));
+    all.extend(blobs.layers.into_values());
+    Ok(all)
+}
+
+/// What goes below `blobs/`, by path.
+#[derive(Default)]
+struct Blobs {
+    small: BTreeMap<String, Vec<u8>>,
+    layers: BTreeMap<String, Member>,
+}
+
+impl Blobs {
+    /// Adds an image; returns its manifest, what docker's form says of its layers, and its configuration.
+    fn image(
+        &mut self,
+        store: &Store,
+        one: &One,
+    ) -> Result<(Vec<u8>, Map<String, Value>, ImageConfig)> {
+        let id = digest_of(&one.config);
+        let config: ImageConfig = serde_json::from_slice(&one.config)
+            .context(Kind::Corrupt, || format!("cannot read configuration {id}"))?;
         let mut sources = Map::new();
         let mut descriptors = Vec::new();
         for diff_id in &config.rootfs.diff_ids {
             let size = tar_size(store, diff_id)?;
-            let layer = descriptor(IMAGE_LAYER_MEDIA_TYPE, diff_id, size);
+            descriptors.push(descriptor(IMAGE_LAYER_MEDIA_TYPE, diff_id, size));
             sources.insert(
                 diff_id.clone(),
                 json!({ "mediaType": IMAGE_LAYER_MEDIA_TYPE, "size": size, "digest": diff_id }),
             );
-            descriptors.push(layer);
-            layers
+            self.layers
                 .entry(blob_path(diff_id))
                 .or_insert_with_key(|path| Member {
                     path: path.clone(),
@@ -85,42 +224,36 @@ fn of_images(store: &Store, images: Vec<(Saved, Vec<u8>, ImageConfig)>) -> Resul
                     },
                 });
         }
-        let manifest = uncompressed_manifest(&image.id, config_bytes.len() as u64, &descriptors);
-        let digest = digest_of(&manifest);
-        manifests.extend(index_entries(&digest, manifest.len(), &image.names));
-        items.push(item(&image, &config, sources));
-        let top = config
-            .rootfs
-            .diff_ids
-            .last()
-            .map_or("", |id| &id["sha256:".len()..]);
-        for name in &image.names {
-            repositories
-                .entry(name.familiar_name())
-                .or_default()
-                .insert(name.tag().unwrap_or_default().to_owned(), top.to_owned());
-        }
-        small.insert(blob_path(&image.id), config_bytes);
-        small.insert(blob_path(&digest), manifest);
+        let manifest =
+            annotated_manifest(&id, one.config.len() as u64, &descriptors, &one.annotations);
+        self.small
+            .insert(blob_path(&digest_of(&manifest)), manifest.clone());
+        self.small.insert(blob_path(&id), one.config.clone());
+        Ok((manifest, sources, config))
     }
-    let mut all = documents(manifests, items, &repositories)?;
-    let file = |(path, bytes)| Member {
-        path,
-        content: Content::Bytes(bytes),
-    };
-    all.extend(small.into_iter().map(file));
-    all.extend(layers.into_values());
-    Ok(all)
 }
 
 /// Returns the manifest of an image whose layers are not compressed, as docker writes it for archives.
 pub(crate) fn uncompressed_manifest(id: &str, config_size: u64, layers: &[Value]) -> Vec<u8> {
-    let manifest = json!({
+    annotated_manifest(id, config_size, layers, &Annotations::new())
+}
+
+/// Returns the same with annotations.
+pub(crate) fn annotated_manifest(
+    id: &str,
+    config_size: u64,
+    layers: &[Value],
+    annotations: &Annotations,
+) -> Vec<u8> {
+    let mut manifest = json!({
         "schemaVersion": 2,
         "mediaType": OCI_IMAGE_MEDIA_TYPE,
         "config": descriptor(IMAGE_CONFIG_MEDIA_TYPE, id, config_size),
         "layers": layers,
     });
+    if !annotations.is_empty() {
+        manifest["annotations"] = json!(annotations);
+    }
     manifest.to_string().into_bytes()
 }
 
@@ -145,16 +278,23 @@ pub(crate) fn tar_size(store: &Store, diff_id: &str) -> Result<u64> {
     }
 }
 
+/// An image of the store that was asked for.
+struct Chosen {
+    /// `sha256:...` of its configuration.
+    id: String,
+    names: Vec<Reference>,
+}
+
 /// Groups what was asked for by image, in the order asked.
-fn chosen(store: &Store, words: &[String]) -> Result<Vec<Saved>> {
+fn chosen(store: &Store, words: &[String]) -> Result<Vec<Chosen>> {
     let names = store.images().names()?;
-    let mut all: Vec<Saved> = Vec::new();
+    let mut all: Vec<Chosen> = Vec::new();
     let mut add = |id: &str, name: Option<Reference>| {
         let at = all
             .iter()
             .position(|saved| saved.id == id)
             .unwrap_or_else(|| {
-                all.push(Saved {
+                all.push(Chosen {
                     id: id.to_owned(),
                     names: Vec::new(),
                 });
@@ -170,11 +310,24 @@ fn chosen(store: &Store, words: &[String]) -> Result<Vec<Saved>> {
             add(id, Some(name.clone()));
         }
         if tagged.is_empty() {
-            let image = store.images().look_up(word)?.ok_or_else(|| no_such(word))?;
+            let image = store.images().look_up(word)?;
+            let image = image.ok_or_else(|| missing(word))?;
             add(&image.id, None);
         }
     }
     Ok(all)
+}
+
+/// docker's words, which for a save are others than elsewhere.
+fn missing(word: &str) -> Error {
+    match Reference::parse(word) {
+        Ok(name) if name.tag().is_none() && name.digest().is_none() => Error::new(
+            Kind::NotFound,
+            format!("No such image: {}", name.familiar()),
+        ),
+        Ok(_) => Error::new(Kind::NotFound, "reference does not exist"),
+        Err(_) => no_such(word),
+    }
 }
 
 /// The tags that a word means: one, or all of a repository when it names none.
@@ -197,39 +350,42 @@ fn tags(names: &[Name], word: &str) -> Vec<(String, Reference)> {
     parsed.collect()
 }
 
-fn check_platform(image: &Saved, config: &ImageConfig, wanted: Option<&Platform>) -> Result<()> {
-    let actual = config.platform();
-    match wanted.filter(|wanted| wanted.rank(&actual).is_none()) {
-        None => Ok(()),
-        Some(wanted) => {
-            let name = image
-                .names
-                .first()
-                .map_or(image.id.clone(), Reference::familiar);
-            let text = format!("no suitable export target found for platform {wanted}");
-            Err(Error::new(Kind::Invalid, text).because(format!("image {name} is for {actual}")))
-        }
-    }
+fn other_platform(store: &Store, image: &Chosen, wanted: &Platform) -> Result<Error> {
+    let actual = store.images().config(&image.id)?.platform();
+    let name = image.names.first();
+    let name = name.map_or(image.id.clone(), Reference::familiar);
+    let text = format!("no suitable export target found for platform {wanted}");
+    Ok(Error::new(Kind::Invalid, text).because(format!("image {name} is for {actual}")))
 }
 
-fn index_entries(digest: &str, size: usize, names: &[Reference]) -> Vec<Value> {
-    let plain = descriptor(OCI_IMAGE_MEDIA_TYPE, digest, size as u64);
+fn index_entries(plain: &Value, names: &[Reference], annotations: &Annotations) -> Vec<Value> {
+    let entry = |own: &[(&str, String)]| {
+        let mut all = annotations.clone();
+        all.extend(
+            own.iter()
+                .map(|(key, value)| ((*key).to_owned(), value.clone())),
+        );
+        let mut entry = plain.clone();
+        if !all.is_empty() {
+            entry["annotations"] = json!(all);
+        }
+        entry
+    };
     if names.is_empty() {
-        return vec![plain];
+        return vec![entry(&[])];
     }
     let named = names.iter().map(|name| {
-        let mut entry = plain.clone();
-        entry["annotations"] = json!({
-            "io.containerd.image.name": name.to_string(),
-            "org.opencontainers.image.ref.name": name.tag().unwrap_or_default(),
-        });
-        entry
+        let tag = name.tag().unwrap_or_default().to_owned();
+        entry(&[
+            ("io.containerd.image.name", name.to_string()),
+            ("org.opencontainers.image.ref.name", tag),
+        ])
     });
     named.collect()
 }
 
-fn item(image: &Saved, config: &ImageConfig, sources: Map<String, Value>) -> Value {
-    let tags: Vec<String> = image.names.iter().map(Reference::familiar).collect();
+fn item(id: &str, names: &[Reference], config: &ImageConfig, sources: Map<String, Value>) -> Value {
+    let tags: Vec<String> = names.iter().map(Reference::familiar).collect();
     let layers: Vec<String> = config
         .rootfs
         .diff_ids
@@ -239,7 +395,7 @@ fn item(image: &Saved, config: &ImageConfig, sources: Map<String, Value>) -> Val
     // Go's maps come sorted
     let sources: BTreeMap<String, Value> = sources.into_iter().collect();
     json!({
-        "Config": blob_path(&image.id),
+        "Config": blob_path(id),
         "RepoTags": if tags.is_empty() { Value::Null } else { json!(tags) },
         "Layers": layers,
         "LayerSources": sources,
@@ -393,7 +549,7 @@ mod tests {
         let e = members(&s.store, &["nosuch".to_owned()], None).unwrap_err();
         assert_eq!(
             (e.kind(), e.to_string().as_str()),
-            (Kind::NotFound, "No such image: nosuch:latest")
+            (Kind::NotFound, "No such image: nosuch")
         );
         let arm = Platform::parse("linux/arm64").unwrap();
         assert!(members(&s.store, &["one:1".to_owned()], Some(&arm)).is_err());

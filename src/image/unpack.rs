@@ -68,6 +68,15 @@ pub fn layer(
     staging: &Path,
     limits: &Limits,
 ) -> Result<Unpacked> {
+    layer_from(|_| next(), staging, limits)
+}
+
+/// The same for a source that fills blocks: `next` is given one that is done with, or an empty one.
+pub(crate) fn layer_from(
+    mut next: impl FnMut(Vec<u8>) -> Option<Vec<u8>>,
+    staging: &Path,
+    limits: &Limits,
+) -> Result<Unpacked> {
     std::thread::scope(|scope| {
         let (full, blocks) = sync_channel::<Vec<u8>>(DEPTH);
         let (back, empty) = channel::<Vec<u8>>();
@@ -142,9 +151,13 @@ struct Ring {
 
 impl Blocks for Ring {
     fn take(&mut self) -> Vec<u8> {
-        let mut block = self.empty.try_recv().unwrap_or_default();
+        let mut block = self.spare();
         block.resize(decode::BLOCK, 0);
         block
+    }
+
+    fn spare(&mut self) -> Vec<u8> {
+        self.empty.try_recv().unwrap_or_default()
     }
 
     fn put(&mut self, block: Vec<u8>) -> Result<()> {

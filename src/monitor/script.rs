@@ -537,16 +537,29 @@ impl Builder {
                 });
             }
             Source::Overlay { lower, upper, work } => {
-                self.ops.push(Op::NewTree {
-                    fstype: c"overlay".to_owned(),
-                    options: vec![
-                        (c"lowerdir".to_owned(), path(lower)?),
-                        (c"upperdir".to_owned(), path(upper)?),
-                        (c"workdir".to_owned(), path(work)?),
-                        (c"userxattr".to_owned(), CString::default()),
-                    ],
-                    slot,
-                });
+                match lower.as_slice() {
+                    [only] => self.ops.push(Op::NewTree {
+                        fstype: c"overlay".to_owned(),
+                        options: vec![
+                            (c"lowerdir".to_owned(), path(only)?),
+                            (c"upperdir".to_owned(), path(upper)?),
+                            (c"workdir".to_owned(), path(work)?),
+                            (c"userxattr".to_owned(), CString::default()),
+                        ],
+                        slot,
+                    }),
+                    // fsconfig takes 255 bytes in one option: mounted as the root is, over its own upper folder
+                    several => {
+                        let point = path(upper)?;
+                        self.overlay(several, upper, work, false, &point)?;
+                        self.ops.push(Op::OpenTree {
+                            path: point,
+                            below: CString::default(),
+                            recursive: false,
+                            slot,
+                        });
+                    }
+                }
                 self.ops.push(Op::Mode {
                     path: path(&work.join("work"))?,
                     mode: 0o700,

@@ -333,6 +333,8 @@ fn whole(store: &Store, name: &Name) -> Result<(), String> {
     } else {
         &name.name
     };
+    let others = store.images().of_index(&name.index);
+    others.map_err(|e| format!("image `{shown}`: {e}"))?;
     blob(store, &name.manifest).map_err(|why| format!("image `{shown}`: its manifest {why}"))?;
     let config = blob(store, &name.config)
         .map_err(|why| format!("image `{shown}`: its configuration {why}"))?;

@@ -44,19 +44,27 @@ pub(crate) fn drop_image(
 ) -> Result<Dropped> {
     let mut dropped = Dropped::default();
     let needed = needed_layers(store, names)?;
-    let chain = chain_ids(&config.rootfs.diff_ids);
-    for (layer, chain_id) in config.rootfs.diff_ids.iter().zip(&chain).rev() {
-        if needed.contains(layer) {
-            continue;
-        }
-        if let Some(bytes) = drop_layer(store, layer)? {
-            dropped.bytes += bytes;
-            dropped.chain_ids.push(chain_id.clone());
+    let others = store.images().of_index(&gone.index)?;
+    let mut configs = vec![config.clone()];
+    for (_, id) in others.iter().filter(|(_, id)| *id != gone.id) {
+        configs.push(store.images().config(id)?);
+    }
+    for config in &configs {
+        let chain = chain_ids(&config.rootfs.diff_ids);
+        for (layer, chain_id) in config.rootfs.diff_ids.iter().zip(&chain).rev() {
+            if needed.contains(layer) {
+                continue;
+            }
+            if let Some(bytes) = drop_layer(store, layer)? {
+                dropped.bytes += bytes;
+                dropped.chain_ids.push(chain_id.clone());
+            }
         }
     }
-    let blobs = needed_blobs(names);
-    for digest in [&gone.manifest, &gone.id] {
-        if !blobs.contains(digest.as_str()) {
+    let blobs = needed_blobs(store, names)?;
+    let others = others.iter().flat_map(|(manifest, id)| [manifest, id]);
+    for digest in others.chain([&gone.index, &gone.manifest, &gone.id]) {
+        if !digest.is_empty() && !blobs.contains(digest) {
             store.trash().put(&store.blob_path(digest))?;
         }
     }
@@ -93,13 +101,13 @@ pub(crate) struct Unreferenced {
 pub(crate) fn unreferenced(store: &Store, grace: Duration) -> Result<Unreferenced> {
     let names = store.images().names()?;
     let needed = needed_layers(store, &names)?;
-    let blobs = needed_blobs(&names);
+    let blobs = needed_blobs(store, &names)?;
     let layers = older(&store.data("layers"), grace)?.into_iter();
     let layers = layers
         .filter(|(hex, _)| containers::is_id(hex))
         .map(|(hex, _)| format!("sha256:{hex}"));
     let files = older(&store.data("blobs"), grace)?.into_iter();
-    let files = files.filter(|(hex, _)| !blobs.contains(format!("sha256:{hex}").as_str()));
+    let files = files.filter(|(hex, _)| !blobs.contains(&format!("sha256:{hex}")));
     Ok(Unreferenced {
         layers: layers.filter(|layer| !needed.contains(layer)).collect(),
         blobs: files.map(|(_, path)| path).collect(),
@@ -109,20 +117,28 @@ pub(crate) fn unreferenced(store: &Store, grace: Duration) -> Result<Unreference
 fn needed_layers(store: &Store, names: &[Name]) -> Result<HashSet<String>> {
     let mut needed = layers_of_containers(store)?;
     needed.extend(store.builds().layers()?);
-    let ids: HashSet<&str> = names.iter().map(|name| name.config.as_str()).collect();
-    for id in ids {
+    let mut ids: HashSet<String> = names.iter().map(|name| name.config.clone()).collect();
+    for name in names {
+        let others = store.images().of_index(&name.index)?.into_iter();
+        ids.extend(others.map(|(_, id)| id));
+    }
+    for id in &ids {
         // an image whose configuration is broken cannot tell its layers: then none is safe to delete
         needed.extend(store.images().config(id)?.rootfs.diff_ids);
     }
     Ok(needed)
 }
 
-fn needed_blobs(names: &[Name]) -> HashSet<&str> {
-    names
-        .iter()
-        .flat_map(|name| [&name.manifest, &name.config, &name.digest])
-        .map(String::as_str)
-        .collect()
+fn needed_blobs(store: &Store, names: &[Name]) -> Result<HashSet<String>> {
+    let mut needed = HashSet::new();
+    for name in names {
+        let own = [&name.manifest, &name.config, &name.digest, &name.index];
+        needed.extend(own.into_iter().cloned());
+        for (manifest, config) in store.images().of_index(&name.index)? {
+            needed.extend([manifest, config]);
+        }
+    }
+    Ok(needed)
 }
 
 /// Removes a layer, unless a container uses it. Returns its bytes; `None` when it stays.

@@ -14,6 +14,11 @@
 
 use std::ffi::CStr;
 use std::fmt;
+use std::os::fd::AsFd;
+
+use nix::errno::Errno;
+
+use crate::sys::xattr;
 
 /// The extended attribute.
 pub const NAME: &CStr = c"user.coracle.ids";
@@ -69,6 +74,27 @@ impl Ids {
                 kind | mode.filter(|mode| bits == mode | 0o400).unwrap_or(bits)
             }
             _ => kept,
+        }
+    }
+
+    /// Records it in an attribute of an open file or folder, where there is something to record. `false`: there can be none
+    /// on this one, or, as `has_attributes` remembers, on any; it must stand beside the tree.
+    pub(crate) fn keep_on(&self, file: impl AsFd, has_attributes: &mut bool) -> nix::Result<bool> {
+        if self.is_plain() {
+            return Ok(true);
+        }
+        if !*has_attributes {
+            return Ok(false);
+        }
+        match xattr::set(file, NAME, self.to_string().as_bytes()) {
+            Ok(()) => Ok(true),
+            Err(Errno::EOPNOTSUPP) => {
+                *has_attributes = false;
+                Ok(false)
+            }
+            // no room for attributes on this one, but perhaps for a file
+            Err(Errno::ENOSPC | Errno::EDQUOT | Errno::E2BIG) => Ok(false),
+            Err(e) => Err(e),
         }
     }
 

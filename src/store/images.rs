@@ -20,6 +20,7 @@ use std::ops::Deref;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Context, Error, Kind, Result};
+use crate::grammar::platform::Platform;
 use crate::grammar::reference::Reference;
 use crate::image::config::ImageConfig;
 use crate::store::{Store, record};
@@ -46,6 +47,9 @@ pub struct Name {
     /// Digest by which the registry knows it: that of the index, else of the manifest; empty when it came from none.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub digest: String,
+    /// Digest of an index of which every image is here: what was built for several platforms; empty: none.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub index: String,
 }
 
 impl Name {
@@ -92,6 +96,8 @@ pub struct Listed {
     pub created: String,
     /// RFC 3339 time of the last tagging here.
     pub tagged: String,
+    /// Digest of the index of which it is one image; empty: none.
+    pub index: String,
 }
 
 /// An image with its configuration.
@@ -155,6 +161,52 @@ impl<'a> Images<'a> {
             .because(format!("no file `{}`", path.display()))
             .hint("pull the image again")
         })
+    }
+
+    /// Returns manifest and configuration of each image of an index that was made here.
+    pub(crate) fn of_index(&self, index: &str) -> Result<Vec<(String, String)>> {
+        if index.is_empty() {
+            return Ok(Vec::new());
+        }
+        let read = |digest: &str| -> Result<serde_json::Value> {
+            let bytes = self.store.blobs().need(digest)?;
+            record::parse(&self.blob(digest), &bytes)
+        };
+        let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
+        let index = read(index)?;
+        let parts = index["manifests"].as_array().into_iter().flatten();
+        let images = parts.map(|part| {
+            let manifest = text(&part["digest"]);
+            let config = text(&read(&manifest)?["config"]["digest"]);
+            Ok((manifest, config))
+        });
+        images.collect()
+    }
+
+    /// Returns the image for `platform` that a registry or a build here has under the same name as another one: it was pulled
+    /// beside that, or made with it.
+    pub(crate) fn sibling(&self, of: &Listed, platform: &Platform) -> Result<Option<Image>> {
+        let names = self.names()?;
+        let known = names
+            .iter()
+            .filter(|n| n.config == of.id && !n.digest.is_empty());
+        let digests: Vec<&str> = known.map(|name| name.digest.as_str()).collect();
+        let pulled = names
+            .iter()
+            .filter(|n| digests.contains(&n.digest.as_str()));
+        let mut ids: Vec<String> = pulled.map(|name| name.config.clone()).collect();
+        ids.extend(self.of_index(&of.index)?.into_iter().map(|(_, id)| id));
+        for id in ids {
+            let config = self.config(&id)?;
+            if platform.matches(&config.platform()) {
+                let listed = Listed {
+                    id,
+                    ..Listed::default()
+                };
+                return Ok(Some(Image { listed, config }));
+            }
+        }
+        Ok(None)
     }
 
     /// Writes a name: the last step of a pull, load or build. Another image of that name loses it and stays.
@@ -267,20 +319,20 @@ impl<'a> Images<'a> {
                 .because(format!("{what} was removed meanwhile"))
                 .hint("try again")
         };
-        if !self.blob(&name.manifest).exists() {
-            return Err(gone("its manifest"));
+        let mut images = self.of_index(&name.index)?;
+        images.push((name.manifest.clone(), name.config.clone()));
+        for (manifest, config) in images {
+            if !self.blob(&manifest).exists() {
+                return Err(gone("its manifest"));
+            }
+            let config: ImageConfig =
+                record::read(&self.blob(&config))?.ok_or_else(|| gone("its configuration"))?;
+            let mut layers = config.rootfs.diff_ids.iter();
+            if let Some(layer) = layers.find(|layer| !self.store.layers().has(layer)) {
+                return Err(gone(&format!("layer {}", super::short_id(layer))));
+            }
         }
-        let config: ImageConfig =
-            record::read(&self.blob(&name.config))?.ok_or_else(|| gone("its configuration"))?;
-        match config
-            .rootfs
-            .diff_ids
-            .iter()
-            .find(|layer| !self.store.layers().has(layer))
-        {
-            Some(layer) => Err(gone(&format!("layer {}", super::short_id(layer)))),
-            None => Ok(()),
-        }
+        Ok(())
     }
 
     /// Takes the lock of the names; held for no longer than a rewrite.
@@ -353,6 +405,9 @@ fn group(names: &[Name]) -> Vec<Listed> {
             listed.names.push(name.name.clone());
         }
         listed.digests.extend(name.by_digest());
+        if !name.index.is_empty() {
+            listed.index.clone_from(&name.index);
+        }
         listed.tagged = std::mem::take(&mut listed.tagged).max(name.tagged.clone());
     }
     let mut all: Vec<Listed> = by_id.into_values().collect();

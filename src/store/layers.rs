@@ -189,7 +189,7 @@ impl<'a> Layers<'a> {
 
     /// Takes a place to make a layer in whose diff id is not known yet: a commit's, a build step's, an import's.
     pub fn draft(&self) -> Result<Draft<'a>> {
-        let name = format!("draft-{}", random_hex::<8>()?);
+        let name = format!("{DRAFT}{}", random_hex::<8>()?);
         let path = self.store.data("staging").join(name);
         let lock = Lock::wait(&path.with_extension("lock"))?;
         let draft = Draft(Staging {
@@ -216,6 +216,9 @@ impl<'a> Layers<'a> {
 
     /// Says whether a layer may have lost bytes: it was made in an older boot, and nobody is known to have synced it.
     pub fn is_doubtful(&self, diff_id: &str) -> Result<bool> {
+        if is_draft(diff_id) {
+            return Ok(false); // its maker is at it
+        }
         let record = self.record(diff_id)?;
         Ok(!record.synced && record.boot_id != boot_id())
     }
@@ -302,7 +305,22 @@ impl Staging<'_> {
 #[derive(Debug)]
 pub struct Draft<'a>(Staging<'a>);
 
+/// Begin of a draft's name.
+const DRAFT: &str = "draft-";
+
+/// Says whether an id is a draft's, of a layer that has no diff id yet.
+pub(crate) fn is_draft(id: &str) -> bool {
+    let rest = id.strip_prefix(DRAFT);
+    rest.is_some_and(|hex| hex.len() == 16 && hex.bytes().all(|b| b.is_ascii_hexdigit()))
+}
+
 impl Draft<'_> {
+    /// Returns by which id the layer is known until it has its diff id: [`Layers::tree`] and containers take it.
+    pub(crate) fn id(&self) -> String {
+        let name = self.path().file_name().unwrap_or_default();
+        name.to_string_lossy().into_owned()
+    }
+
     /// Returns the folder to make the layer in; it exists and is empty.
     pub fn path(&self) -> &Path {
         &self.0.path
@@ -311,14 +329,24 @@ impl Draft<'_> {
     /// Makes the layer appear under the diff id that it turned out to have. When another process was faster, its layer
     /// stays and this one goes.
     pub fn publish(self, unpacked: &Unpacked, source: Option<Source>) -> Result<()> {
+        self.publish_or_return(unpacked, source).map(drop)
+    }
+
+    /// The same; returns the draft when there is a layer like it, for somebody may have it mounted.
+    pub(crate) fn publish_or_return(
+        self,
+        unpacked: &Unpacked,
+        source: Option<Source>,
+    ) -> Result<Option<Self>> {
         match self.0.store.layers().stage(&unpacked.diff_id)? {
-            Stage::Present => Ok(()),
+            Stage::Present => Ok(Some(self)),
             Stage::Make(staging) => {
                 // rename(2) takes an empty folder's place
                 std::fs::rename(self.path(), staging.path()).context(Kind::System, || {
                     format!("cannot make `{}`", staging.path().display())
                 })?;
-                staging.publish(unpacked, source)
+                staging.publish(unpacked, source)?;
+                Ok(None)
             }
         }
     }

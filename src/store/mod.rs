@@ -199,8 +199,12 @@ impl Store {
             })
     }
 
-    /// Returns the folder of a layer, `layers/<hex>`: no colon, since a list of lower folders is separated by them.
+    /// Returns the folder of a layer, `layers/<hex>`: no colon, since a list of lower folders is separated by them. A draft
+    /// ([`layers::Draft::id`]) still lies in `staging/`.
     pub(crate) fn layer_path(&self, diff_id: &str) -> PathBuf {
+        if layers::is_draft(diff_id) {
+            return self.data("staging").join(diff_id);
+        }
         self.data("layers").join(hex_of(diff_id))
     }
 

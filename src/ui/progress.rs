@@ -72,7 +72,7 @@ impl Progress for Lines {
 
     fn layer(&self, id: &str, step: Step) {
         match step {
-            Step::Downloading(..) | Step::Pushing(..) => {}
+            step if step.bytes().is_some() => {}
             Step::Downloaded => {
                 print(self.0, &format!("{id}: Verifying Checksum"));
                 print(self.0, &format!("{id}: {}", step.word()));
@@ -112,18 +112,22 @@ impl Progress for Bars {
             bar.set_style(ProgressStyle::with_template("{msg}").expect("a valid template"));
             Layer { bar, drawn: None }
         });
-        if let Step::Downloading(done, total) | Step::Pushing(done, total) = step {
+        if let Some((done, total)) = step.bytes() {
             let interval = Duration::from_secs(1) / u32::from(RATE);
             if done < total && layer.drawn.is_some_and(|at| at.elapsed() < interval) {
                 return;
             }
             layer.drawn = Some(Instant::now());
         }
-        let text = format!(
-            "{id}: {}",
-            words(&step, self.width.saturating_sub(BESIDE_BAR))
-        );
+        let words = words(&step, self.width.saturating_sub(BESIDE_BAR));
+        let text = match id {
+            "" => words,
+            id => format!("{id}: {words}"),
+        };
         match step {
+            Step::Loading(done, total) | Step::Importing(done, total) if done == total => {
+                layer.bar.abandon_with_message(text)
+            }
             Step::Done | Step::Exists | Step::Pushed | Step::Known | Step::Mounted(_) => {
                 layer.bar.abandon_with_message(text)
             }
@@ -143,7 +147,7 @@ impl Bars {
 
 /// `Downloading [==>   ]   3.2MB/27MB`, with a bar as wide as fits.
 fn words(step: &Step, room: usize) -> String {
-    let (Step::Downloading(done, total) | Step::Pushing(done, total)) = *step else {
+    let Some((done, total)) = step.bytes() else {
         return step.word();
     };
     let width = room.min(BAR_WIDTH);

@@ -42,10 +42,14 @@ fn what_is_saved_loads_in_another_store_and_runs() {
 #[test]
 fn refusals_are_dockers() {
     busybox!(sandbox, image);
-    let cases: [(&[&str], &str); 4] = [
+    let cases: [(&[&str], &str); 5] = [
         (
             &["save", "nosuch"],
-            "Error response from daemon: No such image: nosuch",
+            "Error response from daemon: No such image: nosuch\n",
+        ),
+        (
+            &["save", "nosuch:x"],
+            "Error response from daemon: reference does not exist\n",
         ),
         (
             &["save", "-o", "/nonexist/x", &image],

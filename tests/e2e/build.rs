@@ -6,30 +6,30 @@ use std::time::Duration;
 use crate::support::{self, Output, Sandbox};
 
 /// A sandbox with busybox and a context to fill.
-struct Bench {
-    sandbox: Sandbox,
-    base: String,
+pub(crate) struct Bench {
+    pub(crate) sandbox: Sandbox,
+    pub(crate) base: String,
 }
 
 impl Bench {
-    fn new() -> Option<Bench> {
+    pub(crate) fn new() -> Option<Bench> {
         let (sandbox, base) = Sandbox::with_busybox()?;
         std::fs::create_dir(sandbox.work().join("ctx")).unwrap();
         Some(Bench { sandbox, base })
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.sandbox.work().join("ctx").join(name)
     }
 
-    fn write(&self, name: &str, text: &str) {
+    pub(crate) fn write(&self, name: &str, text: &str) {
         let path = self.path(name);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, text).unwrap();
     }
 
     /// Builds this Dockerfile (`%B`: the base) of the context.
-    fn build(&self, file: &str, args: &[&str]) -> Output {
+    pub(crate) fn build(&self, file: &str, args: &[&str]) -> Output {
         self.write("Dockerfile", &file.replace("%B", &self.base));
         let mut words = vec!["build", "--progress", "plain"];
         words.extend(args);
@@ -38,7 +38,7 @@ impl Bench {
     }
 
     /// What `sh -c script` prints in the image `name`.
-    fn run(&self, name: &str, script: &str) -> String {
+    pub(crate) fn run(&self, name: &str, script: &str) -> String {
         let words = ["run", "--rm", "--network", "none", name, "sh", "-c", script];
         self.sandbox.coracle(words).ok()
     }
@@ -54,7 +54,7 @@ macro_rules! bench {
 }
 
 /// The numbers of the steps that ran, in the order of the file.
-fn ran(output: &Output) -> Vec<String> {
+pub(crate) fn ran(output: &Output) -> Vec<String> {
     assert_eq!(output.code, 0, "{}", output.stderr);
     let text = output.stderr.as_str();
     let mut names = std::collections::BTreeMap::new();
@@ -76,7 +76,7 @@ fn ran(output: &Output) -> Vec<String> {
     done
 }
 
-fn leftovers(sandbox: &Sandbox) -> Vec<String> {
+pub(crate) fn leftovers(sandbox: &Sandbox) -> Vec<String> {
     let mut found = Vec::new();
     for folder in ["containers", "staging"] {
         let entries = std::fs::read_dir(sandbox.data().join(folder)).unwrap();
@@ -604,6 +604,55 @@ fn a_cache_goes_to_a_folder_or_a_registry_and_comes_back() {
     }
     let missing = b.build(file, &["--cache-from", &format!("{registry}/nowhere:1")]);
     assert_eq!(missing.code, 0, "{}", missing.stderr);
+}
+
+#[test]
+fn of_a_cache_only_what_is_hit_is_fetched() {
+    let b = bench!();
+    let registry = b.base.split('/').next().unwrap().to_owned();
+    let name = format!("{registry}/lazy-{:x}:1", std::process::id());
+    let to = format!("type=registry,ref={name},mode=max");
+    let file = "FROM %B\nRUN echo 1 > /one\nRUN echo 2 > /two\n";
+    let made = b.build(file, &["--cache-to", &to]);
+    assert_eq!(made.code, 0, "{}", made.stderr);
+    let other = Sandbox::new();
+    other.coracle(["pull", "-q", &b.base]).ok();
+    let layers = || {
+        std::fs::read_dir(other.data().join("layers"))
+            .unwrap()
+            .count()
+    };
+    let before = layers();
+    b.write(
+        "Dockerfile",
+        &format!("FROM {}\nRUN echo 1 > /one\n", b.base),
+    );
+    let context = b.path("").display().to_string();
+    let words = [
+        "build",
+        "--progress",
+        "plain",
+        "--cache-from",
+        &name,
+        &context,
+    ];
+    assert_eq!(ran(&other.coracle(words).output()), [""; 0]);
+    assert_eq!(layers(), before + 1);
+    assert_eq!(other.coracle(["images", "-aq"]).ok().lines().count(), 2);
+}
+
+#[test]
+fn a_file_says_what_it_can_build_and_what_it_takes() {
+    let b = bench!();
+    let file = "# who is the one\nARG who=me\nFROM scratch AS one\n# two is last\nFROM one AS two\nARG x\nRUN --mount=type=secret,id=s true\n";
+    let output = b.build(file, &["--call", "targets"]);
+    assert_eq!(
+        output.stdout,
+        "TARGET          DESCRIPTION\none             \ntwo (default)   is last\n"
+    );
+    let output = b.build(file, &["--call=outline", "--build-arg", "x=1"]);
+    let want = "TARGET:      two\nDESCRIPTION: is last\n\nBUILD ARG   VALUE   DESCRIPTION\nx           1       \n\nSECRET   REQUIRED\ns        \n\n";
+    assert_eq!(output.stdout, want);
 }
 
 #[test]

@@ -9,6 +9,7 @@ mod support;
 
 mod archives;
 mod build;
+mod build_sources;
 mod commit;
 mod cp;
 mod doctor;
@@ -23,6 +24,7 @@ mod logs;
 mod mounts;
 mod network;
 mod packages;
+mod platforms;
 mod pull;
 mod push;
 

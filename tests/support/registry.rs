@@ -166,8 +166,12 @@ impl Registry {
 
     /// Pushes the blobs of an image and returns its manifest.
     pub fn push_parts(&self, repository: &str, layers: &[Layer], config: Value) -> Vec<u8> {
-        let config = image::configuration(layers, config);
-        self.put_blob(repository, &config);
+        self.push_documents(repository, layers, &image::configuration(layers, config))
+    }
+
+    /// Pushes the blobs of an image with this very configuration and returns its manifest.
+    pub fn push_documents(&self, repository: &str, layers: &[Layer], config: &[u8]) -> Vec<u8> {
+        self.put_blob(repository, config);
         let mut descriptors = Vec::new();
         for layer in layers {
             self.put_blob(repository, &layer.blob);
@@ -182,7 +186,7 @@ impl Registry {
             "mediaType": MANIFEST,
             "config": {
                 "mediaType": "application/vnd.oci.image.config.v1+json",
-                "digest": image::digest(&config),
+                "digest": image::digest(config),
                 "size": config.len(),
             },
             "layers": descriptors,

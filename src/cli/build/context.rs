@@ -11,6 +11,7 @@ use crate::build::fetch::Repository;
 use crate::build::request::Request;
 use crate::error::{Context, Error, Kind, Result};
 use crate::grammar::dockerfile::ignore;
+use crate::image::decode;
 use crate::image::unpack::{self, Limits};
 use crate::registry::download;
 use crate::store;
@@ -182,13 +183,7 @@ fn remote(
     of_bytes(bytes, file, session, request).map(Some)
 }
 
-/// gzip, zstd, bzip2, xz, or the magic of a tar.
+/// Compressed, or with the magic of a tar.
 fn is_archive(bytes: &[u8]) -> bool {
-    let starts: [&[u8]; 4] = [
-        &[0x1f, 0x8b],
-        &[0x28, 0xb5, 0x2f, 0xfd],
-        b"BZh",
-        &[0xfd, b'7', b'z', b'X', b'Z'],
-    ];
-    starts.iter().any(|start| bytes.starts_with(start)) || bytes.get(257..262) == Some(b"ustar")
+    decode::Form::of(bytes).is_some() || bytes.get(257..262) == Some(b"ustar")
 }

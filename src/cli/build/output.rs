@@ -14,7 +14,7 @@ use crate::error::{Context, Error, Kind, Result};
 use crate::grammar::reference::Reference;
 use crate::grammar::{csv, go};
 use crate::image::archive::write::{Member, to_file, to_stream};
-use crate::image::push::{Compression, Options, push};
+use crate::image::push::{Compression, Options, Which, push};
 use crate::ui::out;
 use crate::ui::progress::{Stream, progress};
 
@@ -97,6 +97,10 @@ fn one(word: &str, request: &mut Request) -> Result<Output> {
         ("tar", Some(_)) => Ok(Output::Tar(path)),
         ("tar", None) => Ok(Output::Tar(None)),
         ("oci", _) => Ok(Output::Archive(path)),
+        ("docker", Some(_)) if request.platforms.len() > 1 => {
+            let text = "docker exporter does not support exporting manifest lists, use the oci exporter instead";
+            Err(Error::new(Kind::Usage, text))
+        }
         ("docker", Some(_)) => Ok(Output::Archive(path)),
         ("docker" | "image", _) if !push => Ok(Output::Image),
         ("registry" | "image", _) => Ok(Output::Push),
@@ -143,24 +147,25 @@ pub(super) fn write(
                 };
                 let shown = progress(Stream::Stderr);
                 for tag in &request.tags {
-                    push(store, &Reference::parse(tag)?, &options, shown.as_ref())?;
+                    let tag = Reference::parse(tag)?;
+                    push(store, &tag, Which::Tag, &options, shown.as_ref())?;
                 }
             }
-            Output::Local(folder) => build::output::local(store, &built.config, folder)?,
+            Output::Local(folder) => build::output::local(store, built, folder)?,
             Output::Tar(path) => {
                 let latest = request.epoch.filter(|_| request.rewrite_timestamp);
                 match path {
                     Some(path) => save::beside(path, |file| {
                         let mut file: &File = file;
-                        build::output::tar(store, &built.config, latest, &mut |bytes| {
+                        build::output::tar(store, built, latest, &mut |bytes| {
                             file.write_all(bytes).context(Kind::System, || {
                                 format!("cannot write `{}`", path.display())
                             })
                         })
                     })?,
-                    None => build::output::tar(store, &built.config, latest, &mut |bytes| {
-                        out::text(bytes)
-                    })?,
+                    None => {
+                        build::output::tar(store, built, latest, &mut |bytes| out::text(bytes))?
+                    }
                 }
             }
             Output::Archive(path) => {

@@ -124,7 +124,7 @@ pub(crate) fn mounts(record: &Record, paths: &Paths) -> Result<Vec<Mount>> {
         let path = Path::new("/").join(&name);
         let source = match &part {
             Part::Overlay(base) => Source::Overlay {
-                lower: path.clone(),
+                lower: vec![path.clone()],
                 upper: base.join("upper").join(&name),
                 work: base.join("work").join(&name),
             },

@@ -118,13 +118,13 @@ impl Members {
         Ok(Some(bytes))
     }
 
-    /// Reads `span` in chunks; the closure returns `None` at its end.
-    pub(crate) fn chunks(&self, span: Span) -> impl FnMut() -> Option<Vec<u8>> + '_ {
+    /// Reads `span` in chunks, each into the block that is given; the closure returns `None` at its end.
+    pub(crate) fn chunks(&self, span: Span) -> impl FnMut(Vec<u8>) -> Option<Vec<u8>> + '_ {
         const CHUNK: u64 = 256 << 10;
         let mut done = 0;
-        move || {
+        move |mut chunk| {
             let size = CHUNK.min(span.size - done);
-            let mut chunk = vec![0; size as usize];
+            chunk.resize(size as usize, 0);
             // a file that became shorter ends the layer in its middle, which its digest tells
             self.file
                 .read_exact_at(&mut chunk, span.offset + done)
@@ -237,8 +237,8 @@ mod tests {
             assert_eq!(m.document(name).unwrap(), None, "{name}");
         }
         let mut next = m.chunks(m.span("again").unwrap());
-        assert_eq!(next().map(|c| c.len()), Some(700));
-        assert_eq!(next(), None);
+        assert_eq!(next(Vec::new()).map(|c| c.len()), Some(700));
+        assert_eq!(next(Vec::new()), None);
     }
 
     #[test]

@@ -401,19 +401,13 @@ impl Writer {
         path: &[u8],
         ids: Ids,
     ) -> nix::Result<()> {
-        if ids.is_plain() {
-            return Ok(());
+        let kept = match fd {
+            Some(fd) => ids.keep_on(fd, &mut self.has_attributes)?,
+            None => ids.is_plain(),
+        };
+        if !kept {
+            self.owners.insert(folder.real_path(path), ids);
         }
-        if let Some(fd) = fd.filter(|_| self.has_attributes) {
-            match xattr::set(fd, ids::NAME, ids.to_string().as_bytes()) {
-                Ok(()) => return Ok(()),
-                Err(Errno::EOPNOTSUPP) => self.has_attributes = false,
-                // no room for attributes on this one, but perhaps for a file
-                Err(Errno::ENOSPC | Errno::EDQUOT | Errno::E2BIG) => {}
-                Err(e) => return Err(e),
-            }
-        }
-        self.owners.insert(folder.real_path(path), ids);
         Ok(())
     }
 

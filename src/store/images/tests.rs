@@ -34,6 +34,7 @@ pub(crate) fn image(s: &Scratch, name: &str, mark: &str, layers: &[&str]) -> Nam
         created: format!("2026-01-01T00:00:00Z{mark}"),
         tagged: crate::store::now(),
         digest: String::new(),
+        index: String::new(),
     }
 }
 
