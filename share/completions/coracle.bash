@@ -402,7 +402,7 @@ _coracle() {
             return 0
             ;;
         coracle__subcmd__build)
-            opts="-f -o -q -t -c -m -h --add-host --allow --annotation --attest --build-arg --build-context --builder --cache-from --cache-to --call --cgroup-parent --check --explain --file --iidfile --label --load --metadata-file --network --no-cache --no-cache-filter --output --platform --progress --provenance --pull --push --quiet --rm --force-rm --squash --compress --sbom --secret --shm-size --ssh --tag --target --ulimit --cpu-period --cpu-quota --cpu-shares --cpuset-cpus --cpuset-mems --memory --memory-swap --isolation --security-opt --help"
+            opts="-f -o -q -t -c -m -h --add-host --allow --annotation --attest --build-arg --build-context --builder --cache-from --cache-to --call --cgroup-parent --check --explain --file --iidfile --label --load --metadata-file --network --no-cache --no-cache-filter --on-error --output --platform --progress --provenance --pull --push --quiet --rm --force-rm --squash --compress --sbom --secret --shm-size --ssh --tag --target --ulimit --cpu-period --cpu-quota --cpu-shares --cpuset-cpus --cpuset-mems --memory --memory-swap --isolation --security-opt --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -493,6 +493,10 @@ _coracle() {
                     return 0
                     ;;
                 --no-cache-filter)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --on-error)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -646,7 +650,7 @@ _coracle() {
             return 0
             ;;
         coracle__subcmd__builder__subcmd__build)
-            opts="-f -o -q -t -c -m -h --add-host --allow --annotation --attest --build-arg --build-context --builder --cache-from --cache-to --call --cgroup-parent --check --explain --file --iidfile --label --load --metadata-file --network --no-cache --no-cache-filter --output --platform --progress --provenance --pull --push --quiet --rm --force-rm --squash --compress --sbom --secret --shm-size --ssh --tag --target --ulimit --cpu-period --cpu-quota --cpu-shares --cpuset-cpus --cpuset-mems --memory --memory-swap --isolation --security-opt --help"
+            opts="-f -o -q -t -c -m -h --add-host --allow --annotation --attest --build-arg --build-context --builder --cache-from --cache-to --call --cgroup-parent --check --explain --file --iidfile --label --load --metadata-file --network --no-cache --no-cache-filter --on-error --output --platform --progress --provenance --pull --push --quiet --rm --force-rm --squash --compress --sbom --secret --shm-size --ssh --tag --target --ulimit --cpu-period --cpu-quota --cpu-shares --cpuset-cpus --cpuset-mems --memory --memory-swap --isolation --security-opt --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -737,6 +741,10 @@ _coracle() {
                     return 0
                     ;;
                 --no-cache-filter)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --on-error)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -966,7 +974,7 @@ _coracle() {
             return 0
             ;;
         coracle__subcmd__buildx__subcmd__b)
-            opts="-f -o -q -t -c -m -h --add-host --allow --annotation --attest --build-arg --build-context --builder --cache-from --cache-to --call --cgroup-parent --check --explain --file --iidfile --label --load --metadata-file --network --no-cache --no-cache-filter --output --platform --progress --provenance --pull --push --quiet --rm --force-rm --squash --compress --sbom --secret --shm-size --ssh --tag --target --ulimit --cpu-period --cpu-quota --cpu-shares --cpuset-cpus --cpuset-mems --memory --memory-swap --isolation --security-opt --help"
+            opts="-f -o -q -t -c -m -h --add-host --allow --annotation --attest --build-arg --build-context --builder --cache-from --cache-to --call --cgroup-parent --check --explain --file --iidfile --label --load --metadata-file --network --no-cache --no-cache-filter --on-error --output --platform --progress --provenance --pull --push --quiet --rm --force-rm --squash --compress --sbom --secret --shm-size --ssh --tag --target --ulimit --cpu-period --cpu-quota --cpu-shares --cpuset-cpus --cpuset-mems --memory --memory-swap --isolation --security-opt --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1057,6 +1065,10 @@ _coracle() {
                     return 0
                     ;;
                 --no-cache-filter)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --on-error)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1196,7 +1208,7 @@ _coracle() {
             return 0
             ;;
         coracle__subcmd__buildx__subcmd__build)
-            opts="-f -o -q -t -c -m -h --add-host --allow --annotation --attest --build-arg --build-context --builder --cache-from --cache-to --call --cgroup-parent --check --explain --file --iidfile --label --load --metadata-file --network --no-cache --no-cache-filter --output --platform --progress --provenance --pull --push --quiet --rm --force-rm --squash --compress --sbom --secret --shm-size --ssh --tag --target --ulimit --cpu-period --cpu-quota --cpu-shares --cpuset-cpus --cpuset-mems --memory --memory-swap --isolation --security-opt --help"
+            opts="-f -o -q -t -c -m -h --add-host --allow --annotation --attest --build-arg --build-context --builder --cache-from --cache-to --call --cgroup-parent --check --explain --file --iidfile --label --load --metadata-file --network --no-cache --no-cache-filter --on-error --output --platform --progress --provenance --pull --push --quiet --rm --force-rm --squash --compress --sbom --secret --shm-size --ssh --tag --target --ulimit --cpu-period --cpu-quota --cpu-shares --cpuset-cpus --cpuset-mems --memory --memory-swap --isolation --security-opt --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1287,6 +1299,10 @@ _coracle() {
                     return 0
                     ;;
                 --no-cache-filter)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --on-error)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -4476,7 +4492,7 @@ _coracle() {
             return 0
             ;;
         coracle__subcmd__image__subcmd__build)
-            opts="-f -o -q -t -c -m -h --add-host --allow --annotation --attest --build-arg --build-context --builder --cache-from --cache-to --call --cgroup-parent --check --explain --file --iidfile --label --load --metadata-file --network --no-cache --no-cache-filter --output --platform --progress --provenance --pull --push --quiet --rm --force-rm --squash --compress --sbom --secret --shm-size --ssh --tag --target --ulimit --cpu-period --cpu-quota --cpu-shares --cpuset-cpus --cpuset-mems --memory --memory-swap --isolation --security-opt --help"
+            opts="-f -o -q -t -c -m -h --add-host --allow --annotation --attest --build-arg --build-context --builder --cache-from --cache-to --call --cgroup-parent --check --explain --file --iidfile --label --load --metadata-file --network --no-cache --no-cache-filter --on-error --output --platform --progress --provenance --pull --push --quiet --rm --force-rm --squash --compress --sbom --secret --shm-size --ssh --tag --target --ulimit --cpu-period --cpu-quota --cpu-shares --cpuset-cpus --cpuset-mems --memory --memory-swap --isolation --security-opt --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -4567,6 +4583,10 @@ _coracle() {
                     return 0
                     ;;
                 --no-cache-filter)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --on-error)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -83,7 +83,7 @@ complete -c coracle -n "__fish_coracle_using_subcommand build" -l build-context 
 complete -c coracle -n "__fish_coracle_using_subcommand build" -l builder -d 'Has no effect: there is one builder' -r
 complete -c coracle -n "__fish_coracle_using_subcommand build" -l cache-from -d 'External cache sources' -r
 complete -c coracle -n "__fish_coracle_using_subcommand build" -l cache-to -d 'Cache export destinations' -r
-complete -c coracle -n "__fish_coracle_using_subcommand build" -l call -d 'Set method for evaluating build ("build", "check")' -r
+complete -c coracle -n "__fish_coracle_using_subcommand build" -l call -d 'Set method for evaluating build ("build", "check", "outline", "targets")' -r
 complete -c coracle -n "__fish_coracle_using_subcommand build" -l cgroup-parent -d 'Has no effect' -r
 complete -c coracle -n "__fish_coracle_using_subcommand build" -l check -d 'Shorthand for "--call=check"' -r
 complete -c coracle -n "__fish_coracle_using_subcommand build" -l explain -d 'Say why each step was not cached' -r
@@ -95,6 +95,7 @@ complete -c coracle -n "__fish_coracle_using_subcommand build" -l metadata-file 
 complete -c coracle -n "__fish_coracle_using_subcommand build" -l network -d 'Set the networking mode for the "RUN" instructions during build' -r
 complete -c coracle -n "__fish_coracle_using_subcommand build" -l no-cache -d 'Do not use cache when building the image' -r
 complete -c coracle -n "__fish_coracle_using_subcommand build" -l no-cache-filter -d 'Do not cache specified stages' -r
+complete -c coracle -n "__fish_coracle_using_subcommand build" -l on-error -d 'What to do when a step fails ("shell": open one in the state in which it failed)' -r
 complete -c coracle -n "__fish_coracle_using_subcommand build" -s o -l output -d 'Output destination (format: "type=local,dest=path")' -r
 complete -c coracle -n "__fish_coracle_using_subcommand build" -l platform -d 'Set target platform for build' -r
 complete -c coracle -n "__fish_coracle_using_subcommand build" -l progress -d 'Set type of progress output ("auto", "plain", "tty", "quiet", "rawjson")' -r
@@ -136,7 +137,7 @@ complete -c coracle -n "__fish_coracle_using_subcommand builder; and __fish_seen
 complete -c coracle -n "__fish_coracle_using_subcommand builder; and __fish_seen_subcommand_from build" -l builder -d 'Has no effect: there is one builder' -r
 complete -c coracle -n "__fish_coracle_using_subcommand builder; and __fish_seen_subcommand_from build" -l cache-from -d 'External cache sources' -r
 complete -c coracle -n "__fish_coracle_using_subcommand builder; and __fish_seen_subcommand_from build" -l cache-to -d 'Cache export destinations' -r
-complete -c coracle -n "__fish_coracle_using_subcommand builder; and __fish_seen_subcommand_from build" -l call -d 'Set method for evaluating build ("build", "check")' -r
+complete -c coracle -n "__fish_coracle_using_subcommand builder; and __fish_seen_subcommand_from build" -l call -d 'Set method for evaluating build ("build", "check", "outline", "targets")' -r
 complete -c coracle -n "__fish_coracle_using_subcommand builder; and __fish_seen_subcommand_from build" -l cgroup-parent -d 'Has no effect' -r
 complete -c coracle -n "__fish_coracle_using_subcommand builder; and __fish_seen_subcommand_from build" -l check -d 'Shorthand for "--call=check"' -r
 complete -c coracle -n "__fish_coracle_using_subcommand builder; and __fish_seen_subcommand_from build" -l explain -d 'Say why each step was not cached' -r
@@ -148,6 +149,7 @@ complete -c coracle -n "__fish_coracle_using_subcommand builder; and __fish_seen
 complete -c coracle -n "__fish_coracle_using_subcommand builder; and __fish_seen_subcommand_from build" -l network -d 'Set the networking mode for the "RUN" instructions during build' -r
 complete -c coracle -n "__fish_coracle_using_subcommand builder; and __fish_seen_subcommand_from build" -l no-cache -d 'Do not use cache when building the image' -r
 complete -c coracle -n "__fish_coracle_using_subcommand builder; and __fish_seen_subcommand_from build" -l no-cache-filter -d 'Do not cache specified stages' -r
+complete -c coracle -n "__fish_coracle_using_subcommand builder; and __fish_seen_subcommand_from build" -l on-error -d 'What to do when a step fails ("shell": open one in the state in which it failed)' -r
 complete -c coracle -n "__fish_coracle_using_subcommand builder; and __fish_seen_subcommand_from build" -s o -l output -d 'Output destination (format: "type=local,dest=path")' -r
 complete -c coracle -n "__fish_coracle_using_subcommand builder; and __fish_seen_subcommand_from build" -l platform -d 'Set target platform for build' -r
 complete -c coracle -n "__fish_coracle_using_subcommand builder; and __fish_seen_subcommand_from build" -l progress -d 'Set type of progress output ("auto", "plain", "tty", "quiet", "rawjson")' -r
@@ -202,7 +204,7 @@ complete -c coracle -n "__fish_coracle_using_subcommand buildx; and __fish_seen_
 complete -c coracle -n "__fish_coracle_using_subcommand buildx; and __fish_seen_subcommand_from b" -l builder -d 'Has no effect: there is one builder' -r
 complete -c coracle -n "__fish_coracle_using_subcommand buildx; and __fish_seen_subcommand_from b" -l cache-from -d 'External cache sources' -r
 complete -c coracle -n "__fish_coracle_using_subcommand buildx; and __fish_seen_subcommand_from b" -l cache-to -d 'Cache export destinations' -r
-complete -c coracle -n "__fish_coracle_using_subcommand buildx; and __fish_seen_subcommand_from b" -l call -d 'Set method for evaluating build ("build", "check")' -r
+complete -c coracle -n "__fish_coracle_using_subcommand buildx; and __fish_seen_subcommand_from b" -l call -d 'Set method for evaluating build ("build", "check", "outline", "targets")' -r
 complete -c coracle -n "__fish_coracle_using_subcommand buildx; and __fish_seen_subcommand_from b" -l cgroup-parent -d 'Has no effect' -r
 complete -c coracle -n "__fish_coracle_using_subcommand buildx; and __fish_seen_subcommand_from b" -l check -d 'Shorthand for "--call=check"' -r
 complete -c coracle -n "__fish_coracle_using_subcommand buildx; and __fish_seen_subcommand_from b" -l explain -d 'Say why each step was not cached' -r
@@ -214,6 +216,7 @@ complete -c coracle -n "__fish_coracle_using_subcommand buildx; and __fish_seen_
 complete -c coracle -n "__fish_coracle_using_subcommand buildx; and __fish_seen_subcommand_from b" -l network -d 'Set the networking mode for the "RUN" instructions during build' -r
 complete -c coracle -n "__fish_coracle_using_subcommand buildx; and __fish_seen_subcommand_from b" -l no-cache -d 'Do not use cache when building the image' -r
 complete -c coracle -n "__fish_coracle_using_subcommand buildx; and __fish_seen_subcommand_from b" -l no-cache-filter -d 'Do not cache specified stages' -r
+complete -c coracle -n "__fish_coracle_using_subcommand buildx; and __fish_seen_subcommand_from b" -l on-error -d 'What to do when a step fails ("shell": open one in the state in which it failed)' -r
 complete -c coracle -n "__fish_coracle_using_subcommand buildx; and __fish_seen_subcommand_from b" -s o -l output -d 'Output destination (format: "type=local,dest=path")' -r
 complete -c coracle -n "__fish_coracle_using_subcommand buildx; and __fish_seen_subcommand_from b" -l platform -d 'Set target platform for build' -r
 complete -c coracle -n "__fish_coracle_using_subcommand buildx; and __fish_seen_subcommand_from b" -l progress -d 'Set type of progress output ("auto", "plain", "tty", "quiet", "rawjson")' -r
@@ -251,7 +254,7 @@ complete -c coracle -n "__fish_coracle_using_subcommand buildx; and __fish_seen_
 complete -c coracle -n "__fish_coracle_using_subcommand buildx; and __fish_seen_subcommand_from build" -l builder -d 'Has no effect: there is one builder' -r
 complete -c coracle -n "__fish_coracle_using_subcommand buildx; and __fish_seen_subcommand_from build" -l cache-from -d 'External cache sources' -r
 complete -c coracle -n "__fish_coracle_using_subcommand buildx; and __fish_seen_subcommand_from build" -l cache-to -d 'Cache export destinations' -r
-complete -c coracle -n "__fish_coracle_using_subcommand buildx; and __fish_seen_subcommand_from build" -l call -d 'Set method for evaluating build ("build", "check")' -r
+complete -c coracle -n "__fish_coracle_using_subcommand buildx; and __fish_seen_subcommand_from build" -l call -d 'Set method for evaluating build ("build", "check", "outline", "targets")' -r
 complete -c coracle -n "__fish_coracle_using_subcommand buildx; and __fish_seen_subcommand_from build" -l cgroup-parent -d 'Has no effect' -r
 complete -c coracle -n "__fish_coracle_using_subcommand buildx; and __fish_seen_subcommand_from build" -l check -d 'Shorthand for "--call=check"' -r
 complete -c coracle -n "__fish_coracle_using_subcommand buildx; and __fish_seen_subcommand_from build" -l explain -d 'Say why each step was not cached' -r
@@ -263,6 +266,7 @@ complete -c coracle -n "__fish_coracle_using_subcommand buildx; and __fish_seen_
 complete -c coracle -n "__fish_coracle_using_subcommand buildx; and __fish_seen_subcommand_from build" -l network -d 'Set the networking mode for the "RUN" instructions during build' -r
 complete -c coracle -n "__fish_coracle_using_subcommand buildx; and __fish_seen_subcommand_from build" -l no-cache -d 'Do not use cache when building the image' -r
 complete -c coracle -n "__fish_coracle_using_subcommand buildx; and __fish_seen_subcommand_from build" -l no-cache-filter -d 'Do not cache specified stages' -r
+complete -c coracle -n "__fish_coracle_using_subcommand buildx; and __fish_seen_subcommand_from build" -l on-error -d 'What to do when a step fails ("shell": open one in the state in which it failed)' -r
 complete -c coracle -n "__fish_coracle_using_subcommand buildx; and __fish_seen_subcommand_from build" -s o -l output -d 'Output destination (format: "type=local,dest=path")' -r
 complete -c coracle -n "__fish_coracle_using_subcommand buildx; and __fish_seen_subcommand_from build" -l platform -d 'Set target platform for build' -r
 complete -c coracle -n "__fish_coracle_using_subcommand buildx; and __fish_seen_subcommand_from build" -l progress -d 'Set type of progress output ("auto", "plain", "tty", "quiet", "rawjson")' -r
@@ -892,7 +896,7 @@ complete -c coracle -n "__fish_coracle_using_subcommand image; and __fish_seen_s
 complete -c coracle -n "__fish_coracle_using_subcommand image; and __fish_seen_subcommand_from build" -l builder -d 'Has no effect: there is one builder' -r
 complete -c coracle -n "__fish_coracle_using_subcommand image; and __fish_seen_subcommand_from build" -l cache-from -d 'External cache sources' -r
 complete -c coracle -n "__fish_coracle_using_subcommand image; and __fish_seen_subcommand_from build" -l cache-to -d 'Cache export destinations' -r
-complete -c coracle -n "__fish_coracle_using_subcommand image; and __fish_seen_subcommand_from build" -l call -d 'Set method for evaluating build ("build", "check")' -r
+complete -c coracle -n "__fish_coracle_using_subcommand image; and __fish_seen_subcommand_from build" -l call -d 'Set method for evaluating build ("build", "check", "outline", "targets")' -r
 complete -c coracle -n "__fish_coracle_using_subcommand image; and __fish_seen_subcommand_from build" -l cgroup-parent -d 'Has no effect' -r
 complete -c coracle -n "__fish_coracle_using_subcommand image; and __fish_seen_subcommand_from build" -l check -d 'Shorthand for "--call=check"' -r
 complete -c coracle -n "__fish_coracle_using_subcommand image; and __fish_seen_subcommand_from build" -l explain -d 'Say why each step was not cached' -r
@@ -904,6 +908,7 @@ complete -c coracle -n "__fish_coracle_using_subcommand image; and __fish_seen_s
 complete -c coracle -n "__fish_coracle_using_subcommand image; and __fish_seen_subcommand_from build" -l network -d 'Set the networking mode for the "RUN" instructions during build' -r
 complete -c coracle -n "__fish_coracle_using_subcommand image; and __fish_seen_subcommand_from build" -l no-cache -d 'Do not use cache when building the image' -r
 complete -c coracle -n "__fish_coracle_using_subcommand image; and __fish_seen_subcommand_from build" -l no-cache-filter -d 'Do not cache specified stages' -r
+complete -c coracle -n "__fish_coracle_using_subcommand image; and __fish_seen_subcommand_from build" -l on-error -d 'What to do when a step fails ("shell": open one in the state in which it failed)' -r
 complete -c coracle -n "__fish_coracle_using_subcommand image; and __fish_seen_subcommand_from build" -s o -l output -d 'Output destination (format: "type=local,dest=path")' -r
 complete -c coracle -n "__fish_coracle_using_subcommand image; and __fish_seen_subcommand_from build" -l platform -d 'Set target platform for build' -r
 complete -c coracle -n "__fish_coracle_using_subcommand image; and __fish_seen_subcommand_from build" -l progress -d 'Set type of progress output ("auto", "plain", "tty", "quiet", "rawjson")' -r
