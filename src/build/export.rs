@@ -5,12 +5,13 @@ use std::time::Instant;
 
 use oci_client::manifest::{IMAGE_LAYER_MEDIA_TYPE, OCI_IMAGE_MEDIA_TYPE};
 
+use super::built::{Built, Image};
 use super::document;
 use super::exchange::{self, Record};
 use super::plan::{Plan, Stage};
 use super::progress::{Board, End, Work};
 use super::request::Request;
-use super::solve::{Built, Image, Outcome};
+use super::solve::Outcome;
 use crate::error::{Error, Kind, Result};
 use crate::grammar::annotation::Place;
 use crate::grammar::platform::Platform;

@@ -13,7 +13,7 @@
 //! copy.rs       COPY, ADD, WORKDIR: files into an upper folder (source.rs: what is taken; place.rs: where it goes)
 //! fetch.rs      files by http, repositories by git
 //! exchange.rs   the cache in images, registries and folders
-//! export.rs     document.rs: layers and history to an image in the store
+//! export.rs     document.rs: layers and history to an image in the store (built.rs: what came of a build)
 //! output.rs     a result outside of the store
 //! progress.rs   what happens, as events; nothing here prints
 //! ```
@@ -24,6 +24,7 @@
 
 mod agent;
 mod bases;
+mod built;
 mod cache;
 mod check;
 mod context;
@@ -47,7 +48,8 @@ mod solve;
 mod source;
 mod state;
 
+pub(crate) use built::Built;
 pub(crate) use check::check;
 pub(crate) use export::archive;
 pub(crate) use outline::{outline, targets};
-pub(crate) use solve::{Built, build};
+pub(crate) use solve::build;

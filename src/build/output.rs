@@ -3,8 +3,8 @@
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
+use super::built::Built;
 use super::copy;
-use super::solve::Built;
 use super::source::{At, Tree, Visitor};
 use crate::error::{Context, Kind, Result};
 use crate::grammar::dockerfile::ignore::Patterns;

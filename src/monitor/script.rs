@@ -1,16 +1,16 @@
 //! Plan to operations: a pure function, so that a change of what the kernel is told shows as a changed line of a test.
 
+mod mounts;
+
 use std::ffi::CString;
 use std::os::fd::RawFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use crate::container::plan::{
-    Join, Kind as PlanKind, Mount, Namespace, Plan, Process, Root, Source, Start, Submounts, User,
-};
+use crate::container::plan::{Join, Kind as PlanKind, Namespace, Plan, Process, Root, Start, User};
 use crate::error::{Error, Kind, Result};
 use crate::identity::filter;
-use crate::sys::spawn::{Last, Op, SLOTS, Script, Slot, When};
+use crate::sys::spawn::{Last, Op, Script, Slot, When};
 
 /// Descriptors that the child inherits, by number.
 #[derive(Debug, Clone, Copy)]
@@ -433,158 +433,6 @@ impl Builder {
                 When::Try,
             )?;
         }
-        Ok(())
-    }
-
-    /// Opens what the host gives while the host's tree is still there; returns what mounts it later, inside.
-    fn open_trees(&mut self, start: &Start, own_hosts: &str) -> Result<Vec<Op>> {
-        let mut later = Vec::new();
-        let mut slot = FIRST_TREE;
-        let mut next = || {
-            slot += 1;
-            if slot > SLOTS {
-                Err(Error::new(
-                    Kind::Usage,
-                    format!("more than {} mounts", SLOTS - FIRST_TREE),
-                ))
-            } else {
-                Ok(slot - 1)
-            }
-        };
-        // a mount at /etc lies below these files, one at a file itself replaces ours, as with docker
-        for mount in &start.mounts {
-            self.user_mount(mount, next()?, &mut later)?;
-        }
-        let is_taken = |at: &str| start.mounts.iter().any(|m| m.destination == at);
-        // made in the container's own /dev, and taken from there once they are mounted
-        self.ops.push(Op::OpenDir {
-            path: c"dev".to_owned(),
-            slot: DEV,
-        });
-        for (name, content) in &start.etc {
-            if is_taken(&format!("/etc/{name}")) {
-                continue;
-            }
-            let end = if name == "hosts" { own_hosts } else { "" };
-            let (slot, made) = (next()?, format!(".{name}"));
-            let path = text(&format!("dev/{made}"))?;
-            self.ops.extend([
-                Op::Text {
-                    path: path.clone(),
-                    mode: 0o644,
-                    text: text(&format!("{content}{end}"))?,
-                },
-                Op::OpenTree {
-                    path,
-                    below: CString::default(),
-                    recursive: false,
-                    slot,
-                },
-            ]);
-            later.push(Op::Attach {
-                slot,
-                target: text(&format!("/etc/{name}"))?,
-                attributes: 0,
-                recursive: false,
-                propagation: 0,
-            });
-            later.push(Op::Unlink {
-                slot: DEV,
-                name: text(&made)?,
-            });
-        }
-        later.push(Op::Close(DEV));
-        for (host, inside) in &start.devices {
-            let slot = next()?;
-            self.ops.push(Op::OpenTree {
-                path: path(host)?,
-                below: CString::default(),
-                recursive: false,
-                slot,
-            });
-            later.push(Op::Attach {
-                slot,
-                target: text(inside)?,
-                attributes: 0,
-                recursive: false,
-                propagation: 0,
-            });
-        }
-        Ok(later)
-    }
-
-    fn user_mount(&mut self, mount: &Mount, slot: Slot, later: &mut Vec<Op>) -> Result<()> {
-        let target = text(&mount.destination)?;
-        let attributes = mount.flags & STRICT | if mount.read_only { RDONLY } else { 0 };
-        match &mount.source {
-            Source::Bind {
-                path: source,
-                below,
-                copy_up,
-            } => {
-                let source = path(source)?;
-                if *copy_up {
-                    self.ops.push(Op::CopyUp {
-                        from: target.clone(),
-                        to: source.clone(),
-                    });
-                }
-                self.ops.push(Op::OpenTree {
-                    path: source,
-                    below: text(below)?,
-                    recursive: mount.submounts != Submounts::Absent,
-                    slot,
-                });
-            }
-            Source::Overlay { lower, upper, work } => {
-                match lower.as_slice() {
-                    [only] => self.ops.push(Op::NewTree {
-                        fstype: c"overlay".to_owned(),
-                        options: vec![
-                            (c"lowerdir".to_owned(), path(only)?),
-                            (c"upperdir".to_owned(), path(upper)?),
-                            (c"workdir".to_owned(), path(work)?),
-                            (c"userxattr".to_owned(), CString::default()),
-                        ],
-                        slot,
-                    }),
-                    // fsconfig takes 255 bytes in one option: mounted as the root is, over its own upper folder
-                    several => {
-                        let point = path(upper)?;
-                        self.overlay(several, upper, work, false, &point)?;
-                        self.ops.push(Op::OpenTree {
-                            path: point,
-                            below: CString::default(),
-                            recursive: false,
-                            slot,
-                        });
-                    }
-                }
-                self.ops.push(Op::Mode {
-                    path: path(&work.join("work"))?,
-                    mode: 0o700,
-                });
-            }
-            Source::Tmpfs { data, .. } => {
-                let mut options = vec![(c"source".to_owned(), c"tmpfs".to_owned())];
-                for option in data.split(',').filter(|o| !o.is_empty()) {
-                    let (key, value) = option.split_once('=').unwrap_or((option, ""));
-                    options.push((text(key)?, text(value)?));
-                }
-                later.push(Op::NewTree {
-                    fstype: c"tmpfs".to_owned(),
-                    options,
-                    slot,
-                });
-            }
-        }
-        later.push(Op::Attach {
-            slot,
-            target,
-            attributes,
-            recursive: mount.submounts == Submounts::Same,
-            propagation: mount.propagation,
-        });
         Ok(())
     }
 

@@ -366,6 +366,11 @@ fn a_killed_build_leaves_nothing_and_goes_on_where_it_was() {
         .coracle(["build", "--progress", "plain", "ctx"])
         .spawn();
     wait_for_text(child.stderr.as_mut().unwrap(), "begun");
+    // the digest of the step before is computed beside this one
+    let steps = b.sandbox.data().join("builds/steps");
+    support::eventually("the first step's record", || {
+        std::fs::read_dir(&steps).is_ok_and(|entries| entries.count() > 0)
+    });
     child.kill().unwrap();
     child.wait().unwrap();
     // its step's monitor ends with it, or is told so by nobody: then by the user
