@@ -44,6 +44,7 @@ use super::table::Table;
 use crate::store::ids::{self, Ids, What};
 use crate::sys::memory::Nap;
 use crate::sys::notify::Listener;
+use crate::sys::seccomp::Arch;
 use crate::sys::{self, SysError, socket};
 
 use beside::Beside;
@@ -169,6 +170,8 @@ pub fn run(settings: &Settings, ends: OwnedFd, control: OwnedFd) -> Result<Serve
     let proc = sys::fd::open(c"/proc", libc::O_PATH | libc::O_DIRECTORY)?;
     let pool = Pool::new()?;
     let nonce = nonce()?;
+    // now, and not when the first question waits
+    worker::numbers(Arch::native());
     let Some(ends) = socket::receive(ends.as_fd())?.and_then(|message| Ends::of(message.fds))
     else {
         return Ok(Served::Nobody);

@@ -314,8 +314,8 @@ fn decode<'a>(lead: &'a Lead, question: &Question) -> Option<Asked<'a>> {
     })
 }
 
-/// The calls of an instruction set.
-fn numbers(arch: Arch) -> Option<&'static Numbers> {
+/// The calls of an instruction set: a table that is made when it is first asked for.
+pub(super) fn numbers(arch: Arch) -> Option<&'static Numbers> {
     static NATIVE: OnceLock<Numbers> = OnceLock::new();
     static COMPAT: OnceLock<Numbers> = OnceLock::new();
     let native = Arch::native();
