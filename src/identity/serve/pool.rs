@@ -1,7 +1,8 @@
 //! The threads: for each listener one that waits for questions, and helpers where more is asked than one can answer, or
 //! where one is held up (a file system that does not answer).
 //!
-//! Only one thread waits in the kernel for a listener: all that wait are woken by each question.
+//! Each question wakes all threads that wait in the kernel for a listener, so there are not more than are useful: one comes
+//! where questions are seen waiting, and goes where none were for a while and another waits.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
@@ -21,8 +22,8 @@ pub(super) struct Lead {
     pub(super) listener: Listener,
     /// Who a process is that has no tag yet.
     pub(super) initial: Credentials,
-    /// The thread that waits, by number of its term.
-    term: AtomicU64,
+    /// Threads that wait for a question.
+    waiting: AtomicUsize,
     /// Threads at work.
     active: AtomicUsize,
     /// Questions answered.
@@ -37,7 +38,7 @@ impl Lead {
         Lead {
             listener,
             initial,
-            term: AtomicU64::new(0),
+            waiting: AtomicUsize::new(0),
             active: AtomicUsize::new(0),
             answered: AtomicU64::new(0),
             looked: AtomicU64::new(0),
@@ -49,7 +50,7 @@ impl Lead {
 pub(super) struct Pool {
     jobs: Mutex<Jobs>,
     has_job: Condvar,
-    /// As many threads at one listener as there are CPUs, and one.
+    /// As many threads at one listener as there are CPUs.
     useful: usize,
     /// Nobody looks after held up threads: the next question rings.
     quiet: AtomicBool,
@@ -186,23 +187,30 @@ impl Shared {
     }
 
     fn serve(&'static self, worker: &mut Worker, lead: &Arc<Lead>) {
-        /// Each how many questions one looks whether more wait than one can answer: the look is a call of its own.
+        /// Each how many questions one looks whether more wait than are answered: the look is a call of its own.
         const OFTEN: u64 = 8;
-        let term = lead.term.fetch_add(1, Relaxed) + 1;
+        /// After so many looks in vain a thread too many leaves.
+        const ENOUGH: u32 = 8;
+        let mut in_vain = 0;
         for count in 1u64.. {
-            let Some(question) = lead.listener.receive() else {
+            lead.waiting.fetch_add(1, Relaxed);
+            let question = lead.listener.receive();
+            lead.waiting.fetch_sub(1, Relaxed);
+            let Some(question) = question else {
                 lead.over.store(true, Relaxed);
                 return;
             };
             self.pool.ring();
-            let is_time = count % OFTEN == 0 && lead.active.load(Relaxed) < self.pool.useful;
-            if is_time && lead.listener.is_asked() {
-                self.help(lead);
+            if count % OFTEN == 0 {
+                let is_asked = lead.listener.is_asked();
+                in_vain = if is_asked { 0 } else { in_vain + 1 };
+                if is_asked && lead.active.load(Relaxed) < self.pool.useful {
+                    self.help(lead);
+                }
             }
             worker.answer(lead, &question);
             lead.answered.fetch_add(1, Relaxed);
-            // another one waits by now: help as long as there is something to do
-            if lead.term.load(Relaxed) != term && !lead.listener.is_asked() {
+            if in_vain >= ENOUGH && lead.waiting.load(Relaxed) > 0 {
                 return;
             }
         }
