@@ -43,6 +43,9 @@ sleep 0.5
 nsenter --preserve-credentials --user=/proc/$inside/ns/user --net=/proc/$inside/ns/net "$@"
 "#;
 
+/// pasta starts the command before it has made the way out.
+const LATER: &str = "sleep 0.5; exec \"$@\"";
+
 const ACTS: &[(&str, &str)] = &[
     ("TCP up, Gbit/s", "bulk up 10.99.0.2:7001 SECONDS"),
     ("TCP down, Gbit/s", "bulk down 10.99.0.2:7002 SECONDS"),
@@ -353,7 +356,20 @@ impl World {
     /// Another tool's way.
     fn by(&self, tool: &str, act: &str) -> f64 {
         match tool {
-            "pasta" => self.number(&["pasta", "--config-net", "--quiet", &own()], act),
+            "pasta" => {
+                let pasta = [
+                    "pasta",
+                    "-4",
+                    "--config-net",
+                    "--no-map-gw",
+                    "--quiet",
+                    "--",
+                ];
+                self.number(
+                    &[&pasta[..], &["sh", "-c", LATER, "sh", &own()]].concat(),
+                    act,
+                )
+            }
             _ => self.number(&["sh", "-c", SLIRP, "sh", &own()], act),
         }
     }
