@@ -5,12 +5,13 @@
 
 use std::collections::BTreeMap;
 
-use crate::container::{limits, request::Request, rootfs, security};
+use crate::container::{limits, links, request::Request, rootfs, security};
 use crate::error::{Error, Kind, Result};
 use crate::grammar::{env, go, units};
 use crate::host::storage::Rung;
 use crate::image::config::{ContainerConfig, Empty, Healthcheck, ImageConfig};
 use crate::store::containers::{HostConfig, Record};
+use crate::network::plan::Tool;
 use crate::store::networks::Wish;
 use crate::store::{self, Store};
 
@@ -82,6 +83,9 @@ pub(crate) fn create(
         id,
         name: String::new(),
     };
+    for link in &record.host.links {
+        links::target(store, link)?;
+    }
     put(store, &mut record, name)?;
     let made = rootfs::prepare(&record, store.paths(), &|layer| store.layer_path(layer))
         .and_then(|()| mounts::make_volumes(store, &record.mounts));
@@ -135,7 +139,7 @@ fn check(host: &HostConfig) -> Result<()> {
 
 /// Checks the networks that a container is to be on, and names them as they are called. Docker's words.
 fn networks(store: &Store, host: &mut HostConfig, wishes: Vec<Wish>) -> Result<Vec<Wish>> {
-    if host.network_mode.starts_with("container:") {
+    if host.network_mode.starts_with("container:") || Tool::of(&host.network_mode).is_some() {
         return Ok(Vec::new());
     }
     let by_mode = Wish {
@@ -152,15 +156,6 @@ fn networks(store: &Store, host: &mut HostConfig, wishes: Vec<Wish>) -> Result<V
     };
     let mut all = Vec::new();
     for mut wish in wishes {
-        if matches!(wish.network.as_str(), "pasta" | "slirp4netns") {
-            let text = format!(
-                "network {} cannot be had: no helper program is used here",
-                wish.network
-            );
-            return Err(Error::new(Kind::Host, text).hint(
-                "leave --network out: the default network needs none; or say --network host",
-            ));
-        }
         let network = store.networks().find(&wish.network)?;
         if network.is_built_in() && (wish.address.is_some() || wish.address6.is_some()) {
             let text = format!(

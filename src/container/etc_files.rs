@@ -5,6 +5,7 @@
 
 use crate::error::{Error, Kind, Result};
 use crate::store::containers::Record;
+use crate::store::networks::Endpoint;
 
 /// The three files' texts.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -142,6 +143,16 @@ pub(super) fn own_names(hostname: &str, domainname: &str) -> String {
         Some((short, _)) => format!("{full} {short}"),
         None => full,
     }
+}
+
+/// The lines of /etc/hosts that name a container's own addresses.
+pub(crate) fn own_lines(endpoints: &[Endpoint], names: &str) -> String {
+    endpoints
+        .iter()
+        .flat_map(|e| [e.address, e.address6])
+        .flatten()
+        .map(|address| format!("{address}\t{names}\n"))
+        .collect()
 }
 
 /// One `--add-host name:address`; the address may be `host-gateway`.

@@ -6,6 +6,7 @@ use crate::store::containers::{Found, Record};
 use crate::store::networks::{Network, Wish};
 
 use super::control::{Ask, Client};
+use super::etc_change::{self, Texts};
 use super::plan_make::network::{attachment, is_network, wishes};
 
 /// Puts a container on one more network. Docker's words where it cannot be.
@@ -30,16 +31,18 @@ pub(crate) fn connect(
         let text = "invalid endpoint settings:\nnetwork-scoped alias is supported only for containers in user defined networks";
         return Err(Error::new(Kind::Invalid, text));
     }
+    let before = all.clone();
+    all.push(Wish {
+        network: network.name.clone(),
+        ..wish.clone()
+    });
     if container.is_running {
         let mut named = record.clone();
         container.name().clone_into(&mut named.name);
         let place = attachment(&named, &record.config.hostname, &wish, network);
-        tell(store, container, &Ask::Connect(Box::new(place)))?;
+        let ask = Ask::Connect(Box::new(place));
+        rewire(store, container, &ask, &before, &all)?;
     }
-    all.push(Wish {
-        network: network.name.clone(),
-        ..wish
-    });
     store.containers().set_networks(container.id(), all)
 }
 
@@ -48,9 +51,9 @@ pub(crate) fn disconnect(store: &Store, container: &Found, network: &Network) ->
     let record = &container.record;
     check(record, network)?;
     let mut all = wishes(record);
-    let before = all.len();
+    let before = all.clone();
     all.retain(|w| w.network != network.name);
-    if all.len() == before {
+    if all.len() == before.len() {
         let text = format!(
             "container {} is not connected to the network {}",
             container.id(),
@@ -59,7 +62,8 @@ pub(crate) fn disconnect(store: &Store, container: &Found, network: &Network) ->
         return Err(Error::new(Kind::Denied, text));
     }
     if container.is_running {
-        tell(store, container, &Ask::Disconnect(network.id.clone()))?;
+        let ask = Ask::Disconnect(network.id.clone());
+        rewire(store, container, &ask, &before, &all)?;
     }
     store.containers().set_networks(container.id(), all)
 }
@@ -85,9 +89,25 @@ fn check(record: &Record, network: &Network) -> Result<()> {
     Ok(())
 }
 
-fn tell(store: &Store, container: &Found, ask: &Ask) -> Result<()> {
-    match Client::connect(store.paths(), container.id())? {
-        Some(client) => client.change(ask),
-        None => Ok(()), // it has just ended: its next start sees the record
+/// Lets a running container's monitor change its networks, and then what its files say of them.
+fn rewire(
+    store: &Store,
+    container: &Found,
+    ask: &Ask,
+    before: &[Wish],
+    after: &[Wish],
+) -> Result<()> {
+    let record = &container.record;
+    let old = Texts::of(store, record, &container.state, before)?;
+    let Some(client) = Client::connect(store.paths(), container.id())? else {
+        return Ok(()); // it has just ended: its next start sees the record
+    };
+    client.change(ask)?;
+    let state = store.containers().state(container.id())?;
+    let new = Texts::of(store, record, &state, after)?;
+    match etc_change::change(record, &state, &old, &new) {
+        // it has ended meanwhile
+        Err(e) if e.kind() == Kind::State => Ok(()),
+        other => other,
     }
 }

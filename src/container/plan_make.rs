@@ -9,6 +9,7 @@ use crate::image::config::{ContainerConfig, Healthcheck};
 use crate::store::containers::{HostConfig, Record, State, Ulimit};
 
 use super::control;
+use super::links;
 use super::limits::group_of;
 use super::plan::{self, Join, Log, Namespace, Namespaces, Plan, Process, Start};
 use super::user::{self, Identity};
@@ -124,7 +125,7 @@ pub(crate) fn plan_exec(
     extra.extend(request.env.iter().cloned());
     let process = Process {
         argv: request.argv.clone(),
-        env: environment(&hostname(record, facts), request.tty, &extra, &identity),
+        env: environment(record, facts, request.tty, &extra, &identity),
         cwd: working_dir(cwd)?,
         user: identity.user(mode, confined.capabilities),
         tty: request.tty,
@@ -173,7 +174,7 @@ fn first_process(record: &Record, facts: &Facts, capabilities: u64) -> Result<Pr
     }
     Ok(Process {
         argv,
-        env: environment(&hostname(record, facts), config.tty, &config.env, &identity),
+        env: environment(record, facts, config.tty, &config.env, &identity),
         cwd: working_dir(&config.working_dir)?,
         user: identity.user(mode, capabilities),
         tty: config.tty,
@@ -207,11 +208,19 @@ fn limits(record: &Record, facts: &Facts) -> Result<Process> {
 }
 
 /// Docker's order: its own defaults, then the container's, then HOME of the user (moby, CreateDaemonEnvironment; runc).
-fn environment(hostname: &str, tty: bool, own: &[String], identity: &Identity) -> Vec<String> {
+fn environment(
+    record: &Record,
+    facts: &Facts,
+    tty: bool,
+    own: &[String],
+    identity: &Identity,
+) -> Vec<String> {
+    let hostname = hostname(record, facts);
     let mut env = vec![DEFAULT_PATH.to_owned(), format!("HOSTNAME={hostname}")];
     if tty {
         env.push("TERM=xterm".to_owned());
     }
+    env.extend(links::environment(&record.name, &facts.links));
     for variable in own {
         let (name, is_set) = match variable.split_once('=') {
             Some((name, _)) => (name, true),

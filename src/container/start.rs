@@ -11,6 +11,7 @@ use crate::sys::{fd, tty};
 
 use super::attach::Session;
 use super::create::mounts;
+use super::links;
 use super::etc_files::{self, HostFiles, Reach};
 use super::launch::{self, Door};
 use super::plan::{self, Namespace, Plan, Start};
@@ -77,11 +78,13 @@ pub(crate) fn first(store: &Store, record: &Record, window: (u16, u16)) -> Resul
         process_of(store, name)
     })?;
     facts.window = window;
+    facts.links = links::find(store, record)?;
     let mut plan = plan_make::plan(record, &facts)?;
     mounts::make_sources(store, &record.mounts)?;
     if let plan::Kind::Start(start) = &mut plan.kind {
         let reach = reach(start);
-        let made = etc_files::make(record, &start.hostname, &reach, &HostFiles::read(&reach))?;
+        let mut made = etc_files::make(record, &start.hostname, &reach, &HostFiles::read(&reach))?;
+        made.hosts += &links::hosts(&facts.links);
         start.etc = made.files();
     }
     Ok(plan)
@@ -100,6 +103,8 @@ pub(crate) fn another(
     // The namespaces are those of the running process, wherever it has them from.
     let mut facts = gather(store, record, user, &|_| Ok((0, 0)))?;
     facts.window = window;
+    // of those that are still there
+    facts.links = links::find(store, record).unwrap_or_default();
     plan_make::plan_exec(record, state, request, &facts)
 }
 
@@ -137,12 +142,22 @@ fn reach(start: &Start) -> Reach {
             Namespace::Of(..) => Reach::Shared,
         };
     };
-    let networks = || network.attachments.iter().map(|a| &a.network);
+    match &network.program {
+        Some(program) => Reach::Own {
+            host: None,
+            servers: vec![program.tool.name_server().to_owned()],
+            is_named: false,
+        },
+        None => own_reach(network.attachments.iter().map(|a| &a.network)),
+    }
+}
+
+/// How a container on these networks reaches names and the host.
+pub(super) fn own_reach<'a>(networks: impl Iterator<Item = &'a Network> + Clone) -> Reach {
     let gateway = |network: &Network| network.pools.first().map(|p| p.gateway.to_string());
-    let outside = networks().find(|n| !n.internal);
     Reach::Own {
-        host: outside.and_then(gateway),
-        servers: networks().filter_map(gateway).collect(),
-        is_named: networks().any(|n| !n.is_default()),
+        host: networks.clone().find(|n| !n.internal).and_then(gateway),
+        servers: networks.clone().filter_map(gateway).collect(),
+        is_named: networks.clone().any(|n| !n.is_default()),
     }
 }

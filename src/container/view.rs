@@ -219,7 +219,7 @@ impl View {
 }
 
 /// The root of a living process; it is no other process that has its number now.
-fn living_root(pid: i32, start: u64) -> Result<OwnedFd> {
+pub(super) fn living_root(pid: i32, start: u64) -> Result<OwnedFd> {
     let failed = || "cannot look into the container";
     let _alive = process::open_pid(pid, start)?
         .ok_or_else(|| Error::new(Kind::State, failed()).because("it has just ended"))?;

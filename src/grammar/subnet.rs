@@ -157,6 +157,19 @@ pub fn pools() -> impl Iterator<Item = Subnet> {
         .filter_map(|(address, prefix)| Subnet::new(address.into(), prefix))
 }
 
+/// The destinations of the routes in /proc/net/route (proc_net(5)), without that to everywhere.
+pub fn routed(table: &str) -> Vec<Subnet> {
+    let number = |text: &str| u32::from_str_radix(text, 16).ok();
+    let route = |line: &str| {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        // as the kernel has them: bytes in network order, read as a number of this machine
+        let address = Ipv4Addr::from(number(words.get(1)?)?.to_ne_bytes());
+        let mask = u32::from_be_bytes(number(words.get(7)?)?.to_ne_bytes());
+        Subnet::new(address.into(), mask.leading_ones() as u8).filter(|s| s.prefix() > 0)
+    };
+    table.lines().skip(1).filter_map(route).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -188,6 +201,17 @@ mod tests {
             let got = text.parse::<Subnet>().map(|s| s.to_string());
             assert_eq!(got, want.map(str::to_owned).map_err(str::to_owned));
         }
+    }
+
+    #[test]
+    #[cfg(target_endian = "little")]
+    fn routes_are_read_as_the_kernel_tells_them() {
+        let table = "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT\n\
+                     eth0\t00000000\t0163630A\t0003\t0\t0\t0\t00000000\t0\t0\t0\n\
+                     docker0\t000011AC\t00000000\t0001\t0\t0\t0\t0000FFFF\t0\t0\t0\n\
+                     tun0\t0000000A\t00000000\t0001\t0\t0\t0\t000000FF\t0\t0\t0\nodd\n";
+        let found: Vec<String> = routed(table).iter().map(Subnet::to_string).collect();
+        assert_eq!(found, ["172.17.0.0/16", "10.0.0.0/8"]);
     }
 
     #[test]

@@ -5,11 +5,13 @@ use std::net::IpAddr;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 
 use super::program::fork_error;
+use crate::container::etc_files;
 use crate::container::plan::Plan;
 use crate::error::{Context, Error, Kind, Result};
 use crate::network::join;
-use crate::network::plan::{Attachment, NetworkPlan};
-use crate::network::relay::{self, Order, Places, Report, Setup};
+use crate::network::plan::{Attachment, NetworkPlan, Program, Tool};
+use crate::network::program;
+use crate::network::relay::{self, Bound, Order, Places, Report, Setup};
 use crate::store::containers::{PortBinding, State};
 use crate::store::networks::Endpoint;
 use crate::store::networks::members::Members;
@@ -22,6 +24,8 @@ pub(super) struct Net {
     control: OwnedFd,
     relay: Child,
     endpoints: Vec<Endpoint>,
+    /// What a program that is the network gives the container.
+    address: Option<IpAddr>,
     ports: Vec<(String, PortBinding)>,
     own_names: String,
 }
@@ -45,16 +49,13 @@ pub(super) fn begin(
 ) -> Result<Net> {
     let members = Members::hold(paths)?;
     let is_of_the_family = enter(&members, entered)?;
+    if let Some(program) = &network.program {
+        drop(members);
+        return begin_program(plan, network, program, paths);
+    }
     let places = Places::choose(&members, network, &plan.id, is_of_the_family)?;
     let ports = relay::bind(&network.ports, &plan.name)?;
-    let bound = ports.iter().map(|b| {
-        let binding = PortBinding {
-            host_ip: b.address().ip().to_string(),
-            host_port: b.address().port().to_string(),
-        };
-        (b.key(), binding)
-    });
-    let bound = bound.collect();
+    let bound = bindings(&ports);
     let endpoints = places.endpoints();
     let (ours, theirs) = sys::socket::pair()?;
     let mut setup = Some(Setup {
@@ -76,6 +77,54 @@ pub(super) fn begin(
         control: ours,
         relay,
         endpoints,
+        address: None,
+        ports: bound,
+        own_names: network.own_names.clone(),
+    })
+}
+
+fn bindings(ports: &[Bound]) -> Vec<(String, PortBinding)> {
+    let binding = |b: &Bound| PortBinding {
+        host_ip: b.address().ip().to_string(),
+        host_port: b.address().port().to_string(),
+    };
+    ports.iter().map(|b| (b.key(), binding(b))).collect()
+}
+
+/// The same with somebody else's program in the relay's place.
+fn begin_program(
+    plan: &Plan,
+    network: &NetworkPlan,
+    program: &Program,
+    paths: &Paths,
+) -> Result<Net> {
+    let mut ports = relay::bind(&network.ports, &plan.name)?;
+    if program.tool == Tool::Slirp4netns {
+        ports.retain(|p| p.address().is_ipv4());
+    }
+    let bound = bindings(&ports);
+    let (ours, theirs) = sys::socket::pair()?;
+    let folder = paths.runtime.join("containers").join(&plan.id);
+    let mut setup = Some(program::Setup {
+        program,
+        ports,
+        folder: &folder,
+        control: theirs,
+    });
+    let relay = process::fork(0, || {
+        if let Some(setup) = setup.take() {
+            program::main(setup);
+        }
+    })?;
+    Ok(Net {
+        control: ours,
+        relay,
+        endpoints: Vec::new(),
+        address: match program.tool {
+            // the host's own
+            Tool::Pasta => sys::inet::source_for([192, 0, 2, 1].into()),
+            Tool::Slirp4netns => Some([10, 0, 2, 100].into()),
+        },
         ports: bound,
         own_names: network.own_names.clone(),
     })
@@ -109,13 +158,9 @@ impl Net {
 
     /// The end of /etc/hosts: the container's addresses and names.
     pub(super) fn hosts(&self) -> String {
-        let line = |address: &IpAddr| format!("{address}\t{}\n", self.own_names);
-        self.endpoints
-            .iter()
-            .flat_map(|e| [e.address, e.address6])
-            .flatten()
-            .map(|a| line(&a))
-            .collect()
+        let own = etc_files::own_lines(&self.endpoints, &self.own_names);
+        let given = self.address.map(|a| format!("{a}\t{}\n", self.own_names));
+        own + &given.unwrap_or_default()
     }
 
     /// Writes down what the container has.

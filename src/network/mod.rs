@@ -17,4 +17,5 @@ mod message;
 mod nft;
 mod packet;
 pub mod plan;
+pub(crate) mod program;
 pub(crate) mod relay;

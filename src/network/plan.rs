@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -13,17 +14,83 @@ use crate::store::networks::{Endpoint, Network, Rung};
 /// A network namespace of the container's own with everything that leads into and out of it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct NetworkPlan {
-    /// The networks; the first one that is not internal has the default route. At least one.
+    /// The networks; the first one that is not internal has the default route. At least one, unless a program is the network.
     pub attachments: Vec<Attachment>,
+    /// A program that is the network instead: there are no attachments then.
+    #[serde(default)]
+    pub program: Option<Program>,
     /// Published ports.
     pub ports: Vec<Port>,
     /// Name servers that the gateway asks (`--dns`); empty for the host's own.
     pub servers: Vec<IpAddr>,
+    /// More names of other containers, which only this one knows: name and id.
+    #[serde(default)]
+    pub links: Vec<(String, String)>,
     /// How new gateways are to work; `None` for the best that this host has.
     #[serde(default)]
     pub rung: Option<Rung>,
     /// What stands behind the container's address in its /etc/hosts.
     pub own_names: String,
+}
+
+/// Somebody else's program that makes a network in a container's namespace.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Program {
+    /// Which one.
+    pub tool: Tool,
+    /// Where it is.
+    pub path: PathBuf,
+    /// What its user wants it to be told besides: podman's `--network pasta:OPTION,OPTION`.
+    pub options: Vec<String>,
+}
+
+/// The programs that are known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Tool {
+    /// pasta(1), of passt.
+    Pasta,
+    /// slirp4netns(1).
+    Slirp4netns,
+}
+
+impl Tool {
+    /// Returns the tool of a network mode, `pasta` or `slirp4netns`, and its options behind a colon.
+    pub fn of(mode: &str) -> Option<(Tool, Vec<String>)> {
+        let (name, options) = mode.split_once(':').unwrap_or((mode, ""));
+        let tool = match name {
+            "pasta" => Tool::Pasta,
+            "slirp4netns" => Tool::Slirp4netns,
+            _ => return None,
+        };
+        let options = options.split(',').filter(|o| !o.is_empty());
+        Some((tool, options.map(str::to_owned).collect()))
+    }
+
+    /// Returns the address at which it answers questions about names, by asking the host's servers.
+    pub fn name_server(self) -> &'static str {
+        match self {
+            Tool::Pasta => "169.254.1.1",
+            Tool::Slirp4netns => "10.0.2.3",
+        }
+    }
+
+    /// Returns the Debian package that has it.
+    pub fn package(self) -> &'static str {
+        match self {
+            Tool::Pasta => "passt",
+            Tool::Slirp4netns => "slirp4netns",
+        }
+    }
+}
+
+impl std::fmt::Display for Tool {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Tool::Pasta => "pasta",
+            Tool::Slirp4netns => "slirp4netns",
+        })
+    }
 }
 
 /// A place in one network, before it has an address.

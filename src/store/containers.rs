@@ -97,6 +97,9 @@ pub struct HostConfig {
     pub dns_search: Vec<String>,
     /// `--add-host` as `name:address`.
     pub extra_hosts: Vec<String>,
+    /// `--link` as given.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub links: Vec<String>,
     /// `--group-add`.
     pub group_add: Vec<String>,
     /// `--ipc`: `private`, `host`, `container:<id>`, `shareable`, `none`.

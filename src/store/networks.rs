@@ -235,7 +235,17 @@ impl<'a> Networks<'a> {
 
     /// Returns all, the built-in ones among them, sorted by name.
     pub fn list(&self) -> Result<Vec<Network>> {
-        let mut all: Vec<Network> = built_in().into();
+        let mut all = self.made()?;
+        let [bridge, host, none] = built_in();
+        let bridge = self.placed(bridge, &host_routes(), &all);
+        all.extend([bridge, host, none]);
+        all.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(all)
+    }
+
+    /// Those that the user made.
+    fn made(&self) -> Result<Vec<Network>> {
+        let mut all = Vec::new();
         let folder = self.store.data("networks");
         let cannot = || format!("cannot list `{}`", folder.display());
         let entries = match std::fs::read_dir(&folder) {
@@ -248,15 +258,40 @@ impl<'a> Networks<'a> {
             // one that vanishes meanwhile, or that a power cut emptied, is not there
             all.extend(record::read::<Network>(&path)?);
         }
-        all.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(all)
+    }
+
+    /// The default network where it is now, or else beside what the host reaches by its own routes: containers would not.
+    fn placed(&self, mut bridge: Network, routes: &[Subnet], made: &[Network]) -> Network {
+        let members = members::read(self.store.paths()).unwrap_or_default();
+        let mut living = members
+            .iter()
+            .filter(|m| m.endpoint.network_id == BRIDGE && m.is_alive());
+        let now = living.find_map(|m| Subnet::new(m.endpoint.address?, m.endpoint.prefix));
+        let is_free = |s: &Subnet| !routes.iter().any(|r| r.overlaps(s));
+        let pool = &mut bridge.pools[0];
+        if let Some(place) = now {
+            *pool = first_is_gateway(place);
+        } else if !is_free(&pool.subnet) {
+            let taken: Vec<Subnet> = subnets(made).collect();
+            let mut all = subnet::pools();
+            let free = all.find(|s| is_free(s) && !taken.iter().any(|t| t.overlaps(s)));
+            *pool = free.map_or(pool.clone(), first_is_gateway);
+        }
+        bridge
     }
 
     /// Returns the network of a name, an id, or the beginning of one; `Kind::NotFound` with docker's text.
     pub fn find(&self, word: &str) -> Result<Network> {
-        let built_in = built_in().into_iter().find(|n| n.name == word);
-        if let Some(found) = built_in {
-            return Ok(found);
+        match built_in().into_iter().find(|n| n.name == word) {
+            Some(bridge) if bridge.is_default() => {
+                let routes = host_routes();
+                let is_alone = !routes.iter().any(|r| r.overlaps(&bridge.pools[0].subnet));
+                let made = if is_alone { Vec::new() } else { self.made()? };
+                return Ok(self.placed(bridge, &routes, &made));
+            }
+            Some(other) => return Ok(other),
+            None => {}
         }
         let all = self.list()?;
         let named = all.iter().find(|n| n.name == word || n.id == word);
@@ -276,6 +311,10 @@ impl<'a> Networks<'a> {
 
     /// Makes one. Docker's texts for names, drivers and subnets that cannot be.
     pub fn create(&self, request: Request) -> Result<Network> {
+        self.create_beside(request, &host_routes())
+    }
+
+    fn create_beside(&self, request: Request, routes: &[Subnet]) -> Result<Network> {
         check_name(&request.name)?;
         match request.driver.as_str() {
             "" | "default" | "bridge" => {}
@@ -294,7 +333,7 @@ impl<'a> Networks<'a> {
             }
         }
         let others = self.list()?;
-        let pools = pools(&request, &others)?;
+        let pools = pools(&request, &others, routes)?;
         let network = Network {
             id: new_id()?,
             created: crate::store::now(),
@@ -390,12 +429,20 @@ fn check_name(name: &str) -> Result<()> {
     Err(Error::new(Kind::Invalid, text))
 }
 
-/// The pools that are asked for, or docker's next free one; and with `--ipv6` one of IPv6.
-fn pools(request: &Request, others: &[Network]) -> Result<Vec<Pool>> {
-    let taken: Vec<Subnet> = others
+fn subnets(networks: &[Network]) -> impl Iterator<Item = Subnet> {
+    networks
         .iter()
         .flat_map(|n| n.pools.iter().map(|p| p.subnet))
-        .collect();
+}
+
+/// Where this host's own routes lead; none where it does not say.
+fn host_routes() -> Vec<Subnet> {
+    subnet::routed(&std::fs::read_to_string("/proc/net/route").unwrap_or_default())
+}
+
+/// The pools that are asked for, or docker's next free one that no route of the host leads to; and with `--ipv6` one of IPv6.
+fn pools(request: &Request, others: &[Network], routes: &[Subnet]) -> Result<Vec<Pool>> {
+    let taken: Vec<Subnet> = subnets(others).collect();
     let mut pools = asked(request)?;
     if pools
         .iter()
@@ -408,7 +455,8 @@ fn pools(request: &Request, others: &[Network]) -> Result<Vec<Pool>> {
     }
     let has = |pools: &[Pool], v4| pools.iter().any(|p| p.subnet.address().is_ipv4() == v4);
     if !has(&pools, true) {
-        let free = subnet::pools().find(|s| !taken.iter().any(|t| t.overlaps(s)));
+        let is_free = |s: &Subnet| !taken.iter().chain(routes).any(|t| t.overlaps(s));
+        let free = subnet::pools().find(is_free);
         let free = free.ok_or_else(|| {
             Error::new(
                 Kind::Invalid,
@@ -433,49 +481,63 @@ fn pools(request: &Request, others: &[Network]) -> Result<Vec<Pool>> {
     Ok(pools)
 }
 
+/// Docker's client refuses what does not fit together, its daemon what is no network.
 fn asked(request: &Request) -> Result<Vec<Pool>> {
+    let invalid = |text: String| Err(Error::new(Kind::Invalid, text));
+    let most = request.ranges.len().max(request.gateways.len());
+    if most > request.subnets.len() {
+        let text = "every ip-range or gateway must have a corresponding subnet";
+        return invalid(text.to_owned());
+    }
     let mut problems = Vec::new();
-    let mut pools = Vec::new();
-    for text in &request.subnets {
-        match text.parse::<Subnet>() {
-            Ok(subnet) => pools.push(first_is_gateway(subnet)),
-            Err(_) => problems.push(format!(
-                "invalid subnet {text}: invalid CIDR block notation"
-            )),
+    let mut network = |what: &str, text: &str| match text.parse::<Subnet>() {
+        Ok(subnet) => {
+            let whole = subnet.to_string();
+            if whole != text {
+                problems.push(format!("invalid {what} {text}: it should be {whole}"));
+            }
+            Some(subnet)
         }
+        Err(_) => {
+            problems.push(format!("invalid {what} {text}: invalid CIDR block notation"));
+            None
+        }
+    };
+    let mut pools: Vec<Pool> = Vec::new();
+    for text in &request.subnets {
+        let Some(subnet) = network("subnet", text) else {
+            continue;
+        };
+        if pools.iter().any(|p| p.subnet.overlaps(&subnet)) {
+            let text = "multiple overlapping subnet configuration is not supported";
+            return invalid(text.to_owned());
+        }
+        pools.push(first_is_gateway(subnet));
     }
     for text in &request.ranges {
-        let Ok(range) = text.parse::<Subnet>() else {
-            problems.push(format!(
-                "invalid ip-range {text}: invalid CIDR block notation"
-            ));
+        let Some(range) = network("ip-range", text) else {
             continue;
         };
         match pools
             .iter_mut()
             .find(|p| p.subnet.contains(range.address()))
         {
-            Some(pool) => {
-                pool.range = Some(range);
-            }
-            None => problems.push(format!("no matching subnet for range {text}")),
+            Some(pool) => pool.range = Some(range),
+            None => return invalid(format!("no matching subnet for range {text}")),
         }
     }
     for text in &request.gateways {
-        let Ok(gateway) = text.parse::<IpAddr>() else {
-            problems.push(format!("invalid gateway {text}: invalid address"));
-            continue;
-        };
-        match pools.iter_mut().find(|p| p.subnet.contains(gateway)) {
-            Some(pool) => pool.gateway = gateway,
-            None => problems.push(format!("no matching subnet for gateway {text}")),
+        let gateway = text.parse::<IpAddr>().ok();
+        let pool = gateway.and_then(|g| pools.iter_mut().find(|p| p.subnet.contains(g)));
+        match (gateway, pool) {
+            (Some(gateway), Some(pool)) => pool.gateway = gateway,
+            _ => return invalid(format!("no matching subnet for gateway {text}")),
         }
     }
     if problems.is_empty() {
         return Ok(pools);
     }
-    let text = format!("invalid network config:\n{}", problems.join("\n"));
-    Err(Error::new(Kind::Invalid, text))
+    invalid(format!("invalid network config:\n{}", problems.join("\n")))
 }
 
 /// The gateway is the first address, as with docker.

@@ -156,7 +156,7 @@ impl<'a> Details<'a> {
             app_armor_profile: "",
             exec_ids: Some(state.execs.keys().map(String::as_str).collect::<Vec<_>>())
                 .filter(|l| !l.is_empty()),
-            host_config: HostConfig::from(&record.host),
+            host_config: HostConfig::from(record),
             graph_driver: graph_driver(record, place),
             size_rw: place.size.map(|s| s.0),
             size_root_fs: place.size.map(|s| s.1),

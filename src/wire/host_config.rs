@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::config::null_if_empty;
+use crate::container::links;
 use crate::container::security::{MASKED_PATHS, READONLY_PATHS};
 use crate::store::containers as store;
 
@@ -37,7 +38,7 @@ pub(crate) struct HostConfig<'a> {
     group_add: Option<&'a [String]>,
     ipc_mode: &'a str,
     cgroup: &'a str,
-    links: Nothing,
+    links: Option<Vec<String>>,
     oom_score_adj: i64,
     pid_mode: &'a str,
     privileged: bool,
@@ -93,8 +94,20 @@ pub(crate) struct HostConfig<'a> {
     init: Option<bool>,
 }
 
-impl<'a> From<&'a store::HostConfig> for HostConfig<'a> {
-    fn from(h: &'a store::HostConfig) -> HostConfig<'a> {
+/// `/db:/web/database`: the other, and its name below the container's own.
+fn links(record: &store::Record) -> Option<Vec<String>> {
+    let own = &record.name;
+    let link = |text: &String| {
+        let (name, alias) = links::parse(text).ok()?;
+        Some(format!("/{name}:/{own}/{alias}"))
+    };
+    let all: Vec<String> = record.host.links.iter().filter_map(link).collect();
+    (!all.is_empty()).then_some(all)
+}
+
+impl<'a> From<&'a store::Record> for HostConfig<'a> {
+    fn from(record: &'a store::Record) -> HostConfig<'a> {
+        let h = &record.host;
         let (masked_paths, readonly_paths) = hidden_paths(h);
         HostConfig {
             binds: null_if_empty(&h.binds),
@@ -118,7 +131,7 @@ impl<'a> From<&'a store::HostConfig> for HostConfig<'a> {
             group_add: null_if_empty(&h.group_add),
             ipc_mode: &h.ipc_mode,
             cgroup: "",
-            links: None,
+            links: links(record),
             oom_score_adj: h.oom_score_adj,
             pid_mode: &h.pid_mode,
             privileged: h.privileged,

@@ -144,19 +144,32 @@ both! {
     what_has_ended_gives_ports_and_address_back_at_once
     a_web_server_and_its_database_serve_a_client_of_the_outside
     programs_of_many_languages_work_through_it
+    a_ping_leaves_where_the_host_allows_it
+    a_port_scan_is_answered_and_leaves_nothing
+    odd_questions_about_names_disturb_nobody
+    files_follow_the_networks_of_a_running_container
+    nothing_is_left_after_the_last_container
+    a_link_tells_where_another_container_is
 }
 
 fn connections_leave_and_refused_is_refused(s: &mut Stage) {
     s.world.outside(&format!("echo {OUTSIDE}:7000"));
     s.world.outside(&format!("echo [{OUTSIDE6}]:7000"));
+    s.world.outside(&format!("reset {OUTSIDE}:7002"));
+    s.world.outside(&format!("peername {OUTSIDE}:7003"));
     let acts = [
         (format!("mirror {OUTSIDE}:7000 8000000"), "the same"),
         (format!("mirror [{OUTSIDE6}]:7000 3000000"), "the same"),
         (format!("idle {OUTSIDE}:7000 300"), "300 of 300"),
         (format!("connect {OUTSIDE}:7001"), "ConnectionRefused"),
         (format!("connect [{OUTSIDE6}]:7001"), "ConnectionRefused"),
-        // nobody has this address on the cable
+        // nobody has this address on the cable, somebody forbids this one, and from this one nothing ever comes
         ("connect 10.99.0.9:7000".to_owned(), "HostUnreachable"),
+        ("connect 10.98.0.9:7000".to_owned(), "HostUnreachable"),
+        ("connect 10.99.0.66:7000".to_owned(), "TimedOut"),
+        (format!("epoll {OUTSIDE}:7000"), "early"),
+        (format!("read {OUTSIDE}:7002"), "ConnectionReset"),
+        (format!("reuse {OUTSIDE}:7003 300"), "300 of 300"),
     ];
     let act = acts
         .iter()
@@ -172,10 +185,32 @@ fn the_hosts_loopback_is_out_of_reach_also_by_hand_made_frames(s: &mut Stage) {
     s.world
         .host(&format!("accepts 127.0.0.1:7000 {}", file.display()));
     s.world.host(&format!("peername {HOST}:7100"));
+    s.world
+        .host(&format!("accepts [::1]:7000 {}", file.display()));
+    s.world
+        .outside(&format!("accepts {OUTSIDE}:7000 {}", file.display()));
+    for at in ["127.0.0.1:7001", "[::1]:7001"] {
+        s.world.host(&format!("hears {at} {}", file.display()));
+    }
     // an address of 127/8 on eth0 is the kernel's to refuse; a packet socket sees it first
-    let frames = "frame 172.17.0.2:5555 127.0.0.1:7000;frame 172.17.0.2:5556 127.0.0.1:7000";
-    let said = s.peer("", &format!("{frames};connect 127.0.0.1:7000"));
-    assert_eq!(said, "sent\nsent\nConnectionRefused");
+    let v6 = "[fd00:c0ac:1e::2]";
+    let acts = [
+        "frame 172.17.0.2:5555 127.0.0.1:7000".to_owned(),
+        "frame 172.17.0.2:5556 127.0.0.1:7000".to_owned(),
+        format!("frame {v6}:5555 [::1]:7000"),
+        format!("frame {v6}:5556 [::ffff:127.0.0.1]:7000"),
+        format!("frame {v6}:5557 [::127.0.0.1]:7000"),
+        "udp-frame 172.17.0.2:5555 127.0.0.1:7001".to_owned(),
+        format!("udp-frame {v6}:5555 [::1]:7001"),
+        format!("udp-frame {v6}:5555 [::ffff:127.0.0.1]:7001"),
+        // in the name of nobody here, and in that of the gateway
+        format!("frame 172.17.0.99:5555 {OUTSIDE}:7000"),
+        format!("frame 172.17.0.1:5555 {OUTSIDE}:7000"),
+        format!("frame 8.8.8.8:5555 {OUTSIDE}:7000"),
+    ];
+    let said = s.peer("", &format!("{};connect 127.0.0.1:7000", acts.join(";")));
+    let sent = "sent\n".repeat(acts.len());
+    assert_eq!(said, format!("{sent}ConnectionRefused"));
     // the gateway stands for the host, whose services for others it shows, and no other
     let said = s.peer(
         "",
@@ -185,7 +220,115 @@ fn the_hosts_loopback_is_out_of_reach_also_by_hand_made_frames(s: &mut Stage) {
     assert!(lines[0].starts_with(&format!("you are {HOST}:")), "{said}");
     assert_eq!(lines[1], "ConnectionRefused");
     assert!(lines[2].starts_with(&format!("you are {HOST}:")), "{said}");
-    assert!(!file.exists(), "the loopback was reached from a container");
+    assert!(!file.exists(), "a container came where it must not");
+}
+
+fn a_ping_leaves_where_the_host_allows_it(s: &mut Stage) {
+    // this world's host does not
+    let refused = s.peer("", &format!("ping {OUTSIDE};ping 172.17.0.1"));
+    assert_eq!(refused, "HostUnreachable\n12 bytes back");
+    s.world = World::that_pings(&s.world.rung).expect("as the first");
+    let said = s.peer("", &format!("ping {OUTSIDE}"));
+    assert_eq!(said, "12 bytes back");
+}
+
+fn a_port_scan_is_answered_and_leaves_nothing(s: &mut Stage) {
+    s.serve("--name scan", "sleep");
+    let said = s.exec("scan", &format!("scan {OUTSIDE} 1500"));
+    assert_eq!(said, "1500 refused");
+    let relays = s.sandbox.processes();
+    let pids = relays.iter().filter(|l| l.contains("__relay"));
+    let fds = |pid: &str| std::fs::read_dir(format!("/proc/{pid}/fd")).map_or(0, Iterator::count);
+    let most = pids.filter_map(|l| l.split(' ').next()).map(fds).max();
+    assert!(most.is_some_and(|n| n < 64), "{most:?} descriptors");
+}
+
+fn odd_questions_about_names_disturb_nobody(s: &mut Stage) {
+    s.world.outside(&format!("dns {OUTSIDE}:53"));
+    s.ok("network create one");
+    let said = s.peer(
+        &format!("--network one --dns {OUTSIDE} --name asker"),
+        "odd-dns 172.18.0.1:53;resolve known.test;resolve asker",
+    );
+    assert_eq!(said, "asked\n10.99.0.77\n172.18.0.2");
+}
+
+fn files_follow_the_networks_of_a_running_container(s: &mut Stage) {
+    s.ok("network create one");
+    s.serve("--name cc --hostname h", "sleep");
+    let lines = |file: &str| s.ok(&format!("exec cc cat {file}"));
+    s.ok("exec cc sh -c echo${IFS}10.1.1.1${IFS}mine>>/etc/hosts");
+    let has = |file: &str, line: &str| lines(file).lines().any(|l| l == line);
+    s.ok("network connect one cc");
+    assert!(has("/etc/hosts", "172.17.0.2\th") && has("/etc/hosts", "172.18.0.2\th"));
+    assert!(has("/etc/resolv.conf", "nameserver 172.18.0.1"));
+    s.ok("network disconnect bridge cc");
+    let hosts = lines("/etc/hosts");
+    assert!(!hosts.contains("172.17.") && hosts.contains("10.1.1.1 mine"), "{hosts}");
+    assert!(has("/etc/hosts", "172.18.0.2\th"), "{hosts}");
+    assert!(has("/etc/hosts", "172.18.0.1\thost.docker.internal host.containers.internal"));
+    let servers = lines("/etc/resolv.conf");
+    assert!(!servers.contains("nameserver 172.17.0.1"), "{servers}");
+}
+
+/// Texts of docker 26.
+fn a_link_tells_where_another_container_is(s: &mut Stage) {
+    s.serve(
+        "--name db --hostname dbhost -e PASS=sec --expose 5432",
+        "peername 0.0.0.0:5432",
+    );
+    let said = s.peer("--link db:database --link db", "get database:5432;get db:5432");
+    assert!(said.lines().all(|l| l.starts_with("you are 172.17.0.3:")), "{said}");
+    let told = s.ok("run --rm --name web --link db:database IMAGE sh -c env;cat${IFS}/etc/hosts");
+    for line in [
+        "172.17.0.2\tdatabase dbhost db",
+        "DATABASE_NAME=/web/database",
+        "DATABASE_PORT=tcp://172.17.0.2:5432",
+        "DATABASE_PORT_5432_TCP_ADDR=172.17.0.2",
+        "DATABASE_ENV_PASS=sec",
+    ] {
+        assert!(told.lines().any(|l| l == line), "{line:?} is not in\n{told}");
+    }
+    s.ok("network create one");
+    s.serve("--name web --network one", "peername 0.0.0.0:80");
+    let said = s.peer("--network one --link web:w", "get w:80");
+    assert!(said.starts_with("you are 172.18.0.3:"), "{said}");
+    let said = s.peer("--network one", "resolve w");
+    assert!(said.starts_with("no: "), "{said}");
+    for (line, want) in [
+        ("--link nosuch:x IMAGE true", "could not get container for nosuch: No such container: nosuch"),
+        ("--link a:b:c IMAGE true", "bad format for links: a:b:c"),
+        (
+            "--network host --link db:x IMAGE true",
+            "links are only supported for user-defined networks",
+        ),
+        (
+            "--link web:x IMAGE true",
+            "Cannot link to /web, as it does not belong to the default network",
+        ),
+    ] {
+        let told = s.coracle(&format!("run --rm {line}")).expect_code(125).stderr;
+        assert!(told.contains(want), "{line}: {told}");
+    }
+    s.ok("stop -t 0 db");
+    let told = s.coracle("run --rm --name y1 --link db:x IMAGE true").expect_code(125);
+    let want = "Cannot link to a non running container: /db AS /y1/x";
+    assert!(told.stderr.contains(want), "{}", told.stderr);
+}
+
+fn nothing_is_left_after_the_last_container(s: &mut Stage) {
+    s.ok("network create one");
+    s.serve("--name aa -p 8080:80", "peername 0.0.0.0:80");
+    s.serve("--name bb --network one -p 9000:90/udp", "udp-echo 0.0.0.0:90");
+    s.ok("rm -f aa bb");
+    eventually("no process is left, and with it no namespace", || {
+        s.sandbox.processes().is_empty()
+    });
+    let members = s.sandbox.runtime().join("networks/members");
+    assert_eq!(std::fs::read_to_string(members).unwrap().trim(), "[]");
+    // the ports are free again
+    s.serve("--name aa -p 8080:80 -p 9000:90/udp", "peername 0.0.0.0:80");
+    s.ok("rm -f aa");
 }
 
 fn datagrams_keep_their_borders_sizes_and_mapping(s: &mut Stage) {
@@ -605,28 +748,101 @@ fn programs_of_many_languages_work_through_it(s: &mut Stage) {
     let perl = format!(
         "use IO::Socket::INET; $s = IO::Socket::INET->new('{OUTSIDE}:7005') or die; print $s \"GET / HTTP/1.0\\r\\n\\r\\n\"; print <$s>"
     );
+    s.world.outside(&format!("files {OUTSIDE}:7006"));
+    let java = format!(
+        "cat >/tmp/H.java <<E\nclass H {{ public static void main(String[] a) throws Exception {{ \
+         System.out.println(java.net.http.HttpClient.newHttpClient().send(java.net.http.HttpRequest.newBuilder(\
+         java.net.URI.create(\"{url}\")).build(), java.net.http.HttpResponse.BodyHandlers.ofString()).body()); }} }}\nE\n\
+         exec java -Xshare:auto /tmp/H.java"
+    );
+    let go = format!(
+        "cat >/tmp/h.go <<E\npackage main\nimport (\"io\"; \"net/http\"; \"os\")\nfunc main() {{ r, e := http.Get(\"{url}\"); \
+         if e != nil {{ panic(e) }}; io.Copy(os.Stdout, r.Body) }}\nE\nGOCACHE=/tmp/go exec go run /tmp/h.go"
+    );
+    let git = format!("http://{OUTSIDE}:7006/r.git");
+    let apt = format!(
+        "echo deb [trusted=yes] http://{OUTSIDE}:7006/ ./ >/tmp/s.list; mkdir -p /tmp/l/partial; \
+         apt-get update -o Dir::Etc::sourcelist=/tmp/s.list -o Dir::Etc::sourceparts=- -o Dir::State::lists=/tmp/l \
+         -o APT::Sandbox::User=root -o Acquire::AllowInsecureRepositories=true 2>&1; grep -h Package: /tmp/l/*"
+    );
     let mut tried = 0;
-    for command in [
-        vec!["/usr/bin/curl", "-s", &url],
-        vec!["/usr/bin/wget", "-qO-", &url],
-        vec!["/usr/bin/python3", "-c", &python],
-        vec!["/usr/bin/perl", "-e", &perl],
-        vec!["/usr/bin/node", "-e", &node],
+    for (program, command, want) in [
+        ("curl", vec!["curl", "-s", &url], "hello"),
+        ("wget", vec!["wget", "-qO-", &url], "hello"),
+        ("python3", vec!["/usr/bin/python3", "-c", &python], "hello"),
+        ("perl", vec!["perl", "-e", &perl], "hello"),
+        ("node", vec!["node", "-e", &node], "hello"),
+        ("javac", vec!["sh", "-c", &java], "hello"),
+        ("go", vec!["sh", "-c", &go], "hello"),
+        ("git", vec!["/usr/bin/git", "ls-remote", &git], "refs/heads/main"),
+        ("apt-get", vec!["sh", "-c", &apt], "Package: greeting"),
     ] {
-        if !std::path::Path::new(command[0]).exists() {
+        if !std::path::Path::new("/usr/bin").join(program).exists() {
             continue;
         }
         tried += 1;
         let words: Vec<&str> = ["run", "--rm", "host"].into_iter().chain(command).collect();
         let told = s.world.coracle(&s.sandbox, words.clone()).output();
         assert!(
-            told.stdout.contains("hello"),
+            told.stdout.contains(want),
             "{words:?}: {} {}",
             told.stdout,
             told.stderr
         );
     }
     if tried == 0 {
-        skipped("none of curl, wget, python3, perl and node is installed");
+        skipped("none of curl, wget, python3, perl, node, java, go, git and apt-get is installed");
     }
+}
+
+/// Whether a program can be a network here; else why not is what `run` says, and the test is skipped.
+fn has_program(s: &Stage, name: &str) -> bool {
+    let told = s.coracle(&format!("run --rm --network {name} IMAGE true"));
+    let missing = [" needs the program ", " needs the device "];
+    if missing.iter().any(|m| told.stderr.contains(m)) {
+        assert!(told.stderr.contains("--network host"), "{}", told.stderr);
+        skipped(&format!("{name}: {}", told.stderr.trim()));
+        return false;
+    }
+    told.expect_code(0);
+    true
+}
+
+fn a_program_is_the_network(name: &str) {
+    let Some(mut s) = Stage::new("tproxy") else {
+        return;
+    };
+    if !has_program(&s, name) {
+        return;
+    }
+    s.world.outside(&format!("echo {OUTSIDE}:7000"));
+    let said = s.peer(
+        &format!("--network {name}"),
+        &format!("mirror {OUTSIDE}:7000 500000;connect {OUTSIDE}:7001"),
+    );
+    assert_eq!(said, "the same\nConnectionRefused");
+    s.serve(
+        &format!("--name web --network {name} -p 8080:80 -p 9000:90/udp"),
+        "peername 0.0.0.0:80",
+    );
+    let from = s.world.ask_from_outside(&format!("get {HOST}:8080"));
+    assert!(from.starts_with("you are "), "{from}");
+    assert!(s.ok("port web").contains("80/tcp -> 0.0.0.0:8080"));
+    let taken = s.coracle(&format!("run --rm --network {name} -p 8080:80 IMAGE true"));
+    let taken = taken.expect_code(125).stderr;
+    assert!(taken.contains("bind: address already in use"), "{taken}");
+    s.ok("rm -f web");
+    eventually("the program ends with its container", || {
+        s.sandbox.processes().is_empty()
+    });
+}
+
+#[test]
+fn pasta_is_a_network_where_it_is_installed() {
+    a_program_is_the_network("pasta");
+}
+
+#[test]
+fn slirp4netns_is_a_network_where_it_is_installed() {
+    a_program_is_the_network("slirp4netns");
 }

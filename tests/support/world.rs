@@ -8,9 +8,15 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::os::fd::AsRawFd;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
+
+use nix::sys::socket::{
+    AddressFamily, SockFlag, SockProtocol, SockType, SockaddrStorage, bind, setsockopt, socket,
+    sockopt,
+};
 
 use super::{Coracle, Sandbox};
 
@@ -30,7 +36,8 @@ const ACT: &str = "CORACLE_TEST_PEER";
 pub struct World {
     holder: Child,
     outside: String,
-    rung: String,
+    /// The way that containers' networks take.
+    pub rung: String,
     peers: Vec<Child>,
 }
 
@@ -52,7 +59,10 @@ $in ip link set o0 up
 $in sh -c 'echo 0 >/proc/sys/net/ipv4/ip_unprivileged_port_start'
 ip route add default via 10.99.0.2
 ip -6 route add default via fd99::2
-[ -z "$PINGS" ] || echo "0 2147483647" >/proc/sys/net/ipv4/ping_group_range
+# somebody whose answers never come, and somewhere nobody may go
+ip neigh add 10.99.0.66 lladdr 02:00:00:00:00:66 dev h0
+ip route add prohibit 10.98.0.0/24
+[ -z "$PINGS" ] || echo "$(id -g) $(id -g)" >/proc/sys/net/ipv4/ping_group_range
 echo $outside
 exec 2>/dev/null
 cat
@@ -61,6 +71,15 @@ cat
 impl World {
     /// Makes one whose containers' networks take the way `rung`; `None` where this host does not let a plain user, or lacks `ip`, `unshare` or `nsenter`.
     pub fn new(rung: &str) -> Option<World> {
+        World::with(rung, "")
+    }
+
+    /// As [`World::new`], of a host whose administrator lets its users ping.
+    pub fn that_pings(rung: &str) -> Option<World> {
+        World::with(rung, "yes")
+    }
+
+    fn with(rung: &str, pings: &str) -> Option<World> {
         let mut holder = Command::new("unshare")
             .args([
                 "--user",
@@ -72,6 +91,7 @@ impl World {
                 SETUP,
             ])
             .env("PATH", "/usr/local/sbin:/usr/sbin:/sbin:/usr/bin:/bin")
+            .env("PINGS", pings)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -262,12 +282,41 @@ fn act_out(words: &[&str]) {
         ["peername", at] => serve_tcp(at, |mut stream, from| {
             write!(stream, "you are {from}").ok();
         }),
+        ["reset", at] => serve_tcp(at, |mut stream, _| {
+            // something unread, and a close that says so
+            let _ = stream.read(&mut [0]);
+            let linger = libc::linger {
+                l_onoff: 1,
+                l_linger: 0,
+            };
+            setsockopt(&stream, sockopt::Linger, &linger).ok();
+        }),
         ["http", at] => serve_tcp(at, |mut stream, _| {
             let mut request = [0; 4096];
             let _request = stream.read(&mut request);
             stream
                 .write_all(b"HTTP/1.0 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 5\r\n\r\nhello")
                 .ok();
+        }),
+        ["files", at] => serve_tcp(at, |mut stream, _| {
+            let mut request = [0; 4096];
+            let n = stream.read(&mut request).unwrap_or(0);
+            let request = String::from_utf8_lossy(&request[..n]).into_owned();
+            let path = request.split([' ', '?']).nth(1).unwrap_or_default();
+            let text = match path.rsplit('/').next() {
+                // a git repository for `ls-remote`, and a Debian one for `update`
+                Some("refs") => format!("{}\trefs/heads/main\n", "1".repeat(40)),
+                Some("HEAD") => "ref: refs/heads/main\n".to_owned(),
+                Some("Packages") => "Package: greeting\nVersion: 1\nArchitecture: all\n\n".to_owned(),
+                _ => String::new(),
+            };
+            let status = if text.is_empty() { "404 Not Found" } else { "200 OK" };
+            let length = text.len();
+            write!(
+                stream,
+                "HTTP/1.1 {status}\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{text}"
+            )
+            .ok();
         }),
         ["web", at, database] => {
             let database = (*database).to_owned();
@@ -303,6 +352,64 @@ fn act_out(words: &[&str]) {
             Ok(stream) => say(format!("connected to {}", stream.peer_addr().unwrap())),
             Err(e) => say(error(&e)),
         },
+        ["read", at] => match connect(at) {
+            Ok(mut stream) => {
+                stream.write_all(b"xy").ok();
+                let read = stream.read_to_end(&mut Vec::new());
+                say(read.map_or_else(|e| error(&e), |n| format!("{n} bytes")));
+            }
+            Err(e) => say(error(&e)),
+        },
+        ["reuse", at, count] => {
+            // the other side closes first, and the same few ports come again at once
+            let mut good = 0;
+            for n in 0..count.parse::<u16>().unwrap() {
+                let from = format!("0.0.0.0:{}", 40_000 + n % 20);
+                let mut text = String::new();
+                let stream = connect_from(&from, at);
+                let told = stream.and_then(|mut s| s.read_to_string(&mut text));
+                good += u32::from(told.is_ok() && text.starts_with("you are "));
+            }
+            say(format!("{good} of {count}"));
+        }
+        ["epoll", at] => say(match epoll_first(at) {
+            Ok(text) => text,
+            Err(e) => error(&e),
+        }),
+        ["scan", host, count] => {
+            let refused = |port: u16| {
+                let at = SocketAddr::new(host.parse().unwrap(), port);
+                let tried = TcpStream::connect_timeout(&at, Duration::from_secs(4));
+                tried.is_err_and(|e| e.kind() == std::io::ErrorKind::ConnectionRefused)
+            };
+            let all = 20_000..20_000 + count.parse::<u16>().unwrap();
+            say(format!("{} refused", all.filter(|p| refused(*p)).count()));
+        }
+        ["ping", host] => say(match ping(host.parse().unwrap()) {
+            Ok(n) => format!("{n} bytes back"),
+            Err(e) => error(&e),
+        }),
+        ["odd-dns", at] => {
+            for message in odd_questions() {
+                let socket = UdpSocket::bind("0.0.0.0:0").unwrap();
+                socket.send_to(&message, at).ok();
+            }
+            say("asked");
+        }
+        ["udp-frame", source, destination] => {
+            say(match udp_frame(source, destination) {
+                true => "sent",
+                false => "not sent",
+            });
+        }
+        ["hears", at, file] => {
+            let file = std::path::PathBuf::from(file);
+            let socket = UdpSocket::bind(at).unwrap();
+            say("ready");
+            while let Ok((_, from)) = socket.recv_from(&mut [0; 2048]) {
+                std::fs::write(&file, from.to_string()).ok();
+            }
+        }
         ["mirror", at, size] => mirror(at, size.parse().unwrap()),
         ["idle", at, count] => {
             let all: Vec<_> = (0..count.parse().unwrap()).map(|_| connect(at)).collect();
@@ -424,6 +531,108 @@ fn serve_tcp(at: &str, act: impl Fn(TcpStream, SocketAddr) + Copy + Send + 'stat
     }
 }
 
+/// Connects from a port that may have been used a moment ago.
+fn connect_from(from: &str, to: &str) -> std::io::Result<TcpStream> {
+    let (from, to) = ends(from, to);
+    let fd = socket(
+        AddressFamily::Inet,
+        SockType::Stream,
+        SockFlag::SOCK_CLOEXEC,
+        None,
+    )?;
+    setsockopt(&fd, sockopt::ReuseAddr, &true)?;
+    bind(fd.as_raw_fd(), &SockaddrStorage::from(from))?;
+    nix::sys::socket::connect(fd.as_raw_fd(), &SockaddrStorage::from(to))?;
+    let stream = TcpStream::from(fd);
+    stream.set_read_timeout(Some(Duration::from_secs(20)))?;
+    Ok(stream)
+}
+
+/// What event loops do: registered before it connects, then used by a copy of the descriptor.
+fn epoll_first(to: &str) -> std::io::Result<String> {
+    use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags};
+    let to: SocketAddr = to.parse().unwrap();
+    let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
+    let fd = socket(AddressFamily::Inet, SockType::Stream, flags, None)?;
+    let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
+    let interest = EpollFlags::EPOLLOUT | EpollFlags::EPOLLIN | EpollFlags::EPOLLET;
+    epoll.add(&fd, EpollEvent::new(interest, 7))?;
+    match nix::sys::socket::connect(fd.as_raw_fd(), &SockaddrStorage::from(to)) {
+        Err(nix::errno::Errno::EINPROGRESS) => {}
+        other => other?,
+    }
+    let stream = TcpStream::from(fd);
+    let mut copy = stream.try_clone()?;
+    let mut events = [EpollEvent::empty()];
+    let mut back = Vec::new();
+    let mut sent = false;
+    while back.len() < 5 && epoll.wait(&mut events, 5000u16)? > 0 {
+        if let Some(e) = stream.take_error()? {
+            return Err(e);
+        }
+        if !sent && events[0].events().contains(EpollFlags::EPOLLOUT) {
+            copy.write_all(b"early")?;
+            sent = true;
+        }
+        let mut buffer = [0; 16];
+        while let Ok(n) = copy.read(&mut buffer) {
+            back.extend(&buffer[..n]);
+            if n == 0 {
+                break;
+            }
+        }
+    }
+    Ok(String::from_utf8_lossy(&back).into_owned())
+}
+
+/// One echo request, by the kernel's own ping socket.
+fn ping(host: std::net::IpAddr) -> std::io::Result<usize> {
+    let fd = socket(
+        AddressFamily::Inet,
+        SockType::Datagram,
+        SockFlag::SOCK_CLOEXEC,
+        SockProtocol::Icmp,
+    )?;
+    let to = SockaddrStorage::from(SocketAddr::new(host, 0));
+    nix::sys::socket::connect(fd.as_raw_fd(), &to)?;
+    let socket = UdpSocket::from(fd);
+    socket.set_read_timeout(Some(Duration::from_secs(5)))?;
+    socket.send(&[8, 0, 0, 0, 0, 0, 0, 1, b'p', b'i', b'n', b'g'])?;
+    socket.recv(&mut [0; 100])
+}
+
+/// Questions that no resolver asks.
+fn odd_questions() -> Vec<Vec<u8>> {
+    let head = |flags: u8, questions: u8| vec![1, 2, flags, 0, 0, questions, 0, 0, 0, 0, 0, 0];
+    let with = |head: Vec<u8>, rest: &[u8]| [head, rest.to_vec()].concat();
+    let long: Vec<u8> = (0..20).flat_map(|_| [vec![63], vec![b'a'; 63]].concat()).collect();
+    let mut all = vec![
+        vec![],
+        vec![0],
+        vec![0xff; 11],
+        head(1, 0),
+        head(1, 1),
+        head(0xff, 255),
+        with(head(1, 1), &[0xc0, 12, 0, 1, 0, 1]),
+        with(head(1, 1), &[63, b'x', 0, 0, 1]),
+        with(head(1, 1), &[3, 0, 0xff, b'.', 0, 0, 1, 0, 1]),
+        with(head(1, 2), &[1, b'a', 0, 0, 1, 0, 1, 0xc0, 12, 0, 1, 0, 1]),
+        with(head(0x81, 1), &[1, b'a', 0, 0, 1, 0, 1]),
+        with(head(1, 1), &[1, b'a', 0, 0, 255, 0, 255]),
+        with(head(1, 1), &[&long[..], &[0, 0, 1, 0, 1]].concat()),
+        vec![0x55; 60_000],
+    ];
+    let mut seed = 1u32;
+    all.extend((0..300).map(|n| {
+        let byte = || {
+            seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (seed >> 24) as u8
+        };
+        std::iter::repeat_with(byte).take(n).collect()
+    }));
+    all
+}
+
 /// Knows `known.test`; every other name does not exist.
 fn serve_dns(at: &str) {
     let socket = UdpSocket::bind(at).unwrap();
@@ -431,6 +640,9 @@ fn serve_dns(at: &str) {
     let mut buffer = [0; 1500];
     while let Ok((n, from)) = socket.recv_from(&mut buffer) {
         let query = &buffer[..n];
+        if n < 12 {
+            continue;
+        }
         let is_known = query.windows(12).any(|w| w == b"\x05known\x04test\0");
         let is_v4 = query.windows(4).any(|w| w == [0, 1, 0, 1]);
         // the question ends with its type and class
@@ -501,27 +713,55 @@ fn frame(source: &str, destination: &str) {
 }
 
 fn frame_quietly(source: &str, destination: &str) -> bool {
-    let (source, destination): (SocketAddr, SocketAddr) =
-        (source.parse().unwrap(), destination.parse().unwrap());
-    let (std::net::IpAddr::V4(from), std::net::IpAddr::V4(to)) = (source.ip(), destination.ip())
-    else {
-        panic!("IPv4 only");
-    };
-    // the gateway's hardware address is made of its own, 172.17.0.1
-    let mut bytes = vec![2, 0x42, 172, 17, 0, 1, 2, 0x42, 9, 9, 9, 9, 8, 0];
-    bytes.extend([0x45, 0, 0, 40, 0, 1, 0, 0, 64, 6, 0, 0]);
-    bytes.extend(from.octets());
-    bytes.extend(to.octets());
-    let pairs = bytes[14..34].chunks(2);
-    let mut sum: u32 = pairs.map(|p| u32::from(p[0]) * 256 + u32::from(p[1])).sum();
-    while sum >> 16 != 0 {
-        sum = (sum & 0xffff) + (sum >> 16);
+    let (source, destination) = ends(source, destination);
+    let mut segment = ports(source, destination);
+    segment.extend([0, 0, 0, 1, 0, 0, 0, 0, 0x50, 2, 0xff, 0xff, 0, 0, 0, 0]);
+    send_frame(&packet(source, destination, libc::IPPROTO_TCP as u8, &segment))
+}
+
+/// The same with a datagram.
+fn udp_frame(source: &str, destination: &str) -> bool {
+    let (source, destination) = ends(source, destination);
+    let mut datagram = ports(source, destination);
+    datagram.extend([0, 12, 0, 0]);
+    datagram.extend(b"odd!");
+    send_frame(&packet(source, destination, libc::IPPROTO_UDP as u8, &datagram))
+}
+
+fn ends(source: &str, destination: &str) -> (SocketAddr, SocketAddr) {
+    (source.parse().unwrap(), destination.parse().unwrap())
+}
+
+fn ports(source: SocketAddr, destination: SocketAddr) -> Vec<u8> {
+    [source.port(), destination.port()].map(u16::to_be_bytes).concat()
+}
+
+/// A frame for the gateway, whose hardware address is made of its own, 172.17.0.1.
+fn packet(source: SocketAddr, destination: SocketAddr, protocol: u8, payload: &[u8]) -> Vec<u8> {
+    use std::net::IpAddr;
+    let mut bytes = vec![2, 0x42, 172, 17, 0, 1, 2, 0x42, 9, 9, 9, 9];
+    match (source.ip(), destination.ip()) {
+        (IpAddr::V4(from), IpAddr::V4(to)) => {
+            let length = 20 + payload.len() as u8;
+            bytes.extend([8, 0, 0x45, 0, 0, length, 0, 1, 0, 0, 64, protocol, 0, 0]);
+            bytes.extend(from.octets());
+            bytes.extend(to.octets());
+            let pairs = bytes[14..34].chunks(2);
+            let mut sum: u32 = pairs.map(|p| u32::from(p[0]) * 256 + u32::from(p[1])).sum();
+            while sum >> 16 != 0 {
+                sum = (sum & 0xffff) + (sum >> 16);
+            }
+            bytes[24..26].copy_from_slice(&(!(sum as u16)).to_be_bytes());
+        }
+        (IpAddr::V6(from), IpAddr::V6(to)) => {
+            bytes.extend([0x86, 0xdd, 0x60, 0, 0, 0, 0, payload.len() as u8, protocol, 64]);
+            bytes.extend(from.octets());
+            bytes.extend(to.octets());
+        }
+        _ => panic!("two versions of IP in one packet"),
     }
-    bytes[24..26].copy_from_slice(&(!(sum as u16)).to_be_bytes());
-    bytes.extend(source.port().to_be_bytes());
-    bytes.extend(destination.port().to_be_bytes());
-    bytes.extend([0, 0, 0, 1, 0, 0, 0, 0, 0x50, 2, 0xff, 0xff, 0, 0, 0, 0]);
-    send_frame(&bytes)
+    bytes.extend(payload);
+    bytes
 }
 
 #[allow(unsafe_code)] // a packet socket has no safe face in the libraries at hand

@@ -10,6 +10,8 @@ use crate::cli::args::{is_given, is_set, many, typed, value, values};
 use crate::error::{Error, Kind, Result};
 use crate::grammar::{go, mount, units};
 use crate::store::containers::{DeviceMapping, HostConfig, LogConfig, RestartPolicy, Ulimit};
+use crate::container::plan_make::network::is_network;
+use crate::network::plan::Tool;
 use crate::store::networks::Wish;
 
 /// Docker's size of /dev/shm.
@@ -48,6 +50,7 @@ pub(super) fn config(
         dns_options,
         dns_search: texts("dns-search"),
         extra_hosts: texts("add-host"),
+        links: many::<String>(matches, "link").cloned().collect(),
         group_add: texts("group-add"),
         ipc_mode: namespace(
             matches,
@@ -116,6 +119,9 @@ fn check(host: &HostConfig) -> Result<()> {
             "Invalid value {}, range for oom score adj is [-1000, 1000]",
             host.oom_score_adj
         ));
+    }
+    if !host.links.is_empty() && !is_network(&host.network_mode) {
+        return Err(usage("links are only supported for user-defined networks"));
     }
     if host.network_mode.starts_with("container:") && !host.port_bindings.is_empty() {
         return invalid(
@@ -202,15 +208,19 @@ pub(super) fn networks(matches: &ArgMatches) -> Result<Vec<Wish>> {
     first.address = first.address.or(typed(matches, "ip").copied());
     first.address6 = first.address6.or(typed(matches, "ip6").copied());
     first.mac = first.mac.or(typed(matches, "mac-address").copied());
+    let is_program = |w: &Wish| Tool::of(&w.network).is_some();
     let is_own = !["bridge", "host", "none"].contains(&first.network.as_str())
-        && !first.network.starts_with("container:");
+        && !first.network.starts_with("container:")
+        && !is_program(first);
     if !is_own && !first.aliases.is_empty() {
         return Err(usage(
             "network-scoped aliases are only supported for user-defined networks",
         ));
     }
     let is_single = |w: &Wish| {
-        matches!(w.network.as_str(), "host" | "none") || w.network.starts_with("container:")
+        matches!(w.network.as_str(), "host" | "none")
+            || w.network.starts_with("container:")
+            || is_program(w)
     };
     if all.len() > 1 && all.iter().any(is_single) {
         return Err(usage(

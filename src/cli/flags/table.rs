@@ -202,6 +202,12 @@ const COMMON: &[Row] = &[
         "Container MAC address (e.g., 92:d0:c6:0a:29:33)",
     ),
     (
+        "link",
+        NO,
+        Many("list", || ValueParser::new(text::link)),
+        "Add link to another container",
+    ),
+    (
         "network-alias",
         NO,
         List,
@@ -380,7 +386,6 @@ pub(super) const IGNORED: &[Row] = &[
 /// Flags whose effect somebody may miss: they have none here yet, and a warning says so.
 pub(super) const MISSED: &[Row] = &[
     ("gpus", NO, Text("gpu-request"), ""),
-    ("link", NO, List, ""),
     ("preserve-fds", NO, Int, ""),
     ("requires", NO, List, ""),
     ("rmi", NO, Flag, ""),

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use crate::error::{Error, Kind, Result};
 use crate::grammar::{env, mount, units};
-use crate::network::plan;
+use crate::network::plan::{self, Tool};
 use crate::store::networks::Wish;
 
 /// One of the three streams of a process.
@@ -82,9 +82,14 @@ pub(super) fn ip(text: &str) -> Result<String> {
     }
 }
 
+/// `--link`: a container's name and what it is called in this one.
+pub(super) fn link(text: &str) -> Result<String> {
+    crate::container::links::parse(text).map(|_| text.to_owned())
+}
+
 /// `--network`: a mode or a network's name, alone or as `name=...,alias=...,ip=...`.
 pub(super) fn network(text: &str) -> Result<Wish> {
-    if !text.contains('=') {
+    if !text.contains('=') || Tool::of(text).is_some() {
         return Ok(Wish {
             network: text.to_owned(),
             ..Wish::default()

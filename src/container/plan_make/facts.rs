@@ -10,6 +10,8 @@ use crate::container::user::{Accounts, Needs};
 use crate::container::{layered, rootfs};
 use crate::error::{Error, Kind, Result};
 use crate::store::containers::Record;
+use crate::container::links::Link;
+use crate::network::plan::Program;
 use crate::store::networks::{Network, Rung};
 use crate::store::paths::Paths;
 
@@ -38,6 +40,10 @@ pub(crate) struct Facts {
     pub others: BTreeMap<String, (i32, u64)>,
     /// The networks that the record wants, in its order.
     pub networks: Vec<Network>,
+    /// Containers that it is linked to.
+    pub links: Vec<Link>,
+    /// The program that is the network.
+    pub network_program: Option<Program>,
     /// How new gateways are to work, where the user says it.
     pub rung: Option<Rung>,
     /// Device nodes: (host path, path inside).
@@ -98,6 +104,8 @@ impl Facts {
                 .iter()
                 .map(|wish| network(&wish.network))
                 .collect::<Result<_>>()?,
+            links: Vec::new(),
+            network_program: super::network::program(&record.host.network_mode)?,
             rung: crate::host::paths::forced_rung()
                 .map(|name| Rung::named(&name))
                 .transpose()?,

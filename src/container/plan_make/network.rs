@@ -4,14 +4,16 @@ use std::net::IpAddr;
 
 use super::Facts;
 use crate::error::{Error, Kind, Result};
+use crate::host;
 use crate::network::join;
-use crate::network::plan::{Attachment, NetworkPlan, Port, Protocol};
+use crate::network::plan::{Attachment, NetworkPlan, Port, Program, Protocol, Tool};
 use crate::store::containers::{PortBinding, Record};
 use crate::store::networks::{Network, Wish};
 
-/// Says whether a mode is a network, and not the host's, another container's, or none.
+/// Says whether a mode is a network, and not the host's, another container's, a program's, or none.
 pub(crate) fn is_network(mode: &str) -> bool {
-    !(matches!(mode, "host" | "none") || mode.starts_with("container:"))
+    let is_other = matches!(mode, "host" | "none") || mode.starts_with("container:");
+    !is_other && Tool::of(mode).is_none()
 }
 
 /// Returns the networks that a record wants; records of before there were any have only a mode.
@@ -31,7 +33,7 @@ pub(crate) fn wishes(record: &Record) -> Vec<Wish> {
 /// Returns the plan of a record's networks, `None` for those that are none.
 pub(super) fn plan(record: &Record, hostname: &str, facts: &Facts) -> Result<Option<NetworkPlan>> {
     let wishes = wishes(record);
-    if wishes.is_empty() {
+    if wishes.is_empty() && facts.network_program.is_none() {
         return Ok(None);
     }
     let attachments = wishes
@@ -42,10 +44,42 @@ pub(super) fn plan(record: &Record, hostname: &str, facts: &Facts) -> Result<Opt
     let servers = record.host.dns.iter().filter_map(|s| s.parse().ok());
     Ok(Some(NetworkPlan {
         attachments,
+        program: facts.network_program.clone(),
         ports: ports(record)?,
         servers: servers.collect(),
+        links: facts
+            .links
+            .iter()
+            .map(|l| (l.alias.clone(), l.id.clone()))
+            .collect(),
         rung: facts.rung,
         own_names: crate::container::etc_files::own_names(hostname, &record.config.domainname),
+    }))
+}
+
+/// Returns the program that a mode says is the network; the error says what it lacks on this host.
+pub(super) fn program(mode: &str) -> Result<Option<Program>> {
+    let Some((tool, options)) = Tool::of(mode) else {
+        return Ok(None);
+    };
+    let lacks = |what: &str, fix: String| {
+        Error::new(Kind::Host, format!("`--network {tool}` needs {what}")).hint(format!(
+            "{fix}; without --network no program is needed, and --network host shares the host's"
+        ))
+    };
+    let path = host::paths::program(&tool.to_string()).ok_or_else(|| {
+        let fix = format!("install it (Debian: apt install {})", tool.package());
+        lacks(&format!("the program {tool}, which is not installed"), fix)
+    })?;
+    let mut tun = fs_err::OpenOptions::new();
+    if let Err(e) = tun.read(true).write(true).open("/dev/net/tun") {
+        let fix = "an administrator can run: modprobe tun; chmod 666 /dev/net/tun".to_owned();
+        return Err(lacks("the device /dev/net/tun", fix).because(e));
+    }
+    Ok(Some(Program {
+        tool,
+        path,
+        options,
     }))
 }
 

@@ -33,6 +33,8 @@ fn facts() -> Facts {
         hostname: "box".to_owned(),
         kernel: (6, 1),
         others: BTreeMap::from([("web".to_owned(), (77, 1234))]),
+        links: Vec::new(),
+        network_program: None,
         rung: None,
         networks: vec![crate::store::networks::built_in()[0].clone()],
         devices: Vec::new(),

@@ -50,6 +50,11 @@ pub fn question(query: &[u8]) -> Option<Question> {
     })
 }
 
+/// Says whether a message can be a question at all: it has a header, which says so.
+pub fn is_query(message: &[u8]) -> bool {
+    message.len() >= HEADER && message[2] & 0x80 == 0
+}
+
 /// Returns the id by which a query and its answer know each other.
 pub fn id(message: &[u8]) -> Option<u16> {
     super::word(message, 0)

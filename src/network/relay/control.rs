@@ -43,7 +43,7 @@ pub(crate) enum Report {
 }
 
 /// Sends a report.
-pub(super) fn report(socket: BorrowedFd<'_>, report: &Report) -> Result<()> {
+pub(crate) fn report(socket: BorrowedFd<'_>, report: &Report) -> Result<()> {
     let bytes = serde_json::to_vec(report).context(Kind::System, || "cannot write a report")?;
     Ok(socket::send(socket, &bytes, &[])?)
 }

@@ -35,7 +35,7 @@ use std::time::{Duration, Instant};
 use nix::errno::Errno;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 
-pub(crate) use control::{Order, Report};
+pub(crate) use control::{Order, Report, report};
 pub(crate) use published::{Bound, bind};
 
 use super::gateway::{self, Opened, Place, Request, Sockets};
@@ -203,6 +203,8 @@ struct Relay {
     paths: Paths,
     container: (String, String),
     servers: Vec<std::net::IpAddr>,
+    /// Names that only this container knows, and whose they are.
+    aliases: Vec<(String, String)>,
     /// The way of gateways that are made later, if it was chosen.
     rung: Option<Rung>,
     is_of_the_family: bool,
@@ -247,6 +249,7 @@ impl Relay {
             paths: setup.paths.clone(),
             container: (setup.container.0.to_owned(), setup.container.1.to_owned()),
             servers: setup.plan.servers.clone(),
+            aliases: setup.plan.links.clone(),
             rung: setup.plan.rung,
             is_of_the_family: setup.places.is_of_the_family,
             control: setup.control,

@@ -103,6 +103,9 @@ impl Relay {
         gateway: SocketAddr,
         query: &[u8],
     ) {
+        if !serve::is_query(query) {
+            return; // no server would answer
+        }
         if let Some(answer) = self.known(link, query) {
             self.answer(link, source, gateway, &answer);
             return;
@@ -177,9 +180,10 @@ impl Relay {
             // `name.network` too, as with docker
             let full =
                 |n: &String| format!("{n}.{}", m.endpoint.network).eq_ignore_ascii_case(name);
-            let names = &m.endpoint.names;
+            let given = self.aliases.iter().filter(|(_, id)| *id == m.container);
+            let names = m.endpoint.names.iter().chain(given.map(|(name, _)| name));
             names
-                .iter()
+                .clone()
                 .any(|n| n.eq_ignore_ascii_case(name) || full(n))
                 && m.is_alive()
         });

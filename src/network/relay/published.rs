@@ -28,7 +28,7 @@ pub(crate) struct Bound {
 }
 
 impl Bound {
-    pub(super) fn as_fd(&self) -> BorrowedFd<'_> {
+    pub(in crate::network) fn as_fd(&self) -> BorrowedFd<'_> {
         self.fd.as_fd()
     }
 
@@ -39,6 +39,16 @@ impl Bound {
     /// Returns where it is on the host.
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Returns the port inside.
+    pub(crate) fn inside(&self) -> u16 {
+        self.inside
+    }
+
+    /// Returns what it carries.
+    pub(crate) fn protocol(&self) -> Protocol {
+        self.protocol
     }
 
     /// Returns docker's key of the port inside: `80/tcp`.

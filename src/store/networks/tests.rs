@@ -3,11 +3,44 @@ use super::*;
 use crate::store::scratch::Scratch;
 
 fn create(s: &Scratch, name: &str, subnets: &[&str]) -> Result<Network> {
-    s.store.networks().create(Request {
+    create_beside(s, name, subnets, &[])
+}
+
+fn create_beside(s: &Scratch, name: &str, subnets: &[&str], routes: &[&str]) -> Result<Network> {
+    let request = Request {
         name: name.to_owned(),
         subnets: subnets.iter().map(|t| (*t).to_owned()).collect(),
         ..Request::default()
-    })
+    };
+    let routes: Vec<Subnet> = routes.iter().map(|r| r.parse().unwrap()).collect();
+    s.store.networks().create_beside(request, &routes)
+}
+
+#[test]
+fn what_the_host_reaches_itself_is_left_to_it() {
+    let s = Scratch::new();
+    let first = |name: &str, routes: &[&str]| {
+        let made = create_beside(&s, name, &[], routes).unwrap();
+        made.pools[0].subnet.to_string()
+    };
+    assert_eq!(first("a", &["172.18.0.0/15", "172.20.5.0/24"]), "172.21.0.0/16");
+    assert_eq!(first("b", &["172.16.0.0/12"]), "192.168.0.0/20");
+    let all = ["172.16.0.0/12", "192.168.0.0/16"];
+    assert!(create_beside(&s, "c", &[], &all).is_err());
+    // what is asked for is given
+    create_beside(&s, "c", &["172.30.0.0/16"], &all).unwrap();
+    // the default network, which nobody is on
+    let networks = s.store.networks();
+    let made = networks.made().unwrap();
+    let placed = |routes: &[&str]| {
+        let routes: Vec<Subnet> = routes.iter().map(|r| r.parse().unwrap()).collect();
+        let [bridge, ..] = built_in();
+        let pool = networks.placed(bridge, &routes, &made).pools[0].clone();
+        format!("{} {}", pool.subnet, pool.gateway)
+    };
+    assert_eq!(placed(&["10.0.0.0/8"]), "172.17.0.0/16 172.17.0.1");
+    assert_eq!(placed(&["172.17.0.0/16"]), "172.18.0.0/16 172.18.0.1");
+    assert_eq!(placed(&all), "172.17.0.0/16 172.17.0.1", "there is no better one");
 }
 
 #[test]
@@ -52,6 +85,21 @@ fn bad_networks_are_refused_in_dockers_words() {
             "invalid network config:\ninvalid subnet x: invalid CIDR block notation",
         ),
         (
+            "b",
+            &["10.1.0.5/16"],
+            "invalid network config:\ninvalid subnet 10.1.0.5/16: it should be 10.1.0.0/16",
+        ),
+        (
+            "b",
+            &["10.1.0.0/16", "10.1.1.0/24"],
+            "multiple overlapping subnet configuration is not supported",
+        ),
+        (
+            "b",
+            &["10.1.0.0/16", "10.2.0.0/16"],
+            "bridge driver doesn't support multiple subnets; give one --subnet of IPv4 and one of IPv6",
+        ),
+        (
             "bridge",
             &[],
             "operation is not permitted on predefined bridge network",
@@ -68,7 +116,16 @@ fn bad_networks_are_refused_in_dockers_words() {
     });
     assert_eq!(
         gateway.unwrap_err().to_string(),
-        "invalid network config:\nno matching subnet for gateway 10.2.0.1"
+        "no matching subnet for gateway 10.2.0.1"
+    );
+    let alone = s.store.networks().create(Request {
+        name: "b".to_owned(),
+        gateways: vec!["10.2.0.1".to_owned()],
+        ..Request::default()
+    });
+    assert_eq!(
+        alone.unwrap_err().to_string(),
+        "every ip-range or gateway must have a corresponding subnet"
     );
     let bridge = s.store.networks().find("bridge").unwrap();
     assert_eq!(
