@@ -395,6 +395,7 @@ complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_se
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l ip -d 'IPv4 address (e.g., 172.30.100.104)' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l ip6 -d 'IPv6 address (e.g., 2001:db8::33)' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l mac-address -d 'Container MAC address (e.g., 92:d0:c6:0a:29:33)' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l link -d 'Add link to another container' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l network-alias -d 'Add network-scoped alias for the container' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l network -d 'Connect a container to a network' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l no-healthcheck -d 'Disable any container-specified HEALTHCHECK' -r
@@ -470,7 +471,6 @@ complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_se
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l systemd -d '' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l tls-verify -d '' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l gpus -d '' -r
-complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l link -d '' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l preserve-fds -d '' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l requires -d '' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l rmi -d '' -r
@@ -605,6 +605,7 @@ complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_se
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l ip -d 'IPv4 address (e.g., 172.30.100.104)' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l ip6 -d 'IPv6 address (e.g., 2001:db8::33)' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l mac-address -d 'Container MAC address (e.g., 92:d0:c6:0a:29:33)' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l link -d 'Add link to another container' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l network-alias -d 'Add network-scoped alias for the container' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l network -d 'Connect a container to a network' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l no-healthcheck -d 'Disable any container-specified HEALTHCHECK' -r
@@ -680,7 +681,6 @@ complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_se
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l systemd -d '' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l tls-verify -d '' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l gpus -d '' -r
-complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l link -d '' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l preserve-fds -d '' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l requires -d '' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l rmi -d '' -r
@@ -757,6 +757,7 @@ complete -c coracle -n "__fish_coracle_using_subcommand create" -l name -d 'Assi
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l ip -d 'IPv4 address (e.g., 172.30.100.104)' -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l ip6 -d 'IPv6 address (e.g., 2001:db8::33)' -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l mac-address -d 'Container MAC address (e.g., 92:d0:c6:0a:29:33)' -r
+complete -c coracle -n "__fish_coracle_using_subcommand create" -l link -d 'Add link to another container' -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l network-alias -d 'Add network-scoped alias for the container' -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l network -d 'Connect a container to a network' -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l no-healthcheck -d 'Disable any container-specified HEALTHCHECK' -r
@@ -832,7 +833,6 @@ complete -c coracle -n "__fish_coracle_using_subcommand create" -l sdnotify -d '
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l systemd -d '' -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l tls-verify -d '' -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l gpus -d '' -r
-complete -c coracle -n "__fish_coracle_using_subcommand create" -l link -d '' -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l preserve-fds -d '' -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l requires -d '' -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l rmi -d '' -r
@@ -1149,6 +1149,7 @@ complete -c coracle -n "__fish_coracle_using_subcommand run" -l name -d 'Assign 
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l ip -d 'IPv4 address (e.g., 172.30.100.104)' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l ip6 -d 'IPv6 address (e.g., 2001:db8::33)' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l mac-address -d 'Container MAC address (e.g., 92:d0:c6:0a:29:33)' -r
+complete -c coracle -n "__fish_coracle_using_subcommand run" -l link -d 'Add link to another container' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l network-alias -d 'Add network-scoped alias for the container' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l network -d 'Connect a container to a network' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l no-healthcheck -d 'Disable any container-specified HEALTHCHECK' -r
@@ -1224,7 +1225,6 @@ complete -c coracle -n "__fish_coracle_using_subcommand run" -l sdnotify -d '' -
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l systemd -d '' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l tls-verify -d '' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l gpus -d '' -r
-complete -c coracle -n "__fish_coracle_using_subcommand run" -l link -d '' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l preserve-fds -d '' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l requires -d '' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l rmi -d '' -r
