@@ -10,8 +10,8 @@ use crate::error::{Error, Kind, Result};
 use crate::grammar::{env, go, units};
 use crate::host::storage::Rung;
 use crate::image::config::{ContainerConfig, Empty, Healthcheck, ImageConfig};
-use crate::store::containers::{HostConfig, Record};
 use crate::network::plan::Tool;
+use crate::store::containers::{HostConfig, Record};
 use crate::store::networks::Wish;
 use crate::store::{self, Store};
 

@@ -24,7 +24,12 @@ pub(super) struct Texts {
 
 impl Texts {
     /// `state`: of the running container, with its addresses.
-    pub(super) fn of(store: &Store, record: &Record, state: &State, wishes: &[Wish]) -> Result<Texts> {
+    pub(super) fn of(
+        store: &Store,
+        record: &Record,
+        state: &State,
+        wishes: &[Wish],
+    ) -> Result<Texts> {
         let networks = wishes.iter().map(|w| store.networks().find(&w.network));
         let networks = networks.collect::<Result<Vec<_>>>()?;
         let reach = own_reach(networks.iter());
@@ -42,7 +47,10 @@ impl Texts {
 pub(super) fn change(record: &Record, state: &State, old: &Texts, new: &Texts) -> Result<()> {
     let root = view::living_root(state.pid, state.pid_start)?;
     let edit = |name: &str, edited: &dyn Fn(&str) -> Option<String>| {
-        let is_covered = record.mounts.iter().any(|m| m.destination == format!("/etc/{name}"));
+        let is_covered = record
+            .mounts
+            .iter()
+            .any(|m| m.destination == format!("/etc/{name}"));
         match is_covered {
             true => Ok(()),
             false => rewrite(&root, name, edited),
@@ -59,12 +67,19 @@ fn rewrite(root: &OwnedFd, name: &str, edited: &dyn Fn(&str) -> Option<String>) 
     let cannot = || format!("cannot change /etc/{name} in the container");
     let flags = OFlag::O_RDWR | OFlag::O_NONBLOCK;
     let at = format!("etc/{name}");
-    let fd = path::open_in_root(root.as_fd(), at.as_bytes(), flags, Mode::empty(), Links::Refuse)
-        .context(Kind::System, cannot)?;
+    let fd = path::open_in_root(
+        root.as_fd(),
+        at.as_bytes(),
+        flags,
+        Mode::empty(),
+        Links::Refuse,
+    )
+    .context(Kind::System, cannot)?;
     let mut file = std::fs::File::from(fd);
     let mut text = String::new();
     // a container that put something else there has what it wants
-    let is_ours = file.metadata().is_ok_and(|m| m.is_file()) && file.read_to_string(&mut text).is_ok();
+    let is_ours =
+        file.metadata().is_ok_and(|m| m.is_file()) && file.read_to_string(&mut text).is_ok();
     let Some(new) = edited(&text).filter(|new| is_ours && *new != text) else {
         return Ok(());
     };

@@ -9,8 +9,8 @@ use crate::image::config::{ContainerConfig, Healthcheck};
 use crate::store::containers::{HostConfig, Record, State, Ulimit};
 
 use super::control;
-use super::links;
 use super::limits::group_of;
+use super::links;
 use super::plan::{self, Join, Log, Namespace, Namespaces, Plan, Process, Start};
 use super::user::{self, Identity};
 use super::{rootfs, security};

@@ -11,9 +11,9 @@ use crate::sys::{fd, tty};
 
 use super::attach::Session;
 use super::create::mounts;
-use super::links;
 use super::etc_files::{self, HostFiles, Reach};
 use super::launch::{self, Door};
+use super::links;
 use super::plan::{self, Namespace, Plan, Start};
 use super::plan_make::{self, ExecRequest, Facts};
 

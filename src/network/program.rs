@@ -2,8 +2,8 @@
 //! ask for it. Plays the relay's part towards the monitor: takes the container's network namespace, lets the first process go
 //! on when the program has made the network, and ends the program with the container.
 //!
-//! Runs in U0 and the host's network namespace. Killed at any line: pasta sees that the namespace's path is gone, slirp4netns
-//! that its `--exit-fd` is closed, and both end.
+//! Runs in U0, the host's network namespace, and a mount namespace of its own, where the container's network namespace has a
+//! name. Killed at any line: slirp4netns sees that its `--exit-fd` is closed; pasta goes on until the container is removed.
 
 use std::fs::File;
 use std::io::{Read, Write};
@@ -22,6 +22,8 @@ use crate::sys::{self, namespace, socket};
 const PID_FILE: &str = "pasta.pid";
 /// Of slirp4netns, which is told there what to publish.
 const API_SOCKET: &str = "slirp4netns.sock";
+/// The container's network namespace, to be opened by its name.
+const NAMESPACE: &str = "netns";
 /// Name of the link inside.
 const LINK: &str = "eth0";
 
@@ -44,13 +46,8 @@ struct Forward {
     protocol: Protocol,
 }
 
-/// A program that runs, and the namespace that it finds by our descriptor's path: pasta looks now and then whether it is there.
-struct Running {
-    process: Process,
-    _namespace: OwnedFd,
-}
-
-enum Process {
+/// A program that runs.
+enum Running {
     /// In the background, nobody's child.
     Pasta(OwnedFd),
     /// With the pipe whose end ends it, and its standard error.
@@ -64,18 +61,24 @@ pub(crate) fn main(mut setup: Setup<'_>) -> ! {
     keep.extend(setup.ports.iter().map(Bound::as_fd));
     // what an odd kernel leaves open is not used
     sys::fd::close_all_but(&keep).ok();
-    namespace::show_descriptors();
+    // where the namespace has a name; without it the programs say that they cannot open it
+    namespace::new_mounts().ok();
     let forwards: Vec<Forward> = setup.ports.iter().map(Forward::new).collect();
     let mut running = None;
     // until the monitor ends
     while let Ok(Some(message)) = socket::receive(setup.control.as_fd()) {
         let told = match serde_json::from_slice(&message.bytes) {
             Ok(Order::Plug) => {
-                end(running.take());
+                running.take().into_iter().for_each(Running::end);
                 setup.ports.clear();
                 let plugged = message.fds.into_iter().next();
                 let plugged = plugged.map(|socket| plug(&setup, &forwards, &socket));
                 plugged.unwrap_or(Ok(None)).map(|made| running = made)
+            }
+            Ok(Order::Close) => {
+                running.take().into_iter().for_each(Running::end);
+                setup.ports.clear();
+                report(setup.control.as_fd(), &Report::Closed)
             }
             _ => Err(Error::new(
                 Kind::Invalid,
@@ -87,14 +90,8 @@ pub(crate) fn main(mut setup: Setup<'_>) -> ! {
             let _ = report(setup.control.as_fd(), &Report::Failed(e));
         }
     }
-    end(running.take());
+    running.take().into_iter().for_each(Running::end);
     sys::process::exit_now(0)
-}
-
-fn end(running: Option<Running>) {
-    if let Some(running) = running {
-        running.process.end();
-    }
 }
 
 /// The container's first process sends its network namespace and waits for one byte.
@@ -103,21 +100,29 @@ fn plug(setup: &Setup<'_>, forwards: &[Forward], socket: &OwnedFd) -> Result<Opt
     let Some(namespace) = message.and_then(|m| m.fds.into_iter().next()) else {
         return Ok(None); // it ended before it came so far
     };
-    let path = format!(
-        "/proc/{}/fd/{}",
-        std::process::id(),
-        namespace.as_raw_fd()
-    );
-    let process = match setup.program.tool {
+    let path = setup.folder.join(NAMESPACE);
+    show(&namespace, &path)?;
+    let running = match setup.program.tool {
         Tool::Pasta => pasta(setup, forwards, &path)?,
         Tool::Slirp4netns => slirp4netns(setup, forwards, &path)?,
     };
     // the process may have ended meanwhile
     let _ = socket::send(socket.as_fd(), b"n", &[]);
-    Ok(Some(Running {
-        process,
-        _namespace: namespace,
-    }))
+    Ok(Some(running))
+}
+
+/// Makes a namespace a file that the programs can open: what a descriptor of ours is they may not see in /proc. pasta ends
+/// when the file is removed with its folder.
+fn show(namespace: &OwnedFd, path: &Path) -> Result<()> {
+    let cannot = || format!("cannot make `{}`", path.display());
+    // of an earlier start
+    let _ = nix::mount::umount2(path, nix::mount::MntFlags::MNT_DETACH);
+    File::create(path).context(Kind::System, cannot)?;
+    let from = PathBuf::from(format!("/proc/self/fd/{}", namespace.as_raw_fd()));
+    let bind = nix::mount::MsFlags::MS_BIND;
+    nix::mount::mount(Some(&from), path, None::<&str>, bind, None::<&str>)
+        .map_err(std::io::Error::from)
+        .context(Kind::System, cannot)
 }
 
 #[expect(
@@ -139,24 +144,38 @@ fn failed(setup: &Setup<'_>, said: &[u8]) -> Error {
     let lines = said.lines().map(str::trim).filter(|l| !l.is_empty());
     let last = lines.last().unwrap_or("it says nothing").to_owned();
     let text = format!("cannot make the network with {}", setup.program.tool);
-    Error::new(Kind::Host, text)
-        .because(last)
-        .hint("without --network none of these programs is needed; --network host shares the host's")
+    Error::new(Kind::Host, text).because(last).hint(
+        "without --network none of these programs is needed; --network host shares the host's",
+    )
 }
 
 /// pasta goes into the background when the network is there (pasta(1)).
-fn pasta(setup: &Setup<'_>, forwards: &[Forward], namespace: &str) -> Result<Process> {
+fn pasta(setup: &Setup<'_>, forwards: &[Forward], namespace: &Path) -> Result<Running> {
     let cannot = || format!("cannot start {}", setup.program.path.display());
     let pid_file = setup.folder.join(PID_FILE);
     let mut command = command(setup);
     command
-        .args(["--config-net", "--quiet", "--no-map-gw", "--ns-ifname", LINK])
-        .args(["-T", "none", "-U", "none", "--dns-forward", setup.program.tool.name_server()])
+        .args([
+            "--config-net",
+            "--quiet",
+            "--no-map-gw",
+            "--ns-ifname",
+            LINK,
+        ])
+        .args([
+            "-T",
+            "none",
+            "-U",
+            "none",
+            "--dns-forward",
+            setup.program.tool.name_server(),
+        ])
         .arg("--pid")
         .arg(&pid_file)
         .args(forwarding(forwards))
         .args(&setup.program.options)
-        .args(["--netns", namespace]);
+        .arg("--netns")
+        .arg(namespace);
     let done = command.output().context(Kind::Host, cannot)?;
     if !done.status.success() {
         return Err(failed(setup, &done.stderr));
@@ -166,7 +185,7 @@ fn pasta(setup: &Setup<'_>, forwards: &[Forward], namespace: &str) -> Result<Pro
     let start = sys::process::start_time(pid).unwrap_or(0);
     let process = sys::process::open_pid(pid, start)?;
     process
-        .map(Process::Pasta)
+        .map(Running::Pasta)
         .ok_or_else(|| failed(setup, &done.stderr))
 }
 
@@ -193,7 +212,7 @@ fn forwarding(forwards: &[Forward]) -> Vec<String> {
 }
 
 /// slirp4netns stays in the foreground and writes `1` to a descriptor when the network is there (slirp4netns(1)).
-fn slirp4netns(setup: &Setup<'_>, forwards: &[Forward], namespace: &str) -> Result<Process> {
+fn slirp4netns(setup: &Setup<'_>, forwards: &[Forward], namespace: &Path) -> Result<Running> {
     let cannot = || format!("cannot start {}", setup.program.path.display());
     let mut command = command(setup);
     command
@@ -201,7 +220,8 @@ fn slirp4netns(setup: &Setup<'_>, forwards: &[Forward], namespace: &str) -> Resu
         .args(["--netns-type=path", "--exit-fd=0", "--ready-fd=2"])
         .arg(format!("--api-socket={API_SOCKET}"))
         .args(&setup.program.options)
-        .args([namespace, LINK])
+        .arg(namespace)
+        .arg(LINK)
         .stdin(Stdio::piped());
     // of an earlier start
     let _ = std::fs::remove_file(setup.folder.join(API_SOCKET));
@@ -215,14 +235,14 @@ fn slirp4netns(setup: &Setup<'_>, forwards: &[Forward], namespace: &str) -> Resu
             _ => return Err(failed(setup, &said)),
         }
     }
-    let process = Process::Slirp(child);
+    let running = Running::Slirp(child);
     for forward in forwards {
         if let Err(e) = publish(setup, forward) {
-            process.end();
+            running.end();
             return Err(e);
         }
     }
-    Ok(process)
+    Ok(running)
 }
 
 /// One port, by slirp4netns' API.
@@ -266,12 +286,12 @@ impl Forward {
     }
 }
 
-impl Process {
+impl Running {
     /// One that is gone already is as good.
     fn end(self) {
         match self {
-            Process::Pasta(fd) => drop(sys::process::signal(fd.as_fd(), libc::SIGTERM)),
-            Process::Slirp(mut child) => {
+            Running::Pasta(fd) => drop(sys::process::signal(fd.as_fd(), libc::SIGTERM)),
+            Running::Slirp(mut child) => {
                 drop(child.kill());
                 drop(child.wait());
             }

@@ -499,7 +499,9 @@ fn asked(request: &Request) -> Result<Vec<Pool>> {
             Some(subnet)
         }
         Err(_) => {
-            problems.push(format!("invalid {what} {text}: invalid CIDR block notation"));
+            problems.push(format!(
+                "invalid {what} {text}: invalid CIDR block notation"
+            ));
             None
         }
     };

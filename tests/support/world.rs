@@ -307,10 +307,16 @@ fn act_out(words: &[&str]) {
                 // a git repository for `ls-remote`, and a Debian one for `update`
                 Some("refs") => format!("{}\trefs/heads/main\n", "1".repeat(40)),
                 Some("HEAD") => "ref: refs/heads/main\n".to_owned(),
-                Some("Packages") => "Package: greeting\nVersion: 1\nArchitecture: all\n\n".to_owned(),
+                Some("Packages") => {
+                    "Package: greeting\nVersion: 1\nArchitecture: all\n\n".to_owned()
+                }
                 _ => String::new(),
             };
-            let status = if text.is_empty() { "404 Not Found" } else { "200 OK" };
+            let status = if text.is_empty() {
+                "404 Not Found"
+            } else {
+                "200 OK"
+            };
             let length = text.len();
             write!(
                 stream,
@@ -361,10 +367,10 @@ fn act_out(words: &[&str]) {
             Err(e) => say(error(&e)),
         },
         ["reuse", at, count] => {
-            // the other side closes first, and the same few ports come again at once
+            // the other side closes first, and the same few ports come again at once; nobody else gets them by chance
             let mut good = 0;
             for n in 0..count.parse::<u16>().unwrap() {
-                let from = format!("0.0.0.0:{}", 40_000 + n % 20);
+                let from = format!("0.0.0.0:{}", 20_000 + n % 20);
                 let mut text = String::new();
                 let stream = connect_from(&from, at);
                 let told = stream.and_then(|mut s| s.read_to_string(&mut text));
@@ -605,7 +611,9 @@ fn ping(host: std::net::IpAddr) -> std::io::Result<usize> {
 fn odd_questions() -> Vec<Vec<u8>> {
     let head = |flags: u8, questions: u8| vec![1, 2, flags, 0, 0, questions, 0, 0, 0, 0, 0, 0];
     let with = |head: Vec<u8>, rest: &[u8]| [head, rest.to_vec()].concat();
-    let long: Vec<u8> = (0..20).flat_map(|_| [vec![63], vec![b'a'; 63]].concat()).collect();
+    let long: Vec<u8> = (0..20)
+        .flat_map(|_| [vec![63], vec![b'a'; 63]].concat())
+        .collect();
     let mut all = vec![
         vec![],
         vec![0],
@@ -716,7 +724,12 @@ fn frame_quietly(source: &str, destination: &str) -> bool {
     let (source, destination) = ends(source, destination);
     let mut segment = ports(source, destination);
     segment.extend([0, 0, 0, 1, 0, 0, 0, 0, 0x50, 2, 0xff, 0xff, 0, 0, 0, 0]);
-    send_frame(&packet(source, destination, libc::IPPROTO_TCP as u8, &segment))
+    send_frame(&packet(
+        source,
+        destination,
+        libc::IPPROTO_TCP as u8,
+        &segment,
+    ))
 }
 
 /// The same with a datagram.
@@ -725,7 +738,12 @@ fn udp_frame(source: &str, destination: &str) -> bool {
     let mut datagram = ports(source, destination);
     datagram.extend([0, 12, 0, 0]);
     datagram.extend(b"odd!");
-    send_frame(&packet(source, destination, libc::IPPROTO_UDP as u8, &datagram))
+    send_frame(&packet(
+        source,
+        destination,
+        libc::IPPROTO_UDP as u8,
+        &datagram,
+    ))
 }
 
 fn ends(source: &str, destination: &str) -> (SocketAddr, SocketAddr) {
@@ -733,7 +751,9 @@ fn ends(source: &str, destination: &str) -> (SocketAddr, SocketAddr) {
 }
 
 fn ports(source: SocketAddr, destination: SocketAddr) -> Vec<u8> {
-    [source.port(), destination.port()].map(u16::to_be_bytes).concat()
+    [source.port(), destination.port()]
+        .map(u16::to_be_bytes)
+        .concat()
 }
 
 /// A frame for the gateway, whose hardware address is made of its own, 172.17.0.1.
@@ -754,7 +774,18 @@ fn packet(source: SocketAddr, destination: SocketAddr, protocol: u8, payload: &[
             bytes[24..26].copy_from_slice(&(!(sum as u16)).to_be_bytes());
         }
         (IpAddr::V6(from), IpAddr::V6(to)) => {
-            bytes.extend([0x86, 0xdd, 0x60, 0, 0, 0, 0, payload.len() as u8, protocol, 64]);
+            bytes.extend([
+                0x86,
+                0xdd,
+                0x60,
+                0,
+                0,
+                0,
+                0,
+                payload.len() as u8,
+                protocol,
+                64,
+            ]);
             bytes.extend(from.octets());
             bytes.extend(to.octets());
         }

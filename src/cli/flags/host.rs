@@ -7,11 +7,11 @@ use clap::ArgMatches;
 use super::run::usage;
 use super::table::{IGNORED, MISSED, REFUSED, Row};
 use crate::cli::args::{is_given, is_set, many, typed, value, values};
+use crate::container::plan_make::network::is_network;
 use crate::error::{Error, Kind, Result};
 use crate::grammar::{go, mount, units};
-use crate::store::containers::{DeviceMapping, HostConfig, LogConfig, RestartPolicy, Ulimit};
-use crate::container::plan_make::network::is_network;
 use crate::network::plan::Tool;
+use crate::store::containers::{DeviceMapping, HostConfig, LogConfig, RestartPolicy, Ulimit};
 use crate::store::networks::Wish;
 
 /// Docker's size of /dev/shm.

@@ -5,13 +5,13 @@ use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
 use crate::container::limits::{self, Limits};
+use crate::container::links::Link;
 use crate::container::plan::{Mount, Root};
 use crate::container::user::{Accounts, Needs};
 use crate::container::{layered, rootfs};
 use crate::error::{Error, Kind, Result};
-use crate::store::containers::Record;
-use crate::container::links::Link;
 use crate::network::plan::Program;
+use crate::store::containers::Record;
 use crate::store::networks::{Network, Rung};
 use crate::store::paths::Paths;
 

@@ -23,7 +23,10 @@ fn what_the_host_reaches_itself_is_left_to_it() {
         let made = create_beside(&s, name, &[], routes).unwrap();
         made.pools[0].subnet.to_string()
     };
-    assert_eq!(first("a", &["172.18.0.0/15", "172.20.5.0/24"]), "172.21.0.0/16");
+    assert_eq!(
+        first("a", &["172.18.0.0/15", "172.20.5.0/24"]),
+        "172.21.0.0/16"
+    );
     assert_eq!(first("b", &["172.16.0.0/12"]), "192.168.0.0/20");
     let all = ["172.16.0.0/12", "192.168.0.0/16"];
     assert!(create_beside(&s, "c", &[], &all).is_err());
@@ -40,13 +43,17 @@ fn what_the_host_reaches_itself_is_left_to_it() {
     };
     assert_eq!(placed(&["10.0.0.0/8"]), "172.17.0.0/16 172.17.0.1");
     assert_eq!(placed(&["172.17.0.0/16"]), "172.18.0.0/16 172.18.0.1");
-    assert_eq!(placed(&all), "172.17.0.0/16 172.17.0.1", "there is no better one");
+    assert_eq!(
+        placed(&all),
+        "172.17.0.0/16 172.17.0.1",
+        "there is no better one"
+    );
 }
 
 #[test]
 fn networks_get_dockers_next_free_pool() {
     let s = Scratch::new();
-    let a = create(&s, "a", &[]).unwrap();
+    let a = create(&s, "my", &[]).unwrap();
     assert_eq!(a.pools[0].subnet.to_string(), "172.18.0.0/16");
     assert_eq!(a.pools[0].gateway.to_string(), "172.18.0.1");
     create(&s, "b", &["172.19.4.0/24"]).unwrap();
@@ -54,11 +61,11 @@ fn networks_get_dockers_next_free_pool() {
     assert_eq!(c.pools[0].subnet.to_string(), "172.20.0.0/16");
     let names: Vec<_> = s.store.networks().list().unwrap();
     let names: Vec<_> = names.iter().map(|n| n.name.as_str()).collect();
-    assert_eq!(names, ["a", "b", "bridge", "c", "host", "none"]);
+    assert_eq!(names, ["b", "bridge", "c", "host", "my", "none"]);
     assert_eq!(s.store.networks().find(&a.id[..10]).unwrap(), a);
     s.store.networks().remove(&a).unwrap();
     assert_eq!(
-        s.store.networks().find("a").unwrap_err().kind(),
+        s.store.networks().find("my").unwrap_err().kind(),
         Kind::NotFound
     );
 }
