@@ -267,7 +267,7 @@ impl<'a> Networks<'a> {
         let mut living = members
             .iter()
             .filter(|m| m.endpoint.network_id == BRIDGE && m.is_alive());
-        let now = living.find_map(|m| Subnet::new(m.endpoint.address?, m.endpoint.prefix));
+        let now = living.find_map(|m| Subnet::new(m.endpoint.gateway?, m.endpoint.prefix));
         let is_free = |s: &Subnet| !routes.iter().any(|r| r.overlaps(s));
         let pool = &mut bridge.pools[0];
         if let Some(place) = now {
