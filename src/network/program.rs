@@ -141,8 +141,8 @@ fn command(setup: &Setup<'_>) -> Command {
 
 fn failed(setup: &Setup<'_>, said: &[u8]) -> Error {
     let said = String::from_utf8_lossy(said);
-    let lines = said.lines().map(str::trim).filter(|l| !l.is_empty());
-    let last = lines.last().unwrap_or("it says nothing").to_owned();
+    let mut lines = said.lines().map(str::trim).filter(|l| !l.is_empty());
+    let last = lines.next_back().unwrap_or("it says nothing").to_owned();
     let text = format!("cannot make the network with {}", setup.program.tool);
     Error::new(Kind::Host, text).because(last).hint(
         "without --network none of these programs is needed; --network host shares the host's",
