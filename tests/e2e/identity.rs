@@ -380,9 +380,11 @@ fn without_its_supervisor_a_container_ends_and_says_so() {
             &image,
             "sh",
             "-c",
-            "while :; do id >/dev/null; done",
+            "echo up; while :; do id >/dev/null; done",
         ])
         .ok();
+    // a program that is still being loaded ends by itself, with 127
+    eventually("it runs", || sandbox.coracle(["logs", "c1"]).ok() == "up\n");
     let supervisor = sandbox
         .processes()
         .into_iter()
