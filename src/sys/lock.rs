@@ -176,15 +176,27 @@ fn io(call: &str, path: &Path, e: &std::io::Error) -> SysError {
 mod tests {
     use super::*;
 
-    fn scratch(name: &str) -> PathBuf {
-        let dir = std::env::temp_dir().join(format!("coracle-lock-{}-{name}", std::process::id()));
-        std::fs::create_dir_all(&dir).expect("a temp dir");
-        dir
+    struct Scratch(PathBuf);
+
+    impl Scratch {
+        fn new(name: &str) -> Scratch {
+            let name = format!("coracle-lock-{}-{name}", std::process::id());
+            let dir = std::env::temp_dir().join(name);
+            std::fs::create_dir_all(&dir).expect("a temp dir");
+            Scratch(dir)
+        }
+    }
+
+    impl Drop for Scratch {
+        fn drop(&mut self) {
+            std::fs::remove_dir_all(&self.0).ok();
+        }
     }
 
     #[test]
     fn a_second_description_is_refused_until_the_first_is_dropped() {
-        let path = scratch("second").join("l");
+        let scratch = Scratch::new("second");
+        let path = scratch.0.join("l");
         let first = Lock::attempt(&path).unwrap().unwrap();
         assert!(Lock::attempt(&path).unwrap().is_none());
         assert!(Lock::is_held(&path).unwrap());
@@ -195,14 +207,16 @@ mod tests {
 
     #[test]
     fn asking_takes_nothing_and_makes_nothing() {
-        let path = scratch("ask").join("l");
+        let scratch = Scratch::new("ask");
+        let path = scratch.0.join("l");
         assert!(!Lock::is_held(&path).unwrap());
         assert!(!path.exists());
     }
 
     #[test]
     fn a_waiter_on_an_unlinked_file_ends_up_with_the_named_one() {
-        let path = scratch("unlinked").join("l");
+        let scratch = Scratch::new("unlinked");
+        let path = scratch.0.join("l");
         let first = Lock::wait(&path).unwrap();
         let second = std::thread::scope(|scope| {
             let waiter = scope.spawn(|| Lock::wait(&path).unwrap());
@@ -216,7 +230,8 @@ mod tests {
 
     #[test]
     fn the_note_of_the_holder_can_be_read() {
-        let path = scratch("note").join("l");
+        let scratch = Scratch::new("note");
+        let path = scratch.0.join("l");
         let mut lock = Lock::wait(&path).unwrap();
         lock.note("pid 7 (coracle pull)\n").unwrap();
         assert_eq!(owner(&path).as_deref(), Some("pid 7 (coracle pull)"));

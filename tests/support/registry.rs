@@ -46,10 +46,7 @@ pub fn start_with(folder: PathBuf, http: &str, more: &str) -> Option<Registry> {
         .local_addr()
         .unwrap()
         .port();
-    let config = std::env::temp_dir().join(format!(
-        "coracle-registry-{}-{port}.yml",
-        std::process::id()
-    ));
+    let config = folder.join(format!("serve-{}-{port}.yml", std::process::id()));
     std::fs::write(
         &config,
         format!(
