@@ -55,6 +55,7 @@ impl Relay {
             Ok(Some(message)) => message,
             Err(e) if e.errno() == Errno::EAGAIN => return,
             _ => {
+                self.close_published();
                 self.drain_until = Some(Instant::now() + DRAIN);
                 self.entries.retain(|_, e| !matches!(e, Entry::Control));
                 // nobody is there to wait for
