@@ -372,6 +372,7 @@ mod tests {
             after = stream.turn(&mut room);
         }
         assert_eq!(after, After::Over);
+        stream.finish(&mut room); // the close is the last word
         inner.read_to_string(&mut text).expect("read");
         assert_eq!(text, "questionanswer");
     }
