@@ -147,6 +147,7 @@ impl Worker {
             Request::PlugOne(network, answer) => drop(answer.send(self.plug_one(&network))),
             Request::Unplug(network, answer) => drop(answer.send(self.unplug(&network))),
             Request::Withdraw(addresses, answer) => {
+                self.strip();
                 for net in &self.nets {
                     withdraw(net, |a| addresses.contains(a));
                 }
@@ -296,6 +297,33 @@ impl Worker {
             })?;
         }
         Ok(())
+    }
+
+    /// Takes the addresses off a container that has ended: its namespace, which the kernel ends in its own time, would go on
+    /// to answer for what is the next one's.
+    fn strip(&mut self) {
+        if self.container.take().is_none_or(|c| enter(&c).is_err()) {
+            return;
+        }
+        for net in &self.nets {
+            let Ok(index) = index_of(&net.inside) else {
+                continue;
+            };
+            let endpoint = &net.endpoint;
+            let addresses = [
+                (endpoint.address, endpoint.prefix),
+                (endpoint.address6, endpoint.prefix6),
+            ];
+            let gone = |(address, prefix): (Option<IpAddr>, u8)| {
+                Some(link::no_address(index, address?, prefix))
+            };
+            // gone already: as good
+            let _ = route(addresses.into_iter().filter_map(gone).collect());
+        }
+        // whoever is in a namespace keeps it
+        if let Some(net) = self.nets.first() {
+            let _ = enter(&net.namespace);
+        }
     }
 
     fn sockets(&self, network: &str, version: Version, kind: Kind, count: usize) -> Vec<OwnedFd> {

@@ -110,6 +110,13 @@ pub(super) fn address(index: u32, address: IpAddr, subnet: &Subnet, subnets: Sub
     .number(IFA_FLAGS, flags)
 }
 
+/// Takes an address off a link.
+pub(super) fn no_address(index: u32, address: IpAddr, prefix: u8) -> Message {
+    let head = [family(address), prefix, 0, 0];
+    let fixed = [&head[..], &index.to_ne_bytes()].concat();
+    Message::new(libc::RTM_DELADDR, 0, &fixed).bytes(libc::IFA_LOCAL, &octets(address))
+}
+
 /// struct rtmsg: family, prefix, .., table, protocol, scope, type, flags.
 fn route(like: IpAddr, prefix: u8, table: u8, scope: u8, kind: u8) -> Message {
     const BOOT: u8 = 3;
