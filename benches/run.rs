@@ -211,6 +211,7 @@ impl Bench {
         if self.peers.is_some() {
             images.push(self.image.replace("debian:12", "dev:1"));
         }
+        let roots = format!("/var/tmp/oracle/alice/pull{}", std::process::id());
         for image in images {
             let (mut ours, mut podman) = (Vec::new(), Vec::new());
             for round in 0..7 {
@@ -223,10 +224,10 @@ impl Bench {
                     &["pull", "-q", &image],
                 )));
                 std::fs::remove_dir_all(&home).expect("everything in the store can be removed");
-                let storage = format!(
-                    "--root /var/tmp/oracle/alice/bench{round} --runroot /tmp/bench{round}"
-                );
-                let pull = format!("podman {storage} pull -q {image}");
+                // as fresh: a folder for each image too, and all are removed in the end
+                let tag = image.replace([':', '/'], "-");
+                let root = format!("{roots}-{tag}-{round}");
+                let pull = format!("podman --root {root} --runroot {root}.run pull -q {image}");
                 podman.extend(self.peer("podman", "true", &pull, "true"));
             }
             let least = |times: &[f64]| times.iter().copied().fold(f64::NAN, f64::min);
@@ -237,6 +238,8 @@ impl Bench {
                 least(&podman),
             );
         }
+        let clear = format!("podman unshare sh -c 'rm -rf {roots}-*'");
+        self.peer("podman", "true", "true", &clear);
     }
 
     /// One image, everywhere.
