@@ -90,7 +90,7 @@ pub(super) enum Request {
     /// Unplug a network from the running container.
     Unplug(String, mpsc::Sender<Result<()>>),
     /// Take these addresses of the container's out of the gateways' maps.
-    Withdraw(Vec<IpAddr>, mpsc::Sender<()>),
+    Withdraw(Vec<IpAddr>, mpsc::Sender<Result<()>>),
     /// Some sockets in a network's gateway.
     Sockets(String, Version, Kind, usize, mpsc::Sender<Vec<OwnedFd>>),
 }
@@ -152,7 +152,7 @@ impl Worker {
                     withdraw(net, |a| addresses.contains(a));
                 }
                 // as above
-                let _ = answer.send(());
+                let _ = answer.send(Ok(()));
             }
             Request::Sockets(network, version, kind, count, answer) => {
                 drop(answer.send(self.sockets(&network, version, kind, count)));

@@ -88,7 +88,10 @@ impl Relay {
         let _ = report(self.control.as_fd(), &answer);
     }
 
-    fn ask<T>(&self, request: impl FnOnce(mpsc::Sender<Result<T>>) -> Request) -> Result<T> {
+    pub(super) fn ask<T>(
+        &self,
+        request: impl FnOnce(mpsc::Sender<Result<T>>) -> Request,
+    ) -> Result<T> {
         let ended = || Error::new(Kind::System, "the gateway's thread has ended");
         let (send, receive) = mpsc::channel();
         self.gateway.send(request(send)).map_err(|_| ended())?;

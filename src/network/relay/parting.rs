@@ -7,7 +7,7 @@
 use std::os::fd::AsFd;
 use std::time::Duration;
 
-use super::{Relay, Request, mpsc};
+use super::{Relay, Request};
 use crate::store::networks::members::{Member, Members};
 use crate::sys::process;
 
@@ -17,10 +17,8 @@ const LINGER: Duration = Duration::from_millis(500);
 impl Relay {
     /// Leaves every network. Returns when nobody needs us, or is ended by the next container's relay.
     pub(super) fn part(mut self) {
-        // the ports of the host are free at once
         self.entries.clear();
-        self.ports.clear();
-        if self.hand_over() == Some(Kept::Some) {
+        if self.hand_over() == Some(true) {
             for link in self.links.values_mut() {
                 link.sockets.clear();
             }
@@ -29,8 +27,8 @@ impl Relay {
         }
     }
 
-    /// Gives our addresses back and stays listed where nobody else keeps the gateway.
-    fn hand_over(&self) -> Option<Kept> {
+    /// Gives our addresses back and stays listed where nobody else keeps the gateway: true when there is such a network.
+    fn hand_over(&self) -> Option<bool> {
         let mut members = Members::hold(&self.paths).ok()?;
         let own: Vec<Member> = members
             .list()
@@ -54,13 +52,9 @@ impl Relay {
             .filter(|m| !is_kept(m))
             .map(Member::keeper)
             .collect();
-        let kept = if keepers.is_empty() {
-            Kept::None
-        } else {
-            Kept::Some
-        };
+        let is_keeper = !keepers.is_empty();
         members.replace(&self.container.0, keepers).ok()?;
-        Some(kept)
+        Some(is_keeper)
     }
 
     /// The gateways forget our addresses, but for those that a newer container has got already.
@@ -69,11 +63,8 @@ impl Relay {
         let taken: Vec<_> = others.iter().flat_map(|m| of(m)).flatten().collect();
         let addresses = own.iter().flat_map(of).flatten();
         let left = addresses.filter(|a| !taken.contains(a)).collect();
-        let (send, receive) = mpsc::channel();
-        if self.gateway.send(Request::Withdraw(left, send)).is_ok() {
-            // a thread that has ended has nothing to forget
-            let _ = receive.recv();
-        }
+        // a thread that has ended has nothing to forget
+        let _ = self.ask(|answer| Request::Withdraw(left, answer));
     }
 
     fn leave(&self) {
@@ -88,13 +79,6 @@ impl Relay {
     fn is_ours(&self, member: &Member) -> bool {
         member.container == self.container.0 && member.process == std::process::id() as i32
     }
-}
-
-/// Whether there is a network that only we keep.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kept {
-    None,
-    Some,
 }
 
 fn pause() {
