@@ -18,6 +18,12 @@ pub(crate) struct Target {
     pub(crate) description: String,
     /// It is built when nothing is asked for.
     pub(crate) is_default: bool,
+    /// What it begins with, as it is written.
+    pub(crate) base: String,
+    /// The platform, as it is written.
+    pub(crate) platform: Option<String>,
+    /// Its FROM.
+    pub(crate) lines: Lines,
 }
 
 /// What one target takes.
@@ -27,12 +33,36 @@ pub(crate) struct Outline {
     pub(crate) name: String,
     /// What the comment above it says.
     pub(crate) description: String,
-    /// ARGs: name, value, description.
-    pub(crate) args: Vec<[String; 3]>,
-    /// Secrets, and whether the build fails without them.
-    pub(crate) secrets: Vec<(String, bool)>,
-    /// The same for ssh.
-    pub(crate) ssh: Vec<(String, bool)>,
+    /// Arguments.
+    pub(crate) args: Vec<Arg>,
+    /// Secrets.
+    pub(crate) secrets: Vec<Given>,
+    /// Sockets of ssh agents.
+    pub(crate) ssh: Vec<Given>,
+}
+
+/// An ARG.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Arg {
+    /// Its name.
+    pub(crate) name: String,
+    /// Its value, empty for none.
+    pub(crate) value: String,
+    /// What the comment above it says.
+    pub(crate) description: String,
+    /// Where it stands.
+    pub(crate) lines: Lines,
+}
+
+/// What a RUN is given from outside.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Given {
+    /// Its id.
+    pub(crate) name: String,
+    /// The build fails without it.
+    pub(crate) is_required: bool,
+    /// The RUN.
+    pub(crate) lines: Lines,
 }
 
 /// Returns the stages that can be asked for: those with a name, and the last one.
@@ -44,6 +74,9 @@ pub(crate) fn targets(request: &Request) -> Result<Vec<Target>> {
         name: stage.name.clone(),
         description: describe(stage),
         is_default: at == last,
+        base: stage.base.clone(),
+        platform: stage.platform.clone(),
+        lines: stage.lines,
     });
     Ok(targets
         .filter(|t| t.name.is_some() || t.is_default)
@@ -76,7 +109,11 @@ pub(crate) fn outline(request: &Request) -> Result<Outline> {
     let planner = Planner::new(request, &file, &Nowhere, platform)?;
     let needed = planner.order()?;
     let target = &file.stages[planner.target];
-    let mut found = Found::default();
+    let mut found = Outline {
+        name: target.name.clone().unwrap_or_default(),
+        description: describe(target),
+        ..Outline::default()
+    };
     let lexer = Lexer {
         escape: file.directives.escape,
         ..Lexer::default()
@@ -104,13 +141,10 @@ pub(crate) fn outline(request: &Request) -> Result<Outline> {
             found.mounts(step);
         }
     }
-    Ok(Outline {
-        name: target.name.clone().unwrap_or_default(),
-        description: describe(target),
-        args: sorted(found.args),
-        secrets: sorted(found.secrets),
-        ssh: sorted(found.ssh),
-    })
+    found.args.sort_by_key(|arg| arg.lines);
+    found.secrets.sort_by_key(|given| given.lines);
+    found.ssh.sort_by_key(|given| given.lines);
+    Ok(found)
 }
 
 /// Whether a text takes a variable's value.
@@ -123,15 +157,7 @@ fn names(text: &str, name: &str) -> bool {
     }
 }
 
-/// Things with the line of the file where they stand.
-#[derive(Default)]
-struct Found {
-    args: Vec<(usize, [String; 3])>,
-    secrets: Vec<(usize, (String, bool))>,
-    ssh: Vec<(usize, (String, bool))>,
-}
-
-impl Found {
+impl Outline {
     fn arguments(
         &mut self,
         request: &Request,
@@ -156,14 +182,14 @@ impl Found {
                     .map(|(_, v)| v.clone())
             };
             let value = given.or(default).or_else(inherited);
-            if is_used(name)
-                && !self.args.iter().any(|(_, arg)| arg[0] == *name)
-                && !is_platform(name)
+            if is_used(name) && !self.args.iter().any(|arg| arg.name == *name) && !is_platform(name)
             {
-                let about = description(&step.comments, name);
-                let value = value.clone().unwrap_or_default();
-                self.args
-                    .push((step.lines.first, [name.clone(), value, about]));
+                self.args.push(Arg {
+                    name: name.clone(),
+                    value: value.clone().unwrap_or_default(),
+                    description: description(&step.comments, name),
+                    lines: step.lines,
+                });
             }
             known.push((name.clone(), value.unwrap_or_default()));
         }
@@ -183,16 +209,16 @@ impl Found {
                 Kind::Ssh => (&mut self.ssh, "default"),
                 _ => continue,
             };
-            let id = mount.id.clone().unwrap_or_else(|| default.to_owned());
-            if !list.iter().any(|(_, (known, _))| *known == id) {
-                list.push((line(step.lines), (id, mount.required)));
+            let name = mount.id.clone().unwrap_or_else(|| default.to_owned());
+            if !list.iter().any(|known| known.name == name) {
+                list.push(Given {
+                    name,
+                    is_required: mount.required,
+                    lines: step.lines,
+                });
             }
         }
     }
-}
-
-fn line(lines: Lines) -> usize {
-    lines.first
 }
 
 /// The platform's own are nobody's to give.
@@ -201,11 +227,6 @@ fn is_platform(name: &str) -> bool {
         let rest = name.strip_prefix(start);
         rest.is_some_and(|rest| ["PLATFORM", "OS", "ARCH", "VARIANT", "STAGE"].contains(&rest))
     })
-}
-
-fn sorted<T>(mut all: Vec<(usize, T)>) -> Vec<T> {
-    all.sort_by_key(|(line, _)| *line);
-    all.into_iter().map(|(_, thing)| thing).collect()
 }
 
 /// Knows no image.
@@ -256,12 +277,23 @@ RUN --mount=type=secret,id=opt --mount=type=cache,target=/c true
     /// Recorded from buildx 0.13 with BuildKit 0.13.
     #[test]
     fn outlines_are_buildkits() {
-        let arg = |all: [&str; 3]| all.map(str::to_owned);
+        let lines = |first, last| Lines { first, last };
+        let arg = |name: &str, value: &str, description: &str, line| Arg {
+            name: name.to_owned(),
+            value: value.to_owned(),
+            description: description.to_owned(),
+            lines: lines(line, line),
+        };
+        let given = |name: &str, is_required, line| Given {
+            name: name.to_owned(),
+            is_required,
+            lines: lines(line, line),
+        };
         let base = [
-            arg(["VERSION", "12", "is the version"]),
-            arg(["NAME", "you", "says who"]),
-            arg(["LATER", "5", ""]),
-            arg(["NOTUSED", "x", ""]),
+            arg("VERSION", "12", "is the version", 2),
+            arg("NAME", "you", "says who", 7),
+            arg("LATER", "5", "", 8),
+            arg("NOTUSED", "x", "", 9),
         ];
         let found = outline(&request("")).unwrap();
         assert_eq!(
@@ -269,26 +301,28 @@ RUN --mount=type=secret,id=opt --mount=type=cache,target=/c true
             ("final", "is the end")
         );
         assert_eq!(found.args[..4], base);
-        assert_eq!(found.args[4..], [arg(["COPYARG", "base", ""])]);
-        assert_eq!(found.secrets, [("opt".to_owned(), false)]);
+        assert_eq!(found.args[4..], [arg("COPYARG", "base", "", 17)]);
+        assert_eq!(found.secrets, [given("opt", false, 20)]);
         assert_eq!(found.ssh, []);
         let found = outline(&request("other")).unwrap();
         assert_eq!(found.args[..4], base);
-        assert_eq!(found.args[4..], [arg(["OTHER", "1", ""])]);
-        assert_eq!(found.secrets, [("tok".to_owned(), true)]);
-        assert_eq!(found.ssh, [("default".to_owned(), false)]);
-        let names: Vec<_> = targets(&request(""))
-            .unwrap()
-            .into_iter()
-            .map(|t| (t.name, t.description, t.is_default))
-            .collect();
-        let target = |name: &str, about: &str, is| (Some(name.to_owned()), about.to_owned(), is);
+        assert_eq!(found.args[4..], [arg("OTHER", "1", "", 12)]);
+        assert_eq!(found.secrets, [given("tok", true, 13)]);
+        assert_eq!(found.ssh, [given("default", false, 13)]);
+        let target = |name: &str, about: &str, base: &str, line| Target {
+            name: Some(name.to_owned()),
+            description: about.to_owned(),
+            is_default: name == "final",
+            base: base.to_owned(),
+            platform: None,
+            lines: lines(line, line),
+        };
         assert_eq!(
-            names,
+            targets(&request("")).unwrap(),
             [
-                target("base", "is where all begins", false),
-                target("other", "", false),
-                target("final", "is the end", true),
+                target("base", "is where all begins", "debian:${VERSION}", 5),
+                target("other", "", "base", 11),
+                target("final", "is the end", "scratch", 15),
             ]
         );
     }

@@ -100,7 +100,7 @@ fn args(command: Command) -> Command {
             "call",
             None,
             "string",
-            "Set method for evaluating build (\"build\", \"check\", \"outline\", \"targets\")",
+            "Set method for evaluating build (\"build\", \"check\", \"outline\", \"targets\"), and \",format=json\"",
         ))
         .arg(opt("cgroup-parent", None, "string", "Has no effect"))
         .arg(flag("check", None, "Shorthand for \"--call=check\""))
@@ -285,13 +285,13 @@ fn run(matches: &ArgMatches, session: &mut Session) -> Result<u8> {
         Err(e) => return fail(format!("ERROR: {e}")),
     };
     let store = session.store()?;
-    match value(matches, "call").unwrap_or("build") {
-        "check" | "lint" => return call::check(session, &request),
-        "build" if is_set(matches, "check") => return call::check(session, &request),
-        "build" => {}
-        "targets" => return call::targets(&request),
-        "outline" => return call::outline(&request),
-        call => return fail(format!("ERROR: cannot evaluate the build by {call}")),
+    let (method, is_json) = match call::parse(value(matches, "call").unwrap_or_default()) {
+        Ok((None, is_json)) if is_set(matches, "check") => (Some(call::Method::Check), is_json),
+        Ok(call) => call,
+        Err(e) => return fail(format!("ERROR: {e}")),
+    };
+    if let Some(method) = method {
+        return call::answer(session, &request, method, is_json);
     }
     let shown = Shown::new(style, "coracle");
     let built = crate::build::build(store, &request, &shown);

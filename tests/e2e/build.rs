@@ -660,6 +660,29 @@ fn a_file_says_what_it_can_build_and_what_it_takes() {
     let output = b.build(file, &["--call=outline", "--build-arg", "x=1"]);
     let want = "TARGET:      two\nDESCRIPTION: is last\n\nBUILD ARG   VALUE   DESCRIPTION\nx           1       \n\nSECRET   REQUIRED\ns        \n\n";
     assert_eq!(output.stdout, want);
+    // the documents are BuildKit 0.13's
+    let line = |line: usize| serde_json::json!({"ranges": [{"start": {"line": line}, "end": {"line": line}}]});
+    let read = |call: &str| -> serde_json::Value {
+        let output = b.build(file, &["--call", call]);
+        let mut document: serde_json::Value = serde_json::from_str(&output.stdout).unwrap();
+        assert!(document["sources"].take().is_array());
+        document
+    };
+    let want = serde_json::json!({"targets": [
+        {"name": "one", "base": "scratch", "location": line(3)},
+        {"name": "two", "default": true, "description": "is last", "base": "one", "location": line(5)},
+    ], "sources": null});
+    assert_eq!(read("targets,format=json"), want);
+    let want = serde_json::json!({
+        "name": "two", "description": "is last",
+        "args": [{"name": "x", "location": line(6)}],
+        "secrets": [{"name": "s", "location": line(7)}],
+        "sources": null,
+    });
+    assert_eq!(read("outline,format=json"), want);
+    let bad = b.build(file, &["--call", "outline,format=xml"]);
+    assert_eq!(bad.code, 1);
+    assert!(bad.stderr.contains("format=json"), "{}", bad.stderr);
 }
 
 #[test]
@@ -678,6 +701,17 @@ Stage name 'Bad' should be lowercase
         "{}",
         output.stdout
     );
+    let file = "FROM scratch AS Bad\n";
+    let output = b.build(file, &["--call", "check,format=json"]);
+    let document: serde_json::Value = serde_json::from_str(&output.stdout).unwrap();
+    let want = serde_json::json!([{
+        "ruleName": "StageNameCasing",
+        "description": "Stage names should be lowercase",
+        "url": "https://docs.docker.com/go/dockerfile/rule/stage-name-casing/",
+        "detail": "Stage name 'Bad' should be lowercase",
+        "location": {"ranges": [{"start": {"line": 1}, "end": {"line": 1}}]},
+    }]);
+    assert_eq!(document["warnings"], want);
     assert_eq!(
         b.build("# check=error=true\nFROM %B AS Bad\n", &["--check"])
             .code,

@@ -10,30 +10,87 @@ use super::words::{Lexer, Nothing};
 use super::{Dockerfile, Stage, suggest};
 use crate::grammar::go;
 
-/// Names of all rules; the last is checked only where `experimental` says so.
-pub const RULES: [&str; 22] = [
-    "StageNameCasing",
-    "FromAsCasing",
-    "NoEmptyContinuation",
-    "ConsistentInstructionCasing",
-    "DuplicateStageName",
-    "ReservedStageName",
-    "JSONArgsRecommended",
-    "MaintainerDeprecated",
-    "UndefinedArgInFrom",
-    "WorkdirRelativePath",
-    "UndefinedVar",
-    "MultipleInstructionsDisallowed",
-    "LegacyKeyValueFormat",
-    "InvalidBaseImagePlatform",
-    "RedundantTargetPlatform",
-    "SecretsUsedInArgOrEnv",
-    "InvalidDefaultArgInFrom",
-    "FromPlatformFlagConstDisallowed",
-    "CopyIgnoredFile",
-    "ExposeProtoCasing",
-    "ExposeInvalidFormat",
-    "InvalidDefinitionDescription",
+/// All rules and what each says; the last is checked only where `experimental` says so.
+const RULES: [(&str, &str); 22] = [
+    ("StageNameCasing", "Stage names should be lowercase"),
+    (
+        "FromAsCasing",
+        "The 'as' keyword should match the case of the 'from' keyword",
+    ),
+    (
+        "NoEmptyContinuation",
+        "Empty continuation lines will become errors in a future release",
+    ),
+    (
+        "ConsistentInstructionCasing",
+        "All commands within the Dockerfile should use the same casing (either upper or lower)",
+    ),
+    ("DuplicateStageName", "Stage names should be unique"),
+    (
+        "ReservedStageName",
+        "Reserved words should not be used as stage names",
+    ),
+    (
+        "JSONArgsRecommended",
+        "JSON arguments recommended for ENTRYPOINT/CMD to prevent unintended behavior related to OS signals",
+    ),
+    (
+        "MaintainerDeprecated",
+        "The MAINTAINER instruction is deprecated, use a label instead to define an image author",
+    ),
+    ("UndefinedArgInFrom", "FROM command must use declared ARGs"),
+    (
+        "WorkdirRelativePath",
+        "Relative workdir without an absolute workdir declared within the build can have unexpected results if the base image changes",
+    ),
+    (
+        "UndefinedVar",
+        "Variables should be defined before their use",
+    ),
+    (
+        "MultipleInstructionsDisallowed",
+        "Multiple instructions of the same type should not be used in the same stage",
+    ),
+    (
+        "LegacyKeyValueFormat",
+        "Legacy key/value format with whitespace separator should not be used",
+    ),
+    (
+        "InvalidBaseImagePlatform",
+        "Base image platform does not match expected target platform",
+    ),
+    (
+        "RedundantTargetPlatform",
+        "Setting platform to predefined $TARGETPLATFORM in FROM is redundant as this is the default behavior",
+    ),
+    (
+        "SecretsUsedInArgOrEnv",
+        "Sensitive data should not be used in the ARG or ENV commands",
+    ),
+    (
+        "InvalidDefaultArgInFrom",
+        "Default value for global ARG results in an empty or invalid base image name",
+    ),
+    (
+        "FromPlatformFlagConstDisallowed",
+        "FROM --platform flag should not use a constant value",
+    ),
+    (
+        "CopyIgnoredFile",
+        "Attempting to Copy file that is excluded by .dockerignore",
+    ),
+    (
+        "ExposeProtoCasing",
+        "Protocol in EXPOSE instruction should be lowercase",
+    ),
+    (
+        "ExposeInvalidFormat",
+        "IP address and host-port mapping should not be used in EXPOSE instruction. This will become an error in a future release",
+    ),
+    (
+        "InvalidDefinitionDescription",
+        "Comment for build stage or argument should follow the format: `# <arg/stage name> <description>`. If this is not intended to be a description comment, add an empty line or comment between the instruction and the comment.",
+    ),
 ];
 
 /// Variables that need no declaration before a FROM.
@@ -93,6 +150,14 @@ impl Options {
         let is_experimental = rule == "InvalidDefinitionDescription";
         !names(&self.skip) && (!is_experimental || names(&self.experimental))
     }
+}
+
+/// Returns what a rule says.
+pub fn description(rule: &str) -> &'static str {
+    let mut rules = RULES.iter();
+    rules
+        .find(|(name, _)| *name == rule)
+        .map_or("", |(_, text)| text)
 }
 
 /// Returns where a rule is explained.
