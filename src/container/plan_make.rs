@@ -402,8 +402,14 @@ fn log(record: &Record, dir: &std::path::Path) -> Result<Option<Log>> {
             .map(String::as_str)
             .filter(|v| !v.is_empty())
     };
+    // what docker's driver of that name keeps when nothing is said; its others keep all
+    let (size, files) = match log.driver.as_str() {
+        "local" => (20 << 20, 5),
+        _ => (0, 1),
+    };
     let max_size = match option("max-size") {
-        Some("-1") | None => 0,
+        Some("-1") => 0,
+        None => size,
         Some(size) => u64::try_from(units::bytes(size)?).unwrap_or(0),
     };
     let max_file = match option("max-file") {
@@ -411,7 +417,7 @@ fn log(record: &Record, dir: &std::path::Path) -> Result<Option<Log>> {
             Error::new(Kind::Invalid, "failed to create task for container")
                 .because("failed to initialize logging driver: max-file cannot be less than 1")
         })?,
-        None => 1,
+        None => files,
     };
     Ok(Some(Log {
         path: dir.join("log"),

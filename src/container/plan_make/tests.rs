@@ -297,6 +297,25 @@ fn networks_and_ports_are_planned() {
     }
 }
 
+/// docs.docker.com/engine/logging/drivers/local: 20 MB in each of 5 files; json-file keeps all.
+#[test]
+fn a_log_is_as_long_as_dockers_driver_of_that_name_keeps_it() {
+    for (driver, option, want) in [
+        ("json-file", None, "log Some((0, 1))"),
+        ("local", None, "log Some((20971520, 5))"),
+        ("local", Some(("max-size", "-1")), "log Some((0, 5))"),
+        ("local", Some(("max-file", "2")), "log Some((20971520, 2))"),
+        ("none", None, "log None"),
+    ] {
+        let mut r = record();
+        r.host.log_config.driver = driver.to_owned();
+        let option = option.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        r.host.log_config.config.extend(option);
+        let text = shown(&plan(&r, &facts()).unwrap());
+        assert!(text.contains(want), "{driver}: {text}");
+    }
+}
+
 #[test]
 fn a_privileged_container_is_confined_by_its_namespaces_only() {
     let mut r = record();
