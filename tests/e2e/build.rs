@@ -569,6 +569,20 @@ fn progress_for_programs_is_json() {
     assert_eq!(kinds.into_iter().collect::<Vec<_>>(), want);
 }
 
+/// Another user, who has the base alone.
+fn another(b: &Bench) -> Sandbox {
+    let other = Sandbox::new();
+    other.coracle(["pull", "-q", &b.base]).ok();
+    other
+}
+
+/// Builds the bench's context as that user.
+fn build_from(other: &Sandbox, cache: &str, b: &Bench) -> Output {
+    let context = b.path("").display().to_string();
+    let words = ["--progress", "plain", "--cache-from", cache, &context];
+    other.coracle([&["build"], &words[..]].concat()).output()
+}
+
 #[test]
 fn a_cache_goes_to_a_folder_or_a_registry_and_comes_back() {
     let b = bench!();
@@ -594,19 +608,7 @@ fn a_cache_goes_to_a_folder_or_a_registry_and_comes_back() {
         assert_eq!(made.code, 0, "{}", made.stderr);
         let images = b.sandbox.coracle(["images", "-a"]).ok();
         assert!(!images.contains("cache-"), "{images}");
-        // another user, who has the base alone
-        let other = Sandbox::new();
-        other.coracle(["pull", "-q", &b.base]).ok();
-        let context = b.path("").display().to_string();
-        let words = [
-            "build",
-            "--progress",
-            "plain",
-            "--cache-from",
-            &from,
-            &context,
-        ];
-        let output = other.coracle(words).output();
+        let output = build_from(&another(&b), &from, &b);
         assert_eq!(ran(&output).len(), steps, "{to}: {}", output.stderr);
     }
     let missing = b.build(file, &["--cache-from", &format!("{registry}/nowhere:1")]);
@@ -622,8 +624,7 @@ fn of_a_cache_only_what_is_hit_is_fetched() {
     let file = "FROM %B\nRUN echo 1 > /one\nRUN echo 2 > /two\n";
     let made = b.build(file, &["--cache-to", &to]);
     assert_eq!(made.code, 0, "{}", made.stderr);
-    let other = Sandbox::new();
-    other.coracle(["pull", "-q", &b.base]).ok();
+    let other = another(&b);
     let layers = || {
         std::fs::read_dir(other.data().join("layers"))
             .unwrap()
@@ -634,16 +635,7 @@ fn of_a_cache_only_what_is_hit_is_fetched() {
         "Dockerfile",
         &format!("FROM {}\nRUN echo 1 > /one\n", b.base),
     );
-    let context = b.path("").display().to_string();
-    let words = [
-        "build",
-        "--progress",
-        "plain",
-        "--cache-from",
-        &name,
-        &context,
-    ];
-    assert_eq!(ran(&other.coracle(words).output()), [""; 0]);
+    assert_eq!(ran(&build_from(&other, &name, &b)), [""; 0]);
     assert_eq!(layers(), before + 1);
     assert_eq!(other.coracle(["images", "-aq"]).ok().lines().count(), 2);
 }
