@@ -205,7 +205,7 @@ fn is_foreign(platform: &str) -> bool {
 
 fn no_handler(platform: &str) -> String {
     format!(
-        "this host runs no programs for {platform}: install qemu-user-static, or make that step on this machine (FROM --platform=$BUILDPLATFORM)\n"
+        "this host runs no programs for {platform}: install qemu-user-static (a static qemu in your PATH is enough from Linux 6.7 on), or make that step on this machine (FROM --platform=$BUILDPLATFORM)\n"
     )
 }
 

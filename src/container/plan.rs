@@ -90,6 +90,10 @@ pub struct Start {
     pub readonly_paths: Vec<String>,
     /// Extra device nodes: (host path, path inside).
     pub devices: Vec<(PathBuf, String)>,
+    /// What the kernel is told of who runs programs of the image's processor, where this one does not
+    /// (`host::emulator`).
+    #[serde(default)]
+    pub handler: Option<String>,
     /// Give the program a small init as its parent.
     pub init: bool,
     /// Remove the container when it ends (`--rm`).

@@ -76,6 +76,7 @@ pub(crate) fn plan(record: &Record, facts: &Facts) -> Result<Plan> {
         masked_paths,
         readonly_paths,
         devices: facts.devices.clone(),
+        handler: facts.handler.clone(),
         init: record.host.init,
         remove: record.host.auto_remove,
         anonymous_volumes: anonymous_volumes(record),

@@ -1,6 +1,7 @@
 //! Facts about this host, probed once, and what they mean.
 
 pub mod doctor;
+pub(crate) mod emulator;
 pub mod facts;
 pub mod filesystem;
 pub mod paths;

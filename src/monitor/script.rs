@@ -81,6 +81,14 @@ pub(super) fn start(plan: &Plan, start: &Start, own_hosts: &str, fds: Fds) -> Re
     )?;
     b.root(start)?;
     b.proc(start)?;
+    if let Some(handler) = &start.handler {
+        // it lives as long as this mount
+        let table = "proc/sys/fs/binfmt_misc";
+        b.mount("binfmt_misc", table, "binfmt_misc", STRICT, "", When::Try)?;
+        b.write(&format!("{table}/register"), handler, When::Try)?;
+        let sealed = libc::MS_REMOUNT | libc::MS_BIND | RDONLY | STRICT;
+        b.mount("none", table, "", sealed, "", When::Try)?;
+    }
     b.dev(start)?;
     b.sys(plan, start)?;
     let trees = b.open_trees(start, own_hosts)?;

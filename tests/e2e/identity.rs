@@ -9,7 +9,7 @@ use crate::support::registry;
 use crate::support::{Sandbox, eventually, set_mode, skipped};
 
 /// A static program of tests/programs, made once in `folder`; `None` without a compiler.
-fn program(folder: &Path, name: &str) -> Option<PathBuf> {
+pub(crate) fn program(folder: &Path, name: &str) -> Option<PathBuf> {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/programs/{name}.c"));
     let made = folder.join(name);
     let compiled = Command::new("cc")

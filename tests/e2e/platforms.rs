@@ -259,16 +259,10 @@ fn foreign_program() -> Vec<u8> {
     elf
 }
 
-#[test]
-fn a_base_of_another_processor_leaves_the_tag_and_its_programs_are_told() {
-    let Some(b) = Bench::new() else {
-        return support::skipped("no registry or busybox");
-    };
-    if std::path::Path::new("/proc/sys/fs/binfmt_misc/qemu-riscv64").exists() {
-        return support::skipped("this host runs programs of other processors");
-    }
+/// An image for this machine and for another in the registry, both with a `sh` for the other.
+fn two_processors(name: &str) -> String {
     let registry = registry::get().unwrap();
-    let name = format!("two-{:x}:1", std::process::id());
+    let name = format!("{name}-{:x}:1", std::process::id());
     let repository = name.split(':').next().unwrap();
     let mut manifests = Vec::new();
     for (architecture, platform) in [("amd64", "linux/amd64"), ("riscv64", "linux/riscv64")] {
@@ -280,13 +274,82 @@ fn a_base_of_another_processor_leaves_the_tag_and_its_programs_are_told() {
         let manifest = registry.push_documents(repository, &[layer], config.as_bytes());
         manifests.push((platform, manifest));
     }
-    let name = registry.push_index(&name, &manifests);
+    registry.push_index(&name, &manifests)
+}
+
+/// Linux 6.7: a user namespace has its own table of handlers.
+#[test]
+fn an_emulator_in_the_path_runs_programs_of_another_processor() {
+    let Some(b) = Bench::new() else {
+        return support::skipped("no registry or busybox");
+    };
+    let table = ["-t", "binfmt_misc", "none", "/proc/sys/fs/binfmt_misc"];
+    let mut mount = std::process::Command::new("unshare");
+    let mount = mount.args(["-Urm", "mount"]).args(table).status();
+    if !mount.is_ok_and(|status| status.success()) {
+        return support::skipped("binfmt_misc is not for user namespaces before Linux 6.7");
+    }
+    let folder = b.sandbox.work().join("emulators");
+    std::fs::create_dir(&folder).unwrap();
+    let Some(program) = crate::identity::program(&folder, "emulator") else {
+        return;
+    };
+    std::fs::rename(program, folder.join("qemu-riscv64-static")).unwrap();
+    let path = format!("{}:/usr/bin:/bin", folder.display());
+    let name = two_processors("emulated");
+    let words = [
+        "run",
+        "--rm",
+        "--platform",
+        "linux/riscv64",
+        &name,
+        "sh",
+        "-c",
+        "a b",
+    ];
+    let run = b.sandbox.coracle(words).env("PATH", &path).output();
+    assert_eq!(
+        (run.stdout.as_str(), run.code),
+        ("/bin/sh|sh|-c|a b\n", 0),
+        "{}",
+        run.stderr
+    );
+    // the table of the host and of other containers is as it was
+    let run = b.sandbox.coracle(words).output();
+    assert_eq!(run.code, 126, "{}", run.stdout);
+    let file = format!("FROM {name}\nRUN one two\n");
+    b.write("Dockerfile", &file);
+    let context = b.path("").display().to_string();
+    let words = [
+        "build",
+        "--progress=plain",
+        "--platform=linux/riscv64",
+        &context,
+    ];
+    let built = b.sandbox.coracle(words).env("PATH", &path).output();
+    assert_eq!(built.code, 0, "{}", built.stderr);
+    assert!(
+        built.stderr.contains("/bin/sh|/bin/sh|-c|one two"),
+        "{}",
+        built.stderr
+    );
+}
+
+#[test]
+fn a_base_of_another_processor_leaves_the_tag_and_its_programs_are_told() {
+    let Some(b) = Bench::new() else {
+        return support::skipped("no registry or busybox");
+    };
+    if std::path::Path::new("/proc/sys/fs/binfmt_misc/qemu-riscv64").exists() {
+        return support::skipped("this host runs programs of other processors");
+    }
+    let name = two_processors("two");
     b.sandbox.coracle(["pull", "-q", &name]).ok();
     let id = b.sandbox.coracle(["images", "-q", &name]).ok();
     let file = format!("FROM {name}\nRUN true\n");
     let output = b.build(&file, &["--platform=linux/riscv64"]);
     assert_eq!(output.code, 1);
-    let says = "this host runs no programs for linux/riscv64: install qemu-user-static, or make that step on this machine (FROM --platform=$BUILDPLATFORM)";
+    let says = "this host runs no programs for linux/riscv64: install qemu-user-static (a static qemu in your PATH is enough from Linux 6.7 on), or make that step on this machine (FROM --platform=$BUILDPLATFORM)";
     assert!(output.stderr.contains(says), "{}", output.stderr);
     assert_eq!(b.sandbox.coracle(["images", "-q", &name]).ok(), id);
     // without a program it is built

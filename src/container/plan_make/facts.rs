@@ -48,6 +48,8 @@ pub(crate) struct Facts {
     pub rung: Option<Rung>,
     /// Device nodes: (host path, path inside).
     pub devices: Vec<(PathBuf, String)>,
+    /// Who runs programs of another processor.
+    pub handler: Option<String>,
     /// The caller's own hard limits for each resource that the record limits.
     pub hard_limits: BTreeMap<u32, u64>,
     /// How the limits are held; its warnings are the creator's to tell.
@@ -110,6 +112,7 @@ impl Facts {
                 .map(|name| Rung::named(&name))
                 .transpose()?,
             devices: devices(record)?,
+            handler: crate::host::emulator::handler(&record.platform, kernel),
             hard_limits: hard_limits(record),
             limits: limits::here(record, kernel)?,
             window: (0, 0),

@@ -38,6 +38,7 @@ fn facts() -> Facts {
         rung: None,
         networks: vec![crate::store::networks::built_in()[0].clone()],
         devices: Vec::new(),
+        handler: None,
         hard_limits: BTreeMap::from([(libc::RLIMIT_NOFILE, 4096)]),
         limits: Default::default(),
         window: (0, 0),
