@@ -69,14 +69,18 @@ impl Cache {
         self.part(stat).get(&Cache::version(stat)).copied()
     }
 
-    fn put(&self, stat: &Statx, ids: Option<Ids>) {
+    /// Whether what is known of it now can be remembered.
+    fn is_settled(stat: &Statx) -> bool {
         let now = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .unwrap_or_default();
         let at = &stat.stx_ctime;
-        let age = now.as_nanos() as i64
-            - (at.tv_sec.saturating_mul(1_000_000_000) + i64::from(at.tv_nsec));
-        if age < SETTLED {
+        let changed = at.tv_sec.saturating_mul(1_000_000_000) + i64::from(at.tv_nsec);
+        now.as_nanos() as i64 - changed >= SETTLED
+    }
+
+    fn put(&self, stat: &Statx, ids: Option<Ids>) {
+        if !Cache::is_settled(stat) {
             return;
         }
         let mut part = self.part(stat);
@@ -150,7 +154,7 @@ impl Worker {
         file.ids = match self.shared.cache.get(&file.stat) {
             Some(known) => known,
             None => {
-                let found = in_inode(&file)?;
+                let found = in_inode(file.place(), &file.own_name())?;
                 self.shared.cache.put(&file.stat, found);
                 found
             }
@@ -164,13 +168,20 @@ impl Worker {
     /// What a file shows and its record, without opening it where it is known.
     pub(super) fn look(&mut self, name: &CStr, flags: i32) -> Result<(Statx, Option<Ids>), Errno> {
         let stat = statx_here(name, flags & !libc::AT_EMPTY_PATH, EVERYTHING)?;
-        if Place::of(stat.stx_mode.into()) == Place::Nowhere {
+        let place = Place::of(stat.stx_mode.into());
+        if place == Place::Nowhere {
             return Ok((stat, self.beside(&stat, None, || None)));
         }
+        // a path is only needed for records of layers, which are asked for by the opened file
+        let has_no_path = self.shared.of_layers.is_empty();
         match self.shared.cache.get(&stat) {
-            // a path is only needed for records of layers, which are asked for by the opened file
-            Some(known) if known.is_some() || self.shared.of_layers.is_empty() => {
+            Some(known) if known.is_some() || has_no_path => {
                 let ids = self.beside(&stat, known, || None);
+                Ok((stat, ids))
+            }
+            // what a program is at just now: by its name, since nothing of it will be remembered
+            None if has_no_path && place == Place::Text && !Cache::is_settled(&stat) => {
+                let ids = self.beside(&stat, in_inode(place, name)?, || None);
                 Ok((stat, ids))
             }
             _ => {
@@ -271,13 +282,13 @@ fn why(name: &CStr, errno: Errno) -> Errno {
     }
 }
 
-fn in_inode(file: &File) -> Result<Option<Ids>, Errno> {
-    let place = file.place();
+/// What an inode says; a last link of `name` is followed.
+fn in_inode(place: Place, name: &CStr) -> Result<Option<Ids>, Errno> {
     let Some(attribute) = place.attribute() else {
         return Ok(None);
     };
     let mut value = [0; 64];
-    let value = xattr::get_by_path(&file.own_name(), attribute, &mut value)?;
+    let value = xattr::get_by_path(name, attribute, &mut value)?;
     Ok(value.and_then(|value| place.read(value)))
 }
 

@@ -15,6 +15,7 @@ use super::worker::{Asked, CONTINUE, Outcome, Worker, value};
 use crate::identity::calls::Call;
 use crate::identity::credentials::{Credentials, cap};
 use crate::store::ids::{Ids, What};
+use crate::sys::stat::{EVERYTHING, statx_here};
 
 /// Something that is about to be made.
 struct New {
@@ -61,10 +62,13 @@ impl Worker {
     /// Whom a new file in the folder of `name` belongs to; `None` for root's, which need no record.
     fn maker(&mut self, who: &Credentials, name: &CStr) -> Option<(u32, u32)> {
         let folder = parent(name);
-        let inherited = self.look(&folder, 0).ok().and_then(|(stat, ids)| {
-            let seen = super::files::seen(&stat, ids);
-            (seen.mode & libc::S_ISGID != 0).then_some(seen.gid)
-        });
+        // the bit is the folder's own in any case: a record adds none but what its owner may do
+        let is_handed_on = statx_here(&folder, 0, EVERYTHING)
+            .is_ok_and(|stat| u32::from(stat.stx_mode) & libc::S_ISGID != 0);
+        let inherited = is_handed_on
+            .then(|| self.look(&folder, 0).ok())
+            .flatten()
+            .map(|(stat, ids)| super::files::seen(&stat, ids).gid);
         let owner = (who.user.fs, inherited.unwrap_or(who.group.fs));
         (owner != (0, 0)).then_some(owner)
     }
@@ -140,21 +144,21 @@ impl Worker {
     fn open(&mut self, asked: &Asked<'_>, dirfd: i32, path: u64, flags: i32, mode: u64) -> Outcome {
         let who = self.credentials(asked)?;
         let is_root = who.has(cap::DAC_OVERRIDE);
-        if is_root && flags & libc::O_CREAT == 0 && !self.shared.table.has_others() {
-            return CONTINUE; // nobody whose status is other than the kernel's
+        let makes = flags & libc::O_CREAT != 0;
+        let reads = !makes && flags & libc::O_ACCMODE == libc::O_RDONLY;
+        // a status is other than the kernel's where there is anybody but root
+        if reads
+            && self.shared.table.has_others()
+            && self.read_path(asked, path).is_ok()
+            && let Some(pid) = self.status_of(asked)
+            && !self.has_other_pids(asked)
+        {
+            return self.status(asked, pid, flags);
         }
-        if flags & libc::O_CREAT == 0 && self.name(asked, dirfd, path, false).is_ok() {
-            if let Some(pid) = self
-                .status_of(asked)
-                .filter(|_| !self.has_other_pids(asked))
-            {
-                return self.status(asked, pid, flags);
-            }
-            if is_root {
-                return CONTINUE;
-            }
+        if is_root && !makes {
+            return CONTINUE;
         }
-        if flags & libc::O_CREAT == 0 || flags & libc::O_TMPFILE == libc::O_TMPFILE {
+        if !makes || flags & libc::O_TMPFILE == libc::O_TMPFILE {
             return self.may_open(asked, &who, (dirfd, path), flags);
         }
         let Ok(name) = self.name(asked, dirfd, path, false) else {

@@ -21,15 +21,17 @@ impl Worker {
         at: u64,
         may_be_empty: bool,
     ) -> Result<CString, Errno> {
-        let tracee = self.tracee(asked)?;
-        let mut path = std::mem::take(&mut self.path);
-        let read = tracee.read_path(at, &mut path);
-        self.path = path;
-        read?;
+        self.read_path(asked, at)?;
         if self.path.is_empty() && !may_be_empty {
             return Err(Errno::ENOENT);
         }
         self.name_of(asked, dirfd)
+    }
+
+    /// Reads the path at `at` of the asker's memory into `self.path`.
+    pub(super) fn read_path(&mut self, asked: &Asked<'_>, at: u64) -> Result<(), Errno> {
+        let tracee = self.tracee(asked)?;
+        tracee.read_path(at, &mut self.path)
     }
 
     /// The same for the path in `self.path`.

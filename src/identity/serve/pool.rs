@@ -3,10 +3,17 @@
 //!
 //! Each question wakes all threads that wait in the kernel for a listener, so there are not more than are useful: one comes
 //! where questions are seen waiting, and goes where none were for a while and another waits.
+//!
+//! A question and its answer each wake the other side on their own CPU, which is what makes them cheap, and what gathers
+//! all who ask and all who answer on one CPU. So where there are several threads each has a CPU of its own, and draws those
+//! whom it answers there.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Condvar, Mutex};
+
+use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
+use nix::unistd::Pid;
 
 use super::Shared;
 use super::worker::Worker;
@@ -30,6 +37,8 @@ pub(super) struct Lead {
     answered: AtomicU64,
     /// `answered` at the last look.
     looked: AtomicU64,
+    /// A bit for each thread at work: its place among them.
+    seats: AtomicU32,
     over: AtomicBool,
 }
 
@@ -42,14 +51,34 @@ impl Lead {
             active: AtomicUsize::new(0),
             answered: AtomicU64::new(0),
             looked: AtomicU64::new(0),
+            seats: AtomicU32::new(0),
             over: AtomicBool::new(false),
         }
+    }
+
+    /// Takes the first free place.
+    fn sit(&self) -> u32 {
+        let mut taken = self.seats.load(Relaxed);
+        loop {
+            let seat = taken.trailing_ones();
+            let with = taken | 1 << seat;
+            match (self.seats).compare_exchange_weak(taken, with, Relaxed, Relaxed) {
+                Ok(_) => return seat,
+                Err(now) => taken = now,
+            }
+        }
+    }
+
+    fn rise(&self, seat: u32) {
+        self.seats.fetch_and(!(1 << seat), Relaxed);
     }
 }
 
 pub(super) struct Pool {
     jobs: Mutex<Jobs>,
     has_job: Condvar,
+    /// The CPUs that we may use.
+    cpus: Vec<usize>,
     /// As many threads at one listener as there are CPUs.
     useful: usize,
     /// Nobody looks after held up threads: the next question rings.
@@ -71,11 +100,15 @@ impl Pool {
         let (bell, ring) = sys::fd::pipe()?;
         sys::fd::set_nonblocking(bell.as_fd(), true)?;
         sys::fd::set_nonblocking(ring.as_fd(), true)?;
-        let cpus = std::thread::available_parallelism().map_or(1, usize::from);
+        let allowed = sched_getaffinity(Pid::from_raw(0)).unwrap_or_default();
+        let cpus: Vec<usize> = (0..CpuSet::count())
+            .filter(|n| allowed.is_set(*n).unwrap_or(false))
+            .collect();
         Ok(Pool {
             jobs: Mutex::default(),
             has_job: Condvar::new(),
-            useful: cpus.min(MOST_THREADS / 2),
+            useful: cpus.len().clamp(1, MOST_THREADS / 2),
+            cpus,
             // the first questions come at once
             quiet: AtomicBool::new(false),
             bell,
@@ -89,6 +122,22 @@ impl Pool {
 
     pub(super) fn is_quiet(&self) -> bool {
         self.quiet.load(Relaxed)
+    }
+
+    /// Lets the calling thread run on the CPU of its seat alone, or on all. It is about speed: what the kernel refuses is left.
+    fn settle(&self, seat: Option<u32>) {
+        let wanted = match seat {
+            Some(seat) if !self.cpus.is_empty() => {
+                let nth = seat as usize % self.cpus.len();
+                &self.cpus[nth..=nth]
+            }
+            _ => &self.cpus,
+        };
+        let mut set = CpuSet::new();
+        for cpu in wanted {
+            let _ = set.set(*cpu);
+        }
+        let _ = sched_setaffinity(Pid::from_raw(0), &set);
     }
 
     /// Something happens: somebody should look from time to time.
@@ -166,7 +215,11 @@ impl Shared {
         };
         loop {
             lead.active.fetch_add(1, Relaxed);
-            self.serve(&mut worker, &lead);
+            let seat = lead.sit();
+            if self.serve(&mut worker, &lead, seat) {
+                self.pool.settle(None);
+            }
+            lead.rise(seat);
             lead.active.fetch_sub(1, Relaxed);
             worker.rest();
             drop(lead);
@@ -186,24 +239,32 @@ impl Shared {
         }
     }
 
-    fn serve(&'static self, worker: &mut Worker, lead: &Arc<Lead>) {
+    /// Answers what is asked, until nobody is left who could ask, or others do it as well. Returns whether the thread is
+    /// bound to its CPU.
+    fn serve(&'static self, worker: &mut Worker, lead: &Arc<Lead>, seat: u32) -> bool {
         /// Each how many questions one looks whether more wait than are answered: the look is a call of its own.
         const OFTEN: u64 = 8;
-        /// After so many looks in vain a thread too many leaves.
+        /// After so many looks in vain, each time another waited as well, a thread too many leaves.
         const ENOUGH: u32 = 8;
-        let mut in_vain = 0;
-        for count in 1u64.. {
+        let (mut in_vain, mut is_bound) = (0, false);
+        for count in 0u64.. {
             lead.waiting.fetch_add(1, Relaxed);
             let question = lead.listener.receive();
             lead.waiting.fetch_sub(1, Relaxed);
             let Some(question) = question else {
                 lead.over.store(true, Relaxed);
-                return;
+                break;
             };
             self.pool.ring();
             if count % OFTEN == 0 {
+                let is_crowded = lead.active.load(Relaxed) > 1;
+                if is_crowded != is_bound {
+                    self.pool.settle(is_crowded.then_some(seat));
+                    is_bound = is_crowded;
+                }
                 let is_asked = lead.listener.is_asked();
-                in_vain = if is_asked { 0 } else { in_vain + 1 };
+                let is_spare = !is_asked && lead.waiting.load(Relaxed) > 0;
+                in_vain = if is_spare { in_vain + 1 } else { 0 };
                 if is_asked && lead.active.load(Relaxed) < self.pool.useful {
                     self.help(lead);
                 }
@@ -211,8 +272,9 @@ impl Shared {
             worker.answer(lead, &question);
             lead.answered.fetch_add(1, Relaxed);
             if in_vain >= ENOUGH && lead.waiting.load(Relaxed) > 0 {
-                return;
+                break;
             }
         }
+        is_bound
     }
 }

@@ -44,10 +44,7 @@ impl Worker {
         let tracee = self.tracee(asked)?;
         self.path.clear();
         if wanted.path != 0 {
-            let mut path = std::mem::take(&mut self.path);
-            let read = tracee.read_path(wanted.path, &mut path);
-            self.path = path;
-            match read {
+            match tracee.read_path(wanted.path, &mut self.path) {
                 Err(Errno::ESTALE) => return Err(Errno::ESTALE),
                 Err(_) => return CONTINUE,
                 Ok(()) => {}

@@ -27,7 +27,7 @@ impl Worker {
         let Some(who) = here.and_then(|pid| self.credentials_of(pid as u32).ok().flatten()) else {
             return CONTINUE;
         };
-        if who.is_root() || flags & libc::O_ACCMODE != libc::O_RDONLY {
+        if who.is_root() {
             return CONTINUE;
         }
         // by the container's own /proc, for the container's numbers
