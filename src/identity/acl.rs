@@ -1,13 +1,10 @@
-//! Access control lists (acl(5)) in the form of the attribute `system.posix_acl_access`. Pure. The kernel takes no list that
-//! names ids which it cannot map, so such lists are kept and judged here.
+//! Access control lists (acl(5)) in the form of the attributes `system.posix_acl_access` and `system.posix_acl_default`.
+//! Pure. The kernel takes no list that names ids which it cannot map, so such lists are kept and judged here.
 //!
 //! ```text
 //! 4 bytes  version, 2
 //! 8 bytes  an entry: tag (16 bits), permissions (16), id (32), in the order of the tags
 //! ```
-
-/// The attribute that programs ask for.
-pub const NAME: &[u8] = b"system.posix_acl_access";
 
 const VERSION: u32 = 2;
 const OWNER: u16 = 1;
@@ -115,6 +112,12 @@ impl Acl {
                 .for_each(|e| e.bits = (mode >> shift & 7) as u16);
         }
         self
+    }
+
+    /// The list of a new file whose folder hands this one on, where its maker asked for `mode` (posix_acl_create).
+    pub fn masked(self, mode: u32) -> Acl {
+        let mode = self.mode() & mode;
+        self.with_mode(mode)
     }
 
     /// Whether `uid` may do what is `wanted` (R_OK, W_OK, X_OK) to a file of this owner and group (posix_acl_permission).
@@ -235,5 +238,8 @@ mod tests {
         assert_eq!(changed.mode(), 0o767);
         assert!(changed.allows((0, 0), 2, 33, |_| false));
         assert_eq!(changed.bits(OWNING_GROUP), Some(0));
+        let new = of_two().masked(0o100_751);
+        assert_eq!((new.mode(), new.bits(MASK)), (0o640, Some(4)));
+        assert_eq!(of_two().masked(0o400).mode(), 0o400);
     }
 }

@@ -163,6 +163,16 @@ fn access_control_lists_name_others_and_count() {
 }
 
 #[test]
+fn nameless_files_and_those_of_paths_with_rules_are_their_makers() {
+    debian!(sandbox, image);
+    let Some(out) = script(&sandbox, &image, &["made"], "exec /p/made") else {
+        return;
+    };
+    // recorded from the same program under real root
+    assert_eq!(out, include_str!("../programs/made.txt"));
+}
+
+#[test]
 fn a_set_id_program_gives_its_ids_only_when_it_runs() {
     debian!(sandbox, image);
     let text = "cp /usr/bin/id /tmp/i; chmod 4755 /tmp/i; \

@@ -11,20 +11,68 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-static const char *NAME = "system.posix_acl_access";
+static const char *NAME = "system.posix_acl_access", *DEFAULT = "system.posix_acl_default";
 struct entry { unsigned short tag, bits; unsigned id; };
 struct list { unsigned version; struct entry entries[6]; };
 
 static const char *result(long r) { return r < 0 ? strerrorname_np(errno) : "0"; }
 
-static void shown(const char *path) {
+static void shown_as(const char *path, const char *name) {
   struct list list;
   struct stat stat;
-  long n = getxattr(path, NAME, &list, sizeof list);
+  long n = getxattr(path, name, &list, sizeof list);
   printf("%ld:", n);
   for (int i = 0; i < (n - 4) / 8; i++) printf(" %x/%x/%d", list.entries[i].tag, list.entries[i].bits, (int)list.entries[i].id);
   lstat(path, &stat);
   printf(" mode %o\n", stat.st_mode & 07777);
+}
+
+static void shown(const char *path) { shown_as(path, NAME); }
+
+static void as(unsigned uid, const char *path, int flags);
+
+// What a folder hands on.
+static void handed_on(void) {
+  struct list list = {2, {{1, 7, -1}, {2, 6, 33}, {4, 5, -1}, {8, 4, 50}, {16, 7, -1}, {32, 0, -1}}};
+  mkdir("/tmp/heir", 0755);
+  close(open("/tmp/heir/before", O_CREAT | O_WRONLY, 0644));
+  printf("default of a file %s\n", result(setxattr("/tmp/heir/before", DEFAULT, &list, sizeof list, 0)));
+  printf("default set %s\n", result(setxattr("/tmp/heir", DEFAULT, &list, sizeof list, 0)));
+  shown_as("/tmp/heir", DEFAULT);
+  shown("/tmp/heir");
+  char names[300] = "";
+  long n = listxattr("/tmp/heir", names, sizeof names);
+  for (long at = 0; at < n; at += strlen(names + at) + 1) printf("listed %s\n", names + at);
+  umask(077);
+  close(open("/tmp/heir/file", O_CREAT | O_WRONLY, 0664));
+  shown("/tmp/heir/file");
+  close(open("/tmp/heir/new", O_CREAT | O_EXCL | O_WRONLY, 0640));
+  shown("/tmp/heir/new");
+  mkdir("/tmp/heir/folder", 0750);
+  shown("/tmp/heir/folder");
+  shown_as("/tmp/heir/folder", DEFAULT);
+  mkfifo("/tmp/heir/folder/fifo", 0666);
+  struct stat stat;
+  lstat("/tmp/heir/folder/fifo", &stat);
+  printf("fifo %o\n", stat.st_mode & 07777);
+  as(33, "/tmp/heir/file", O_RDWR);
+  as(33, "/tmp/heir/before", O_RDWR);
+  chmod("/tmp/heir", 0777);
+  fflush(stdout);
+  if (!fork()) {
+    (void)!setresgid(34, 34, 34), (void)!setresuid(34, 34, 34);
+    close(open("/tmp/heir/others", O_CREAT | O_WRONLY, 0600));
+    _exit(0);
+  }
+  wait(NULL);
+  shown("/tmp/heir/others");
+  list.entries[1].id = list.entries[3].id = 0;
+  printf("one of root's %s\n", result(setxattr("/tmp/heir", DEFAULT, &list, sizeof list, 0)));
+  shown_as("/tmp/heir", DEFAULT);
+  printf("default removed %s\n", result(removexattr("/tmp/heir", DEFAULT)));
+  printf("none %s\n", result(getxattr("/tmp/heir", DEFAULT, 0, 0)));
+  close(open("/tmp/heir/after", O_CREAT | O_WRONLY, 0664));
+  shown("/tmp/heir/after");
 }
 
 static void as(unsigned uid, const char *path, int flags) {
@@ -65,5 +113,6 @@ int main(void) {
   printf("removed %s\n", result(removexattr(path, NAME)));
   printf("none %s\n", result(getxattr(path, NAME, 0, 0)));
   as(33, path, O_RDONLY);
+  handed_on();
   return 0;
 }

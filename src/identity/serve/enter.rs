@@ -20,8 +20,8 @@ use crate::store::owners::Place;
 use crate::sys::seccomp::Arch;
 
 const READ: u32 = 4;
-const WRITE: u32 = 2;
-const SEARCH: u32 = 1;
+pub(super) const WRITE: u32 = 2;
+pub(super) const SEARCH: u32 = 1;
 
 /// What a call does to a file's times.
 enum Times {
@@ -70,15 +70,7 @@ impl Worker {
             0 => Last::Follow,
             _ => Last::Itself,
         };
-        let mut wanted = match flags & libc::O_ACCMODE {
-            libc::O_RDONLY => READ,
-            libc::O_WRONLY => WRITE,
-            _ => READ | WRITE,
-        };
-        if flags & libc::O_TRUNC != 0 {
-            wanted |= WRITE;
-        }
-        self.may_enter(asked, who, (dirfd, path), last, wanted)
+        self.may_enter(asked, who, (dirfd, path), last, wanted(flags))
     }
 
     /// EACCES where what a path names may not be reached and used so.
@@ -97,11 +89,22 @@ impl Worker {
         if self.path.starts_with(b"/proc/") || self.path.starts_with(b"/sys/") {
             return CONTINUE;
         }
-        let Ok(file) = self.file(&name, last) else {
-            return CONTINUE;
-        };
-        if self.is_judged(&file) {
-            self.may_reach(who, &file, is_absolute)?;
+        match self.file(&name, last) {
+            Ok(file) => self.may_use(who, &file, is_absolute, wanted),
+            Err(_) => CONTINUE,
+        }
+    }
+
+    /// EACCES where a file may not be reached and used so.
+    pub(super) fn may_use(
+        &mut self,
+        who: &Credentials,
+        file: &File,
+        is_absolute: bool,
+        wanted: u32,
+    ) -> Outcome {
+        if !who.has(cap::DAC_OVERRIDE) && self.is_judged(file) {
+            self.may_reach(who, file, is_absolute)?;
             self.allowed(who, &file.own_name(), &file.seen(), wanted)?;
         }
         CONTINUE
@@ -235,11 +238,7 @@ impl Worker {
         file: &File,
         is_absolute: bool,
     ) -> Result<(), Errno> {
-        if who.has(cap::DAC_OVERRIDE) || !self.is_judged(file) {
-            return Ok(());
-        }
-        self.may_reach(who, file, is_absolute)?;
-        self.allowed(who, &file.own_name(), &file.seen(), SEARCH)
+        self.may_use(who, file, is_absolute, SEARCH).map(drop)
     }
 
     /// Files and folders of the container and of the user's are; what the kernel makes by itself (pipes, terminals) and
@@ -293,4 +292,15 @@ impl Worker {
         }
         Ok(())
     }
+}
+
+/// What an open with these flags needs.
+pub(super) fn wanted(flags: i32) -> u32 {
+    let truncates = if flags & libc::O_TRUNC != 0 { WRITE } else { 0 };
+    truncates
+        | match flags & libc::O_ACCMODE {
+            libc::O_RDONLY => READ,
+            libc::O_WRONLY => WRITE,
+            _ => READ | WRITE,
+        }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::ffi::{CStr, CString};
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 use std::sync::{Mutex, MutexGuard};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -10,6 +10,7 @@ use nix::errno::Errno;
 use nix::fcntl::{OFlag, open, readlink};
 use nix::sys::stat::Mode;
 
+use super::make::own_name;
 use super::worker::Worker;
 use crate::identity::permission::Seen;
 use crate::store::ids::{Ids, What};
@@ -114,8 +115,11 @@ impl File {
 
     /// The file's name in our own folder of the host's /proc, from an asker's folder.
     pub(super) fn own_name(&self) -> CString {
-        CString::new(format!("../self/fd/{}", self.fd.as_raw_fd()))
-            .expect("digits hold no zero byte")
+        own_name(&self.fd)
+    }
+
+    pub(super) fn is_folder(&self) -> bool {
+        u32::from(self.stat.stx_mode) & libc::S_IFMT == libc::S_IFDIR
     }
 
     fn is_foreign(&self) -> bool {
@@ -145,6 +149,11 @@ impl Worker {
             flags |= OFlag::O_NOFOLLOW;
         }
         let fd = open(name, flags, Mode::empty()).map_err(|e| why(name, e))?;
+        self.opened(fd)
+    }
+
+    /// The same of one that is open already.
+    pub(super) fn opened(&mut self, fd: OwnedFd) -> Result<File, Errno> {
         let stat = statx(fd.as_fd(), c"", libc::AT_EMPTY_PATH, EVERYTHING)?;
         let mut file = File {
             fd,

@@ -2,7 +2,7 @@
 //! made in a folder that hands its group on gets that.
 
 use std::ffi::{CStr, CString};
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, OFlag, open};
@@ -10,20 +10,32 @@ use nix::sys::socket::{UnixAddr, bind};
 use nix::sys::stat::{Mode, mkdirat, umask};
 use nix::unistd::{fchdir, symlinkat};
 
-use super::files::Last;
+use super::files::{Last, seen};
 use super::worker::{Asked, CONTINUE, Outcome, Worker, value};
+use crate::identity::acl::Acl;
 use crate::identity::calls::Call;
 use crate::identity::credentials::{Credentials, cap};
 use crate::store::ids::{Ids, What};
 use crate::sys::stat::{EVERYTHING, statx_here};
 
 /// Something that is about to be made.
-struct New {
-    name: CString,
+pub(super) struct New {
     /// User and group.
     owner: (u32, u32),
     /// Its maker's.
     umask: u32,
+    /// What its folder hands on.
+    list: Option<Acl>,
+}
+
+impl New {
+    /// The mode that it gets: a list that is handed on takes the place of the umask (posix_acl_create).
+    pub(super) fn bits(&self, mode: u32) -> Mode {
+        Mode::from_bits_truncate(match &self.list {
+            Some(list) => mode & 0o7000 | list.clone().masked(mode).mode(),
+            None => mode & 0o7777 & !self.umask,
+        })
+    }
 }
 
 impl Worker {
@@ -48,50 +60,61 @@ impl Worker {
     }
 
     /// Returns what is to be made; `None` where the kernel makes or refuses it by itself.
-    fn place(&mut self, asked: &Asked<'_>, dirfd: i32, path: u64) -> Result<Option<New>, Errno> {
+    fn place(
+        &mut self,
+        asked: &Asked<'_>,
+        dirfd: i32,
+        path: u64,
+    ) -> Result<Option<(CString, New)>, Errno> {
         let who = self.credentials(asked)?;
         let name = self.name(asked, dirfd, path, false)?;
-        let Some(owner) = self.maker(&who, &name) else {
+        let Some(new) = self.new_in(&who, &parent(&name)) else {
             return Ok(None);
         };
-        let may_add = self.may_add(&who, &name)?;
-        let umask = who.umask;
-        Ok(may_add.then_some(New { name, owner, umask }))
+        Ok(self.may_add(&who, &name)?.then_some((name, new)))
     }
 
-    /// Whom a new file in the folder of `name` belongs to; `None` for root's, which need no record.
-    fn maker(&mut self, who: &Credentials, name: &CStr) -> Option<(u32, u32)> {
-        let folder = parent(name);
+    /// What a new file in a folder will be; `None` for root's, which need no record.
+    pub(super) fn new_in(&mut self, who: &Credentials, folder: &CStr) -> Option<New> {
+        let list = self.handed_on(folder);
+        let owner = self.maker(who, folder);
+        (owner != (0, 0) || list.is_some()).then_some(New {
+            owner,
+            umask: who.umask,
+            list,
+        })
+    }
+
+    /// Whom a new file in a folder belongs to.
+    fn maker(&mut self, who: &Credentials, folder: &CStr) -> (u32, u32) {
         // the bit is the folder's own in any case: a record adds none but what its owner may do
-        let is_handed_on = statx_here(&folder, 0, EVERYTHING)
+        let is_handed_on = statx_here(folder, 0, EVERYTHING)
             .is_ok_and(|stat| u32::from(stat.stx_mode) & libc::S_ISGID != 0);
         let inherited = is_handed_on
-            .then(|| self.look(&folder, 0).ok())
+            .then(|| self.look(folder, 0).ok())
             .flatten()
-            .map(|(stat, ids)| super::files::seen(&stat, ids).gid);
-        let owner = (who.user.fs, inherited.unwrap_or(who.group.fs));
-        (owner != (0, 0)).then_some(owner)
+            .map(|(stat, ids)| seen(&stat, ids).gid);
+        (who.user.fs, inherited.unwrap_or(who.group.fs))
     }
 
     fn folder(&mut self, asked: &Asked<'_>, dirfd: i32, path: u64, mode: u64) -> Outcome {
-        let Some(New { name, owner, umask }) = self.place(asked, dirfd, path)? else {
+        let Some((name, new)) = self.place(asked, dirfd, path)? else {
             return CONTINUE;
         };
-        let mode = Mode::from_bits_truncate(mode as u32 & 0o7777 & !umask);
-        mkdirat(AT_FDCWD, name.as_c_str(), mode)?;
-        self.label(&name, owner)?;
+        mkdirat(AT_FDCWD, name.as_c_str(), new.bits(mode as u32))?;
+        self.label(&name, Last::Itself, &new)?;
         value(0)
     }
 
     fn link(&mut self, asked: &Asked<'_>, target: u64, dirfd: i32, path: u64) -> Outcome {
-        let Some(New { name, owner, .. }) = self.place(asked, dirfd, path)? else {
+        let Some((name, new)) = self.place(asked, dirfd, path)? else {
             return CONTINUE;
         };
         let mut text = Vec::new();
         self.tracee(asked)?.read_path(target, &mut text)?;
         let text = CString::new(text).map_err(|_| Errno::EINVAL)?;
         symlinkat(text.as_c_str(), AT_FDCWD, name.as_c_str())?;
-        self.label(&name, owner)?;
+        self.label(&name, Last::Itself, &new)?;
         value(0)
     }
 
@@ -109,7 +132,7 @@ impl Worker {
             return Err(Errno::EPERM);
         }
         let name = self.name(asked, dirfd, path, false)?;
-        let owner = self.maker(&who, &name).unwrap_or_default();
+        let owner = self.maker(&who, &parent(&name));
         let flags = OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_WRONLY | OFlag::O_CLOEXEC;
         let bits = Mode::from_bits_truncate(mode & 0o7777 & !who.umask | 0o400);
         drop(open(name.as_c_str(), flags, bits)?);
@@ -131,20 +154,26 @@ impl Worker {
     }
 
     fn plain_node(&mut self, asked: &Asked<'_>, dirfd: i32, path: u64, mode: u32) -> Outcome {
-        let Some(New { name, owner, umask }) = self.place(asked, dirfd, path)? else {
+        let Some((name, new)) = self.place(asked, dirfd, path)? else {
             return CONTINUE;
         };
         let kind = nix::sys::stat::SFlag::from_bits_truncate(mode & libc::S_IFMT);
-        let bits = Mode::from_bits_truncate(mode & 0o7777 & !umask);
-        nix::sys::stat::mknodat(AT_FDCWD, name.as_c_str(), kind, bits, 0)?;
-        self.label(&name, owner)?;
+        nix::sys::stat::mknodat(AT_FDCWD, name.as_c_str(), kind, new.bits(mode), 0)?;
+        self.label(&name, Last::Itself, &new)?;
         value(0)
     }
 
-    fn open(&mut self, asked: &Asked<'_>, dirfd: i32, path: u64, flags: i32, mode: u64) -> Outcome {
+    pub(super) fn open(
+        &mut self,
+        asked: &Asked<'_>,
+        dirfd: i32,
+        path: u64,
+        flags: i32,
+        mode: u64,
+    ) -> Outcome {
         let who = self.credentials(asked)?;
-        let is_root = who.has(cap::DAC_OVERRIDE);
-        let makes = flags & libc::O_CREAT != 0;
+        let is_nameless = flags & libc::O_TMPFILE == libc::O_TMPFILE;
+        let makes = flags & libc::O_CREAT != 0 || is_nameless;
         let reads = !makes && flags & libc::O_ACCMODE == libc::O_RDONLY;
         // a status is other than the kernel's where there is anybody but root
         if reads
@@ -155,23 +184,35 @@ impl Worker {
         {
             return self.status(asked, pid, flags);
         }
-        if is_root && !makes {
-            return CONTINUE;
-        }
-        if !makes || flags & libc::O_TMPFILE == libc::O_TMPFILE {
+        if !makes {
             return self.may_open(asked, &who, (dirfd, path), flags);
         }
         let Ok(name) = self.name(asked, dirfd, path, false) else {
             return CONTINUE;
         };
-        let Some(owner) = self.maker(&who, &name) else {
+        if is_nameless {
+            let is_absolute = self.path.first() == Some(&b'/');
+            return self.nameless(asked, &who, (&name, is_absolute), (flags, mode as u32));
+        }
+        let judged = |worker: &mut Worker| worker.may_open(asked, &who, (dirfd, path), flags);
+        self.create(asked, &who, &name, (flags, mode as u32), judged)
+    }
+
+    /// Makes the file of an open where there is none yet; of one that is there `judged` says whether it may be opened.
+    pub(super) fn create(
+        &mut self,
+        asked: &Asked<'_>,
+        who: &Credentials,
+        name: &CStr,
+        (flags, mode): (i32, u32),
+        judged: impl FnOnce(&mut Worker) -> Outcome,
+    ) -> Outcome {
+        let Some(new) = self.new_in(who, &parent(name)) else {
             return CONTINUE;
         };
-        match self.may_change(&who, &name) {
+        match self.may_change(who, name) {
             // one that is there may be opened all the same
-            Err(_) if self.look(&name, 0).is_ok() => {
-                return self.may_open(asked, &who, (dirfd, path), flags);
-            }
+            Err(_) if self.look(name, 0).is_ok() => return judged(self),
             may => may?,
         };
         // O_EXCL does not follow a last link, so what is made is where the name says
@@ -180,38 +221,14 @@ impl Worker {
             | OFlag::O_CREAT
             | OFlag::O_CLOEXEC
             | OFlag::O_NOCTTY;
-        let bits = Mode::from_bits_truncate(mode as u32 & 0o7777 & !who.umask);
-        let Ok(fd) = open(name.as_c_str(), wanted, bits) else {
-            // it is there, or the kernel says what is wrong
-            return self.may_open(asked, &who, (dirfd, path), flags);
+        let Ok(fd) = open(name, wanted, new.bits(mode)) else {
+            return judged(self); // it is there, or the kernel says what is wrong
         };
-        let own = CString::new(format!("../self/fd/{}", fd.as_raw_fd()))
-            .expect("digits hold no zero byte");
-        let mut file = self.file(&own, Last::Follow)?;
-        self.record(&mut file, owner.0, owner.1)?;
-        if flags & libc::O_EXCL == 0 {
-            return CONTINUE; // to give a descriptor away costs five times as much as to open the file again
+        self.label(&own_name(&fd), Last::Follow, &new)?;
+        match flags & libc::O_EXCL {
+            0 => CONTINUE, // to give a descriptor away costs five times as much as to open the file again
+            _ => give(asked, &fd, flags),
         }
-        asked
-            .lead
-            .listener
-            .answer_with(asked.id, fd.as_fd(), flags & libc::O_CLOEXEC != 0)?;
-        Ok(None)
-    }
-
-    /// Paths that are resolved in a way of their own are the kernel's.
-    fn open2(&mut self, asked: &Asked<'_>) -> Outcome {
-        let mut how = [0; 24];
-        if self.tracee(asked)?.read(asked.args[2], &mut how).is_err() {
-            return CONTINUE;
-        }
-        let word =
-            |n: usize| u64::from_ne_bytes(how[n * 8..n * 8 + 8].try_into().expect("eight bytes"));
-        let (flags, mode, resolve) = (word(0), word(1), word(2));
-        if resolve != 0 {
-            return CONTINUE;
-        }
-        self.open(asked, asked.int(0), asked.args[1], flags as i32, mode)
     }
 
     /// The socket of another than root's in the file system: bound by the kernel of the asker's own descriptor.
@@ -235,9 +252,11 @@ impl Worker {
         }
         self.path = text;
         let name = self.name_of(asked, libc::AT_FDCWD)?;
-        let owner = self
-            .maker(&who, &name)
-            .unwrap_or((who.user.fs, who.group.fs));
+        let new = New {
+            owner: self.maker(&who, &parent(&name)),
+            umask: who.umask,
+            list: None,
+        };
         let socket = self.copy_of(asked, asked.int(0))?;
         let address = UnixAddr::new(last(&name))?;
         let folder = self.file(&parent(&name), Last::Follow)?;
@@ -248,14 +267,31 @@ impl Worker {
         self.rest();
         bound?;
         self.stand(asked)?;
-        self.label(&name, owner)?;
+        self.label(&name, Last::Itself, &new)?;
         value(0)
     }
 
-    fn label(&mut self, name: &CStr, (uid, gid): (u32, u32)) -> Result<(), Errno> {
-        let mut file = self.file(name, Last::Itself)?;
-        self.record(&mut file, uid, gid)
+    /// Records with a file that was made what there is to record.
+    pub(super) fn label(&mut self, name: &CStr, last: Last, new: &New) -> Result<(), Errno> {
+        let mut file = self.file(name, last)?;
+        self.record(&mut file, new.owner.0, new.owner.1)?;
+        match &new.list {
+            Some(list) => self.inherit(&file, list),
+            None => Ok(()),
+        }
     }
+}
+
+/// Gives the asker a descriptor as the call's result.
+pub(super) fn give(asked: &Asked<'_>, fd: &OwnedFd, flags: i32) -> Outcome {
+    let closes = flags & libc::O_CLOEXEC != 0;
+    (asked.lead.listener).answer_with(asked.id, fd.as_fd(), closes)?;
+    Ok(None)
+}
+
+/// A descriptor's name in our own folder of the host's /proc, from an asker's folder.
+pub(super) fn own_name(fd: &OwnedFd) -> CString {
+    CString::new(format!("../self/fd/{}", fd.as_raw_fd())).expect("digits hold no zero byte")
 }
 
 /// The folder of a path of ours.
@@ -270,7 +306,7 @@ pub(super) fn parent(name: &CStr) -> CString {
 }
 
 /// The last name of a path of ours.
-fn last(name: &CStr) -> &[u8] {
+pub(super) fn last(name: &CStr) -> &[u8] {
     let path = trimmed(name);
     path.rsplit(|b| *b == b'/').next().unwrap_or(path)
 }

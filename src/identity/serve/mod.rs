@@ -20,6 +20,7 @@ mod owners;
 mod paths;
 mod pool;
 mod process;
+mod rules;
 mod show;
 mod status;
 mod tracee;

@@ -118,7 +118,7 @@ impl Worker {
 }
 
 /// A path that names what belongs to whoever names it, below the asker's folder in /proc.
-fn of_asker(path: &[u8]) -> Option<Vec<u8>> {
+pub(super) fn of_asker(path: &[u8]) -> Option<Vec<u8>> {
     for own in [&b"/proc/self"[..], b"/proc/thread-self"] {
         match path.strip_prefix(own) {
             Some(b"") => return Some(b".".to_vec()),
