@@ -3,10 +3,11 @@
 //! A key covers the key of the step before, what the step does, and the content of what it takes; never times, secrets or
 //! proxies. The keys are our own: BuildKit's are digests of its own structures.
 
+use crate::grammar::go;
 use crate::store::sum::Sum;
 
 /// Changes when a key's meaning does.
-const VERSION: &str = "coracle-build-1";
+const VERSION: &str = "coracle-build-2";
 
 /// A key being put together; keeps what went into it for `--explain`.
 #[derive(Debug)]
@@ -38,6 +39,12 @@ impl Key {
         self.feed(name);
         self.feed(value);
         self.inputs.push(format!("{name} {value}"));
+    }
+
+    /// Adds a list as one named input, each text with its end.
+    pub(super) fn add_all<'t>(&mut self, name: &str, values: impl IntoIterator<Item = &'t String>) {
+        let quoted: Vec<String> = values.into_iter().map(|value| go::quote(value)).collect();
+        self.add(name, &quoted.join(" "));
     }
 
     /// Returns the key, 64 hex digits, and what went into it.
@@ -83,6 +90,14 @@ mod tests {
         assert_eq!(key("a", "b"), key("a", "b"));
         assert_ne!(key("a", "bc"), key("ab", "c"));
         assert_eq!(key("a", "b").len(), 64);
+        let list = |words: &[&str]| {
+            let words: Vec<String> = words.iter().map(|w| (*w).to_owned()).collect();
+            let mut key = Key::new("");
+            key.add_all("argv", &words);
+            key.finish().0
+        };
+        assert_ne!(list(&["a b", "c"]), list(&["a", "b c"]));
+        assert_ne!(list(&["a\" \"b"]), list(&["a", "b"]));
     }
 
     #[test]

@@ -154,11 +154,11 @@ pub(super) fn copy(
     fetched: &[Fetched],
 ) -> Result<Vec<String>> {
     // a linked layer knows nothing of what it will lie on
-    let lowers = if is_linked(op) { &[] } else { bench.lowers };
+    let lowers = if op.is_linked() { &[] } else { bench.lowers };
     let mut warnings = Vec::new();
     let owner = match &op.chown {
         None => None,
-        Some(spec) => Some(chown(spec, lowers, is_linked(op), &mut warnings)?),
+        Some(spec) => Some(chown(spec, lowers, op.is_linked(), &mut warnings)?),
     };
     let mut copier = Copier {
         place: Place::new(bench.upper, lowers.to_vec(), bench.now)?,
@@ -195,11 +195,6 @@ pub(super) fn copy(
     }
     copier.place.finish()?;
     Ok(warnings)
-}
-
-/// `--chmod` switches `--link` off, as in BuildKit.
-pub(super) fn is_linked(op: &CopyOp) -> bool {
-    op.link && op.chmod.is_none()
 }
 
 struct Copier<'a> {

@@ -48,7 +48,7 @@ impl Solver<'_> {
                 Ok(key)
             }
             Op::Copy(op) => {
-                let mut key = match copy::is_linked(op) {
+                let mut key = match op.is_linked() {
                     true => Key::new("link"),
                     false => Key::new(&outcome.key),
                 };
@@ -61,7 +61,7 @@ impl Solver<'_> {
 
     fn copy_key(&self, op: &CopyOp, key: &mut Key) -> Result<()> {
         key.add("add", &op.is_add.to_string());
-        key.add("sources", &op.sources.join(" "));
+        key.add_all("sources", &op.sources);
         key.add("destination", &op.destination);
         key.add("folder", &op.is_folder.to_string());
         key.add("chown", op.chown.as_deref().unwrap_or_default());
@@ -70,9 +70,9 @@ impl Solver<'_> {
             "flags",
             &format!("{} {} {:?}", op.parents, op.keep_git_dir, op.unpack),
         );
-        key.add("excludes", &op.excludes.join(" "));
+        key.add_all("excludes", &op.excludes);
         for (name, text) in &op.files {
-            key.add("file", &format!("{name} {text}"));
+            key.add_all("file", [name, text]);
         }
         for word in op.sources.iter().filter(|word| copy::is_remote(op, word)) {
             key.add("remote", &fetch::identity(self.request, op, word)?);
@@ -83,10 +83,9 @@ impl Solver<'_> {
 
     fn run_key(&self, op: &RunOp, mut key: Key) -> Result<Key> {
         let request = self.request;
-        key.add("argv", &op.command.argv.join(" "));
-        key.add("words", &op.command.argv.len().to_string());
+        key.add_all("argv", &op.command.argv);
         if let Some((name, text)) = &op.command.script {
-            key.add("script", &format!("{name} {text}"));
+            key.add_all("script", [name, text]);
         }
         for (name, value) in &op.env {
             key.add("env", &format!("{name}={value}"));

@@ -51,4 +51,4 @@ mod state;
 pub(crate) use built::Built;
 pub(crate) use check::check;
 pub(crate) use export::archive;
-pub(crate) use solve::build;
+pub(crate) use solve::{CANCELED, build};

@@ -211,6 +211,11 @@ pub(crate) struct CopyOp {
 }
 
 impl CopyOp {
+    /// Its layer knows nothing of those below. `--chmod` switches `--link` off, as in BuildKit.
+    pub(super) fn is_linked(&self) -> bool {
+        self.link && self.chmod.is_none()
+    }
+
     /// Takes these things from somewhere, as they are: no flag changes them.
     pub(crate) fn taking(origin: Origin, sources: Vec<String>) -> CopyOp {
         CopyOp {

@@ -53,6 +53,8 @@ pub(crate) enum Event {
         /// Where; `None` for the file as a whole.
         lines: Option<Lines>,
     },
+    /// The terminal is lent to a program of a step, or given back.
+    Lend(bool),
     /// A vertex ends.
     End(Vertex, End),
 }
@@ -123,6 +125,11 @@ impl Work<'_> {
             seconds: since.elapsed().as_secs_f64(),
             is_done: true,
         });
+    }
+
+    /// Gives the terminal away, or takes it back.
+    pub(crate) fn lend(&self, is_lent: bool) {
+        self.progress.event(Event::Lend(is_lent));
     }
 
     /// Ends it.

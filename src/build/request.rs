@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI32, Ordering};
 
 use crate::grammar::annotation::Annotation;
 use crate::grammar::platform::Platform;
@@ -70,6 +72,8 @@ pub(crate) struct Request {
     pub(crate) cache_from: Vec<super::exchange::From>,
     /// `--cache-to`.
     pub(crate) cache_to: Vec<super::exchange::To>,
+    /// The signal by which the build is to end; 0: none has come.
+    pub(crate) canceled: Arc<AtomicI32>,
     /// Open a shell in the state of a step that failed.
     pub(crate) shell_on_error: bool,
     /// Say why steps were not cached.
@@ -77,6 +81,11 @@ pub(crate) struct Request {
 }
 
 impl Request {
+    /// Whether somebody outside wants it to end.
+    pub(crate) fn is_canceled(&self) -> bool {
+        self.canceled.load(Ordering::Relaxed) != 0
+    }
+
     /// The platforms to build for.
     pub(crate) fn targets(&self) -> Vec<Platform> {
         match self.platforms.is_empty() {

@@ -159,6 +159,7 @@ pub(super) fn run(
         unreachable!("the first process starts the container")
     };
     begin.remove = false;
+    begin.bound = true;
     begin.hostname = HOSTNAME.to_owned();
     etc(begin, request);
     begin.mounts.extend(mounts.mounts.iter().cloned());
@@ -185,13 +186,16 @@ pub(super) fn run(
         return Err(Failure::Canceled);
     }
     if request.shell_on_error && !matches!(end, End::Exited(0)) {
-        shell(&mut plan)?;
+        work.lend(true);
+        let shell = shell(&mut plan);
+        work.lend(false);
+        shell?;
     }
     remove_stubs(&room.upper, &stubs);
     match end {
         End::Exited(0) => Ok(()),
         End::Exited(code) => Err(Failure::Exit(code)),
-        End::Detached | End::Lost => Err(Failure::Other(
+        End::Detached | End::Lost | End::Unread(..) => Err(Failure::Other(
             Error::new(Kind::State, "the step's monitor ended without a word")
                 .hint("it was killed, or this host is out of memory"),
         )),

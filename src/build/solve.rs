@@ -100,6 +100,9 @@ fn rules(warnings: &[Warning]) -> String {
     rules.join(", ")
 }
 
+/// BuildKit's words for a build that was ended from outside.
+pub(crate) const CANCELED: &str = "ERROR: failed to solve: Canceled: context canceled";
+
 /// A stage that is done.
 #[derive(Debug, Clone)]
 pub(super) struct Outcome {
@@ -119,7 +122,15 @@ impl Outcome {
         self.layers.push(layer);
         self.times[step.history] = Some(created);
         self.keys.push(key.clone());
-        self.key = key;
+        // a layer that knows nothing of those below is one for all bases; what comes after it is not
+        self.key = match &step.op {
+            Op::Copy(op) if op.is_linked() => {
+                let mut both = cache::Key::new(&self.key);
+                both.add("link", &key);
+                both.finish().0
+            }
+            _ => key,
+        };
     }
 }
 
@@ -195,6 +206,14 @@ impl Solver<'_> {
 
     fn is_over(&self) -> bool {
         self.is_over.load(Ordering::Relaxed)
+    }
+
+    /// As `is_over`, and ends the build where that is wanted from outside. To be asked where no lock is held.
+    fn is_unwanted(&self) -> bool {
+        if self.request.is_canceled() && !self.is_over() {
+            self.fail(Error::new(Kind::State, CANCELED));
+        }
+        self.is_over()
     }
 
     fn fail(&self, error: Error) -> Stopped {
@@ -325,7 +344,7 @@ impl Solver<'_> {
         pending: &mut Option<Pending<'s>>,
     ) -> Result<(), Stopped> {
         let fail = |e: Error| self.fail(self.located(step.lines, &e));
-        if self.is_over() {
+        if self.is_unwanted() {
             return Err(Stopped);
         }
         if matches!(step.op, Op::Nothing) {
@@ -607,7 +626,7 @@ impl Solver<'_> {
                     lowers: &lowers,
                     work,
                     started: &started,
-                    is_unwanted: &|| self.is_over(),
+                    is_unwanted: &|| self.is_unwanted(),
                 };
                 run::run(&mut room, op, self.request, &ready, &bench)?;
                 drop(held);
@@ -615,7 +634,7 @@ impl Solver<'_> {
                 lowers = self.trees(&outcome.layers);
             }
             Op::Copy(op) => {
-                is_linked = copy::is_linked(op);
+                is_linked = op.is_linked();
                 let scratch = room.scratch()?;
                 let bench = Bench {
                     upper: &room.upper,

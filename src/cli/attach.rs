@@ -57,6 +57,7 @@ fn run(matches: &ArgMatches, session: &mut Session) -> Result<u8> {
         stdin: stdin && config.open_stdin,
         keys: value(matches, "detach-keys"),
         sig_proxy: matches.get_one::<bool>("sig-proxy") != Some(&false),
+        outlives: true,
     };
     let wanted = [how.stdin, true, true];
     match attach::connect(store.paths(), container.id(), wanted)? {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::IsTerminal;
 use std::path::PathBuf;
+use std::sync::atomic::Ordering;
 
 use clap::{ArgMatches, Command};
 use oci_client::manifest::OCI_IMAGE_MEDIA_TYPE;
@@ -23,6 +24,7 @@ use crate::ui::build::{Shown, Style};
 use crate::ui::out;
 
 mod call;
+mod cancel;
 mod context;
 mod output;
 
@@ -293,13 +295,20 @@ fn run(matches: &ArgMatches, session: &mut Session) -> Result<u8> {
     if let Some(method) = method {
         return call::answer(session, &request, method, is_json);
     }
+    cancel::watch(request.canceled.clone())?;
     let shown = Shown::new(style, "coracle");
     let built = crate::build::build(store, &request, &shown);
     shown.finish(built.is_err());
     drop(scratch);
     let built = match built {
         Ok(built) => built,
-        Err(e) => return fail(plain(&e)),
+        Err(e) => {
+            out::talk(plain(&e));
+            return Ok(match request.canceled.load(Ordering::Relaxed) {
+                0 => 1,
+                signal => 128 + u8::try_from(signal).unwrap_or_default(),
+            });
+        }
     };
     if let Err(e) = output::write(session, &request, &built, &outputs) {
         return fail(plain(&e));

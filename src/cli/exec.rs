@@ -106,6 +106,7 @@ fn run(matches: &ArgMatches, session: &mut Session) -> Result<u8> {
         keys: value(matches, "detach-keys"),
         // docker's exec passes no signal on
         sig_proxy: false,
+        outlives: false,
     };
     Ok(streams::relay(process, how, session)?.aloud())
 }

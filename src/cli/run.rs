@@ -42,6 +42,7 @@ fn run(matches: &ArgMatches, session: &mut Session) -> Result<u8> {
         stdin: attach[0],
         keys: keys.as_deref(),
         sig_proxy,
+        outlives: !record.host.auto_remove,
     };
     let started = launch(session, &record, attach, pid_file.as_deref());
     if !attach[1] && !attach[2] {

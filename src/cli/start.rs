@@ -86,6 +86,7 @@ fn attached(session: &Session, name: &str, stdin: bool, keys: Option<&str>) -> R
         stdin: stdin && config.open_stdin,
         keys,
         sig_proxy: true,
+        outlives: container.is_running || !container.record.host.auto_remove,
     };
     let wanted = [how.stdin, true, true];
     let running = match container.is_running {

@@ -23,6 +23,8 @@ pub(super) struct Attached<'a> {
     pub(super) keys: Option<&'a str>,
     /// `--sig-proxy`.
     pub(super) sig_proxy: bool,
+    /// It has a log, and goes on without us.
+    pub(super) outlives: bool,
 }
 
 /// A pty's user sits at a terminal.
@@ -73,10 +75,19 @@ pub(super) fn relay(
         detach_keys: detach_keys(how, session)?,
         sig_proxy: how.sig_proxy && !how.tty,
         tty: how.tty,
+        leaves_unread: how.outlives,
     };
     Ok(match process.relay(&options)? {
         End::Exited(code) => Ended::Status(exit_status(code)),
         End::Detached => Ended::Detached,
+        End::Unread(number, errno) => {
+            let name = if number == 1 { "stdout" } else { "stderr" };
+            out::talk(format!(
+                "write /dev/{name}: {}",
+                crate::sys::sentence(errno)
+            ));
+            Ended::Status(1)
+        }
         End::Lost => {
             session.complain(
                 &Error::new(Kind::System, "the container is gone")

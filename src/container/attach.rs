@@ -52,6 +52,8 @@ pub(crate) enum End {
     Detached,
     /// The monitor was killed, and the container with it.
     Lost,
+    /// Our stdout (1) or stderr (2) takes no more; the process goes on.
+    Unread(i32, Errno),
 }
 
 /// How to relay.
@@ -63,6 +65,8 @@ pub(crate) struct RelayOptions {
     pub(crate) sig_proxy: bool,
     /// The process has a pty.
     pub(crate) tty: bool,
+    /// End where our output takes no more, as docker does; else wait for the process, as a shell does for its pipelines.
+    pub(crate) leaves_unread: bool,
 }
 
 /// Attaches to a running container; `None` when it is not running.
@@ -138,6 +142,7 @@ impl Session {
             }),
             exited,
             detached: false,
+            unread: None,
             lost: false,
             buffer: vec![0; 64 * 1024],
         };
@@ -178,6 +183,7 @@ struct Relay<'a> {
     keys: Keys,
     exited: Option<i32>,
     detached: bool,
+    unread: Option<(i32, Errno)>,
     lost: bool,
     buffer: Vec<u8>,
 }
@@ -197,6 +203,9 @@ impl Relay<'_> {
         loop {
             if self.detached {
                 return Ok(End::Detached);
+            }
+            if let (Some((number, errno)), true) = (self.unread, self.options.leaves_unread) {
+                return Ok(End::Unread(number, errno));
             }
             // the exit is told first, output may still lie in the pipes: they end when the monitor closes them
             if self.streams.stdout.is_none() && self.streams.stderr.is_none() {
@@ -380,9 +389,12 @@ impl Relay<'_> {
         let Some(source) = stream else { return };
         match read_some(source.as_fd(), &mut self.buffer) {
             Ok(Some(n)) if n > 0 => {
-                // our own stdout is closed: let the pipe go, the process then gets no more reader, as in a shell pipeline
-                if write_all(fd::standard(number), &self.buffer[..n]).is_err() {
+                if let Err(e) = write_all(fd::standard(number), &self.buffer[..n]) {
                     *stream = None;
+                    self.unread = Some((number, e.errno()));
+                    // a monitor that is gone has nothing to close
+                    let stream = if number == 1 { 1 } else { 2 };
+                    let _ = self.client.ask(&Ask::Unread { stream }, &[]);
                 }
             }
             Ok(None) => {}

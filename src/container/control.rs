@@ -33,6 +33,12 @@ pub enum Ask {
         /// Signal number.
         signal: i32,
     },
+    /// Nobody reads what the program writes to stdout (1) or stderr (2) any more. From the command that started a container
+    /// which goes with its end: the program is to know (EPIPE). Others' output goes on into their logs.
+    Unread {
+        /// Which stream.
+        stream: usize,
+    },
     /// Stop: `signal`, then SIGKILL after `timeout` seconds (-1 never); answered by `Exited`. Cancels the restart policy.
     Stop {
         /// Signal number.

@@ -96,6 +96,9 @@ pub struct Start {
     pub handler: Option<String>,
     /// Give the program a small init as its parent.
     pub init: bool,
+    /// It ends with the command that started it: a step of a build.
+    #[serde(default)]
+    pub bound: bool,
     /// Remove the container when it ends (`--rm`).
     pub remove: bool,
     /// Names of the anonymous volumes that go with it.

@@ -77,6 +77,7 @@ pub(crate) fn plan(record: &Record, facts: &Facts) -> Result<Plan> {
         readonly_paths,
         devices: facts.devices.clone(),
         handler: facts.handler.clone(),
+        bound: false,
         init: record.host.init,
         remove: record.host.auto_remove,
         anonymous_volumes: anonymous_volumes(record),

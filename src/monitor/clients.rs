@@ -17,6 +17,8 @@ pub(super) enum Request {
     Attach([bool; 3]),
     /// A signal.
     Kill(i32),
+    /// Nobody reads the program's stdout (1) or stderr (2) for it any more.
+    Unread(usize),
     /// Signal and seconds until SIGKILL.
     Stop(i32, i64),
     /// Freeze or thaw.
@@ -30,6 +32,9 @@ pub(super) enum Request {
     /// The client has left.
     Gone,
 }
+
+/// The command that started the container: the first client.
+pub(super) const LAUNCHER: u64 = 1;
 
 /// All connections.
 #[derive(Default)]
@@ -125,6 +130,7 @@ impl Clients {
                 None
             }
             Ask::Kill { signal } => Some(Request::Kill(signal)),
+            Ask::Unread { stream } => Some(Request::Unread(stream)),
             Ask::Stop { signal, timeout } => {
                 client.waits = true;
                 Some(Request::Stop(signal, timeout))

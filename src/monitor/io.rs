@@ -108,6 +108,17 @@ impl Io {
         self.attached.retain(|a| a.client != client);
     }
 
+    /// Gives up a stream of the program's, 1 or 2, that a client reads no more, unless another one does.
+    pub(super) fn close(&mut self, client: u64, stream: usize) {
+        let Some(n) = stream.checked_sub(1).filter(|n| *n < 2) else {
+            return;
+        };
+        let mut others = self.attached.iter().filter(|a| a.client != client);
+        if !others.any(|a| a.pipes[n].is_some()) {
+            self.sources[n] = None;
+        }
+    }
+
     /// What to poll: (descriptor, for writing).
     pub(super) fn interests(&self) -> Vec<(RawFd, bool)> {
         let mut list = Vec::new();

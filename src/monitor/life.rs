@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
-use super::clients::{Clients, Request};
+use super::clients::{Clients, LAUNCHER, Request};
 use super::health::Checks;
 use super::io::Io;
 use super::log_file::LogFile;
@@ -477,6 +477,11 @@ impl<'a> Life<'a> {
                 self.signal(signal);
                 self.clients.tell(client, &Tell::Done, &[]);
             }
+            Request::Unread(stream) => {
+                if client == LAUNCHER && self.start.remove {
+                    self.io.close(client, stream);
+                }
+            }
             Request::Stop(signal, timeout) => self.stop(signal, timeout),
             Request::Pause(on) => {
                 let told = match self.pause(on) {
@@ -497,7 +502,12 @@ impl<'a> Life<'a> {
                     let _ = supervisor.add(&start, &listener);
                 }
             }
-            Request::Gone => self.io.detach(client),
+            Request::Gone => {
+                self.io.detach(client);
+                if client == LAUNCHER && self.start.bound {
+                    self.signal(libc::SIGKILL);
+                }
+            }
         }
     }
 

@@ -1,13 +1,14 @@
 //! Shows a build: BuildKit's plain lines, its JSON, its redrawn list, or nothing (util/progress/progressui).
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use base64::prelude::*;
 use serde_json::{Map, Value, json};
 
 use crate::build::progress::{End, Event, Progress, Vertex};
+use crate::sys::thread;
 use crate::ui::out;
 
 mod tty;
@@ -50,10 +51,13 @@ struct Known {
     status: Vec<String>,
 }
 
+/// How often a terminal is drawn again though nothing is told: clocks go on.
+const TICK: Duration = Duration::from_millis(100);
+
 /// Shows events as they come.
 pub(crate) struct Shown {
     style: Style,
-    state: Mutex<State>,
+    state: Arc<Mutex<State>>,
 }
 
 #[derive(Default)]
@@ -66,6 +70,8 @@ struct State {
     warnings: Vec<String>,
     screen: tty::Screen,
     began: Option<Instant>,
+    /// The terminal is another's for now, or nothing more will be drawn.
+    is_lent: bool,
 }
 
 impl Shown {
@@ -80,23 +86,24 @@ impl Shown {
             began: Some(Instant::now()),
             ..State::default()
         };
-        Shown {
-            style,
-            state: Mutex::new(state),
+        let state = Arc::new(Mutex::new(state));
+        if style == Style::Tty {
+            let state = Arc::downgrade(&state);
+            // without a clock it is drawn at each event
+            thread::spawn("clock", move || tick(&state)).ok();
         }
+        Shown { style, state }
     }
 
     /// Shows what is still to be shown; `failed`: with the output of the step that failed. `width`: of the terminal.
     pub(crate) fn finish(self, failed: bool) {
-        let mut state = self
-            .state
-            .into_inner()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut state = lock(&self.state);
         match self.style {
             Style::Plain => state.flush_all(),
             Style::Tty => state.redraw(true),
             _ => {}
         }
+        state.is_lent = true;
         if failed {
             state.show_failed();
         } else if self.style == Style::Plain || self.style == Style::Tty {
@@ -105,9 +112,24 @@ impl Shown {
     }
 }
 
+/// Draws until the build has ended.
+fn tick(state: &Weak<Mutex<State>>) {
+    loop {
+        std::thread::sleep(TICK);
+        let Some(state) = state.upgrade() else {
+            return;
+        };
+        lock(&state).redraw(false);
+    }
+}
+
+fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
+    state.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 impl Progress for Shown {
     fn event(&self, event: Event) {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = lock(&self.state);
         if self.style == Style::RawJson {
             state.json(&event);
         }
@@ -166,6 +188,7 @@ impl State {
                     rule => format!("{rule}: {text}{place}"),
                 });
             }
+            Event::Lend(is_lent) => self.is_lent = is_lent,
             Event::End(vertex, end) => {
                 if let Some(known) = self.known.get_mut(&vertex) {
                     known.end_partial();
@@ -291,6 +314,9 @@ impl State {
     }
 
     fn redraw(&mut self, is_end: bool) {
+        if self.is_lent {
+            return;
+        }
         let began = self.began.unwrap_or_else(Instant::now);
         let rows: Vec<tty::Row> = self
             .known
@@ -369,6 +395,7 @@ impl State {
             Event::Warning { rule, text, .. } => json!({"warnings": [{
                 "short": BASE64_STANDARD.encode(format!("{rule}: {text}")),
             }]}),
+            Event::Lend(_) => return,
         };
         out::talk(object);
     }

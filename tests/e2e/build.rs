@@ -90,6 +90,25 @@ pub(crate) fn leftovers(sandbox: &Sandbox) -> Vec<String> {
     found
 }
 
+/// A linked layer is one for all bases and contents below it; what follows is not.
+#[test]
+fn what_follows_a_linked_copy_depends_on_what_is_before_it() {
+    let b = bench!();
+    let file = "FROM %B\nCOPY one /one\nCOPY --link two /two\nRUN cat /one > /list\n";
+    b.write("one", "first");
+    b.write("two", "2");
+    b.build(file, &["-t", "t"]);
+    b.write("one", "second");
+    assert_eq!(ran(&b.build(file, &["-t", "t"])), ["2/4", "4/4"]);
+    assert_eq!(b.run("t", "cat /list"), "second");
+    // where an argument ends counts
+    for (words, want) in [(r#""a b","c""#, "a b/c\n"), (r#""a","b c""#, "a/b c\n")] {
+        let file = format!("FROM %B\nRUN [\"sh\",\"-c\",\"echo $0/$1 > /list\",{words}]\n");
+        b.build(&file, &["-t", "t"]);
+        assert_eq!(b.run("t", "cat /list"), want);
+    }
+}
+
 #[test]
 fn a_step_runs_again_when_what_it_takes_has_other_content() {
     let b = bench!();
@@ -375,18 +394,38 @@ fn a_killed_build_leaves_nothing_and_goes_on_where_it_was() {
     });
     child.kill().unwrap();
     child.wait().unwrap();
-    // its step's monitor ends with it, or is told so by nobody: then by the user
-    for line in b.sandbox.processes() {
-        let pid = line.split(' ').next().unwrap().to_owned();
-        std::process::Command::new("kill")
-            .args(["-9", &pid])
-            .status()
-            .ok();
-    }
-    assert!(b.sandbox.wait_until_quiet().is_empty());
+    // its step ends with it
+    assert_eq!(b.sandbox.wait_until_quiet(), [""; 0]);
     assert_eq!(b.sandbox.coracle(["ps", "-aq"]).ok(), "");
     let output = b.build(&file.replace("sleep 600", "true"), &[]);
     assert_eq!(ran(&output), ["3/3"]);
+}
+
+/// Recorded from docker 26; the exit status is a shell's for the signal.
+#[test]
+fn a_build_that_is_interrupted_stops_its_steps_and_says_so() {
+    use nix::sys::signal::{Signal, kill};
+    let b = bench!();
+    let file = format!("FROM {}\nRUN echo begun && sleep 600\n", b.base);
+    b.write("Dockerfile", &file);
+    for signal in [Signal::SIGINT, Signal::SIGTERM] {
+        let words = ["build", "--progress", "plain", "ctx"];
+        let mut child = b.sandbox.coracle(words).spawn();
+        wait_for_text(child.stderr.as_mut().unwrap(), "begun");
+        let pid = nix::unistd::Pid::from_raw(child.id() as i32);
+        kill(pid, signal).unwrap();
+        let limit = Duration::from_secs(30);
+        let output = support::finish(child, Vec::new(), limit, format!("{signal}"));
+        assert_eq!(output.code, 128 + signal as i32, "{}", output.stderr);
+        let last = output.stderr.lines().rev().take(2).collect::<Vec<_>>();
+        assert_eq!(
+            last[0],
+            "ERROR: failed to solve: Canceled: context canceled"
+        );
+        assert!(last[1].ends_with(" CANCELED"), "{}", output.stderr);
+        assert_eq!(b.sandbox.wait_until_quiet(), [""; 0]);
+        assert_eq!(leftovers(&b.sandbox), [""; 0]);
+    }
 }
 
 fn wait_for_text(from: &mut impl std::io::Read, text: &str) {

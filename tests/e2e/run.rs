@@ -1,11 +1,12 @@
 //! `run`: what the program gets and what the user gets back.
 
 use std::os::unix::fs::MetadataExt;
+use std::time::Duration;
 
 use serde_json::json;
 
 use crate::support::image::{Layer, Tar};
-use crate::support::{Sandbox, registry, skipped};
+use crate::support::{Sandbox, eventually, finish, registry, skipped};
 
 #[test]
 fn a_program_runs_and_its_streams_and_status_come_back() {
@@ -54,6 +55,38 @@ fn stdin_comes_in_with_i_alone() {
             .ok(),
         ""
     );
+}
+
+/// `| head`: a container that goes with its end learns of it as in a shell's pipeline, another lives on as docker's.
+#[test]
+fn output_that_nobody_reads_ends_the_command() {
+    use std::io::{BufRead, BufReader};
+    busybox!(sandbox, image);
+    let first_line = |words: &[&str]| {
+        let mut child = sandbox.coracle(words).spawn();
+        let mut line = String::new();
+        let mut stdout = BufReader::new(child.stdout.take().unwrap());
+        stdout.read_line(&mut line).unwrap();
+        drop(stdout);
+        let what = words.join(" ");
+        let output = finish(child, Vec::new(), Duration::from_secs(30), what);
+        assert_eq!(line, "y\n", "{}", output.stderr);
+        output
+    };
+    let ended = first_line(&["run", "--rm", &image, "yes"]);
+    assert_eq!(ended.code, 1, "{}", ended.stderr);
+    assert_eq!(sandbox.coracle(["ps", "-aq"]).ok(), "");
+    let script = "echo y; for i in 1 2 3; do echo more; sleep 0.1; done; echo last; sleep 600";
+    let words = ["run", "--name", "on", &image, "sh", "-c", script];
+    let left = first_line(&words);
+    assert_eq!(
+        (left.code, left.stderr.as_str()),
+        (1, "write /dev/stdout: broken pipe\n")
+    );
+    eventually("the rest in the log", || {
+        sandbox.coracle(["logs", "on"]).ok().ends_with("last\n")
+    });
+    sandbox.coracle(["rm", "-f", "on"]).ok();
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! The redrawn list of a build on a terminal: what is done in blue, what failed in red, the last words of what runs.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crate::build::progress::End;
 use crate::sys::{fd, tty};
@@ -26,11 +26,9 @@ pub(super) struct Screen {
 }
 
 impl Screen {
-    /// Draws over what was drawn before, ten times a second at most.
+    /// Draws over what was drawn before, twice in a tick at most.
     pub(super) fn draw(&mut self, rows: &[Row], seconds: f64, is_end: bool) {
-        let soon = self
-            .drawn
-            .is_some_and(|at| at.elapsed() < Duration::from_millis(100));
+        let soon = self.drawn.is_some_and(|at| at.elapsed() < super::TICK / 2);
         if soon && !is_end {
             return;
         }
