@@ -7,7 +7,7 @@
 use std::fs::OpenOptions;
 use std::io::{ErrorKind, Write};
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
@@ -116,10 +116,29 @@ pub(crate) fn prepare<T: Serialize>(path: &Path, value: &T) -> Result<()> {
     put(&temporary(path), json(path, value)?.as_bytes(), false)
 }
 
-/// Writes a text: temporary file beside `path`, then rename.
+/// Writes a text: temporary file beside `path`, then rename. Where there is no room for two, over what is there: how a
+/// container on a full disk ended is to be known.
 pub(crate) fn write_text(path: &Path, text: &str) -> Result<()> {
-    put(&temporary(path), text.as_bytes(), false)?;
-    publish(path)
+    let cannot = || format!("cannot write `{}`", path.display());
+    match put_bytes(&temporary(path), text.as_bytes(), false) {
+        Ok(()) => publish(path),
+        Err(e) if matches!(e.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded) => {
+            write_over(path, text)
+                .or(Err(e))
+                .context(Kind::System, cannot)
+        }
+        Err(e) => Err(e).context(Kind::System, cannot),
+    }
+}
+
+/// Writes over a file, as far as it has room of its own. Readers see the old or the new: both are less than a page.
+fn write_over(path: &Path, text: &str) -> std::io::Result<()> {
+    let file = OpenOptions::new().write(true).open(path)?;
+    if text.len() as u64 > (file.metadata()?.blocks() * 512).min(4096) {
+        return Err(ErrorKind::StorageFull.into());
+    }
+    file.write_all_at(text.as_bytes(), 0)?;
+    file.set_len(text.len() as u64)
 }
 
 /// Makes the record that was prepared beside `path` the one that is read.
@@ -136,6 +155,12 @@ fn json<T: Serialize>(path: &Path, value: &T) -> Result<String> {
 }
 
 fn put(path: &Path, bytes: &[u8], new: bool) -> Result<()> {
+    put_bytes(path, bytes, new).context(Kind::System, || {
+        format!("cannot write `{}`", path.display())
+    })
+}
+
+fn put_bytes(path: &Path, bytes: &[u8], new: bool) -> std::io::Result<()> {
     let mut how = OpenOptions::new();
     how.write(true)
         .mode(0o600)
@@ -147,9 +172,7 @@ fn put(path: &Path, bytes: &[u8], new: bool) -> Result<()> {
         // a full disk: the half written temporary file would only stand in the way
         std::fs::remove_file(path).ok();
     }
-    written.context(Kind::System, || {
-        format!("cannot write `{}`", path.display())
-    })
+    written
 }
 
 /// Returns the name that a record is written under before it is renamed: `state` -> `state.tmp`.
@@ -189,6 +212,21 @@ mod tests {
                 .starts_with(&format!("cannot understand `{}`", path.display())),
             "{e}"
         );
+    }
+
+    #[test]
+    fn without_room_for_a_second_file_a_record_is_written_over() {
+        let s = Scratch::new();
+        let path = s.store.data("r");
+        std::fs::write(&path, "x".repeat(600)).unwrap();
+        for text in ["\"short\"".to_owned(), format!("\"{}\"", "y".repeat(500))] {
+            write_over(&path, &text).unwrap();
+            assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
+        }
+        let before = std::fs::read(&path).unwrap();
+        write_over(&path, &"z".repeat(5000)).unwrap_err();
+        assert_eq!(std::fs::read(&path).unwrap(), before);
+        write_over(&s.store.data("none"), "").unwrap_err();
     }
 
     #[test]
