@@ -428,6 +428,17 @@ fn another_root_below_the_container_s_has_its_own_paths() {
 }
 
 #[test]
+fn among_the_hosts_processes_others_are_seen_as_they_are() {
+    debian!(sandbox, image);
+    // the first process is another user's, of which nothing may be asked
+    let text = "stat -c %n:%U /proc/1 /proc/$$; ls -d /proc/[0-9]* >/dev/null && echo all";
+    let words = ["run", "--rm", "--pid", "host", &image, "sh", "-c", text];
+    let out = sandbox.coracle(words).ok();
+    let owners: Vec<_> = out.lines().filter_map(|l| l.split(':').nth(1)).collect();
+    assert_eq!(owners, ["nobody", "root"], "{out}");
+}
+
+#[test]
 fn what_the_user_does_not_own_is_remembered_for_the_run() {
     debian!(sandbox, image);
     let text = "chown www-data /dev/null && stat -c %U /dev/null; ln -s /dev/stdout /tmp/log; chown 33:33 /tmp/log && echo done";

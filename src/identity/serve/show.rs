@@ -113,7 +113,8 @@ impl Worker {
         let (Some(pid), false) = (pid, self.has_other_pids(asked)) else {
             return CONTINUE;
         };
-        let Some(who) = self.credentials_of(pid as u32)? else {
+        // with `--pid host` there are others' processes, of which we may ask nothing
+        let Ok(Some(who)) = self.credentials_of(pid as u32) else {
             return CONTINUE;
         };
         if who.user.effective == 0 && who.group.effective == 0 {
