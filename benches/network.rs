@@ -2,7 +2,7 @@
 //! network namespace of the benchmark's own, both in one run.
 //!
 //! ```text
-//! cargo bench --bench network [-- --image NAME] [--seconds N] [--only WORD] [--coracle FILE] [--peers]
+//! cargo bench --bench network [-- --image NAME] [--seconds N] [--turns N] [--only WORD] [--coracle FILE] [--peers]
 //! ```
 //! Started by a plain user who has pulled NAME, with `ip`, `unshare` and `nsenter` at hand; `--peers` has pasta and
 //! slirp4netns beside it. Everything runs in a user
@@ -10,7 +10,7 @@
 
 #![allow(clippy::disallowed_methods, clippy::print_stdout, clippy::print_stderr)] // starting processes is what it does
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -20,6 +20,8 @@ mod peers;
 const SETUP: &str = r#"
 set -e
 ip link set lo up
+# every connection leaves a port in TIME_WAIT
+echo 1024 65535 > /proc/sys/net/ipv4/ip_local_port_range
 unshare --net sleep 3600 & outside=$!
 trap 'kill $outside' EXIT
 until [ "$(readlink /proc/$outside/ns/net)" != "$(readlink /proc/self/ns/net)" ]; do sleep 0.01; done
@@ -76,6 +78,7 @@ fn table(words: &[&str]) {
     };
     let seconds = after("--seconds").unwrap_or_else(|| "3".to_owned());
     let only = after("--only").unwrap_or_default();
+    let turns = after("--turns").map_or(5, |n| n.parse().expect("a number"));
     let world = World::new(
         after("--coracle").unwrap_or_else(|| env!("CARGO_BIN_EXE_coracle").to_owned()),
         after("--image").unwrap_or_else(|| "debian:12".to_owned()),
@@ -100,43 +103,45 @@ fn table(words: &[&str]) {
     .into();
     for (what, act) in ACTS.iter().filter(|(what, _)| what.contains(&only)) {
         let act = act.replace("SECONDS", &seconds);
-        let (host, inside) = (world.on_host(&act), world.inside(&[], &act));
-        let others: String = others
-            .iter()
-            .map(|other| format!(" {} |", world.by(other, &act)))
-            .collect();
-        println!(
-            "| {what} | {host} | {inside} | {:.2} |{others}",
-            inside / host
-        );
+        let mut sides = vec![world.on_host(), world.inside(&[])];
+        sides.extend(others.iter().map(|other| world.by(other)));
+        row(what, &world.turns(sides, &act, turns));
     }
     for name in ["busy", "neighbours", "cost", "start"] {
         if !only.is_empty() && only != name {
             continue;
         }
         match name {
-            "busy" => busy(&world),
-            "neighbours" => neighbours(&world, &seconds),
+            "busy" => busy(&world, turns),
+            "neighbours" => neighbours(&world, &seconds, turns),
             "cost" => cost(&world),
             _ => start(&world),
         }
     }
 }
 
+/// Medians of what each side said, of which the first is the host, and of the second's part of the host in each turn.
+fn row(what: &str, said: &[Vec<f64>]) {
+    let parts = said[1].iter().zip(&said[0]).map(|(a, b)| a / b);
+    let part = peers::median(parts);
+    let medians = said.iter().map(|all| peers::median(all.iter().copied()));
+    let mut cells: Vec<String> = medians.map(|m| format!("{m}")).collect();
+    cells.insert(2, format!("{part:.2}"));
+    println!("| {what} | {} |", cells.join(" | "));
+}
+
 /// The round trip on a network whose relays look for traffic instead of sleeping.
-fn busy(world: &World) {
-    let act = "rtt 10.99.0.2:7003";
-    let host = world.on_host(act);
+fn busy(world: &World, turns: usize) {
     let network = "name=bridge,driver-opt=coracle.busy-poll=1ms";
-    let inside = world.inside(&["--network", network], act);
-    println!(
-        "| 64-byte round trip with busy-poll, us | {host} | {inside} | {:.2} |",
-        inside / host
+    let sides = vec![world.on_host(), world.inside(&["--network", network])];
+    row(
+        "64-byte round trip with busy-poll, us",
+        &world.turns(sides, "rtt 10.99.0.2:7003", turns),
     );
 }
 
 /// A container to its neighbour, beside a plain veth pair.
-fn neighbours(world: &World, seconds: &str) {
+fn neighbours(world: &World, seconds: &str, turns: usize) {
     let (own, one) = (own(), "network-bench-server");
     let mount = format!("{own}:/bench:ro");
     world.coracle(&[
@@ -154,12 +159,15 @@ fn neighbours(world: &World, seconds: &str) {
         "0.0.0.0:7001",
     ]);
     let address = world.coracle(&["inspect", "-f", "{{.NetworkSettings.IPAddress}}", one]);
-    let pair = world.on_host(&format!("bulk up 10.99.0.2:7001 {seconds}"));
-    let inside = world.inside(&[], &format!("bulk up {address}:7001 {seconds}"));
+    let act = |to: &str| format!("bulk up {to}:7001 {seconds}");
+    let mut pair = world.begin(&world.on_host(), &act("10.99.0.2"));
+    let mut inside = world.begin(&world.inside(&[]), &act(&address));
+    let said: Vec<[f64; 2]> = (0..turns).map(|_| [pair.turn(), inside.turn()]).collect();
+    drop(inside);
     world.coracle(&["rm", "-f", one]);
-    println!(
-        "| container to container, Gbit/s (host: a veth pair) | {pair} | {inside} | {:.2} |",
-        inside / pair
+    row(
+        "container to container, Gbit/s (host: a veth pair)",
+        &[0, 1].map(|side| said.iter().map(|turn| turn[side]).collect()),
     );
 }
 
@@ -280,6 +288,37 @@ impl Drop for Peer {
     }
 }
 
+/// How a side starts our own program.
+type Side = Vec<String>;
+
+/// A side that waits for its next turn.
+struct Actor {
+    child: Child,
+    said: BufReader<std::process::ChildStdout>,
+}
+
+impl Actor {
+    /// Acts once; what it says is a number.
+    fn turn(&mut self) -> f64 {
+        // a connection that the last turn has closed is over by then
+        std::thread::sleep(Duration::from_millis(50));
+        let mut line = String::new();
+        let stdin = self.child.stdin.as_mut().expect("it is there until the end");
+        let asked = stdin.write_all(b"\n").is_ok();
+        match asked && self.said.read_line(&mut line).is_ok() {
+            true => line.trim().parse().unwrap_or(f64::NAN),
+            false => f64::NAN,
+        }
+    }
+}
+
+impl Drop for Actor {
+    fn drop(&mut self) {
+        drop(self.child.stdin.take());
+        self.child.wait().ok();
+    }
+}
+
 struct World {
     holder: Child,
     outside: String,
@@ -341,43 +380,62 @@ impl World {
         Peer(child)
     }
 
-    fn on_host(&self, act: &str) -> f64 {
-        self.number(&[&own()], act)
+    fn on_host(&self) -> Side {
+        vec![own()]
     }
 
-    fn inside(&self, flags: &[&str], act: &str) -> f64 {
+    fn inside(&self, flags: &[&str]) -> Side {
         let mount = format!("{}:/bench:ro", own());
-        let mut words = vec![&self.coracle[..], "run", "--rm", "-v", &mount];
+        let mut words = vec![&self.coracle[..], "run", "--rm", "-i", "-v", &mount];
         words.extend(flags);
         words.extend(["--entrypoint", "/bench", &self.image]);
-        self.number(&words, act)
+        words.into_iter().map(str::to_owned).collect()
     }
 
     /// Another tool's way.
-    fn by(&self, tool: &str, act: &str) -> f64 {
-        match tool {
-            "pasta" => {
-                let pasta = [
-                    "pasta",
-                    "-4",
-                    "--config-net",
-                    "--no-map-gw",
-                    "--quiet",
-                    "--",
-                ];
-                self.number(
-                    &[&pasta[..], &["sh", "-c", LATER, "sh", &own()]].concat(),
-                    act,
-                )
-            }
-            _ => self.number(&["sh", "-c", SLIRP, "sh", &own()], act),
-        }
+    fn by(&self, tool: &str) -> Side {
+        let own = own();
+        let words: &[&str] = match tool {
+            "pasta" => &[
+                "pasta",
+                "-4",
+                "--config-net",
+                "--no-map-gw",
+                "--quiet",
+                "--",
+                "sh",
+                "-c",
+                LATER,
+                "sh",
+                &own,
+            ],
+            _ => &["sh", "-c", SLIRP, "sh", &own],
+        };
+        words.iter().map(|&word| word.to_owned()).collect()
     }
 
-    fn number(&self, words: &[&str], act: &str) -> f64 {
-        self.say(&[words, &act.split(' ').collect::<Vec<_>>()].concat())
-            .parse()
-            .unwrap_or(f64::NAN)
+    /// All sides do the same, in turns; returns what each has said.
+    fn turns(&self, sides: Vec<Side>, act: &str, count: usize) -> Vec<Vec<f64>> {
+        let mut actors: Vec<Actor> = sides.iter().map(|side| self.begin(side, act)).collect();
+        let mut said = vec![Vec::new(); actors.len()];
+        for _ in 0..count {
+            for (actor, said) in actors.iter_mut().zip(&mut said) {
+                said.push(actor.turn());
+            }
+        }
+        said
+    }
+
+    fn begin(&self, side: &Side, act: &str) -> Actor {
+        let mut command = self.enter(&self.holder.id().to_string());
+        command.args(side).arg("turns").args(act.split(' '));
+        let mut child = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("it starts");
+        let said = BufReader::new(child.stdout.take().expect("a pipe"));
+        Actor { child, said }
     }
 
     fn coracle(&self, words: &[&str]) -> String {

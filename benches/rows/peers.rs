@@ -17,6 +17,11 @@ pub(crate) fn act(words: &[&str]) -> bool {
         ["connect", at] => println!("{:.1}", connect(at)),
         ["rate", at] => println!("{:.0}", rate(at)),
         ["udp", at, seconds] => println!("{:.2}", udp(at, seconds.parse().unwrap())),
+        ["turns", ref words @ ..] => {
+            for _ in std::io::stdin().lines() {
+                act(words);
+            }
+        }
         ["hold", at, count] => hold(at, count.parse().unwrap()),
         _ => return false,
     }
@@ -82,7 +87,7 @@ fn hold(at: &str, count: usize) {
 
 /// Median microseconds of connect(2) alone.
 fn connect(at: &str) -> f64 {
-    median((0..1000).map(|_| {
+    median((0..500).map(|_| {
         let start = Instant::now();
         let stream = TcpStream::connect(at).expect("connect");
         let time = start.elapsed().as_secs_f64() * 1e6;
@@ -91,7 +96,7 @@ fn connect(at: &str) -> f64 {
     }))
 }
 
-fn median(times: impl Iterator<Item = f64>) -> f64 {
+pub(crate) fn median(times: impl Iterator<Item = f64>) -> f64 {
     let mut times: Vec<f64> = times.collect();
     times.sort_by(f64::total_cmp);
     times[times.len() / 2]
@@ -141,7 +146,7 @@ fn rtt(at: &str) -> f64 {
 
 /// Connections a second, one after the other, each with a question of 64 bytes.
 fn rate(at: &str) -> f64 {
-    let (start, count) = (Instant::now(), 3000);
+    let (start, count) = (Instant::now(), 500);
     let mut buffer = [0; 64];
     for _ in 0..count {
         let mut stream = TcpStream::connect(at).expect("connect");

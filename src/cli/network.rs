@@ -2,7 +2,7 @@
 
 use clap::{ArgMatches, Command};
 
-use super::args::{flag, is_set, list, operands, opt, pairs, typed, value, values};
+use super::args::{flag, is_set, list, many, operands, opt, pairs, typed, value, values};
 use super::format::{self, Format};
 use super::ps::width;
 use super::{Session, Verb, filter, flags};
@@ -91,6 +91,15 @@ pub(super) const CONNECT: Verb = Verb {
                 "strings",
                 "Add network-scoped alias for the container",
             ))
+            .arg(
+                list(
+                    "driver-opt",
+                    None,
+                    "strings",
+                    "Driver options for the network",
+                )
+                .value_parser(flags::driver_option),
+            )
             .arg(
                 opt(
                     "ip",
@@ -230,8 +239,10 @@ fn connect(matches: &ArgMatches, session: &mut Session) -> Result<u8> {
         aliases: values(matches, "alias").cloned().collect(),
         address: typed(matches, "ip").copied(),
         address6: typed(matches, "ip6").copied(),
+        options: many(matches, "driver-opt").cloned().collect(),
         ..Wish::default()
     };
+    crate::network::plan::busy_poll(&wish.options)?;
     let container = store.containers().find(container)?;
     container::network::connect(store, &container, &network, wish)?;
     Ok(0)

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::etc_files::Files;
 use crate::error::{Context, Error, Kind, Result};
 use crate::identity;
 use crate::network::plan::Attachment;
@@ -46,10 +47,10 @@ pub enum Ask {
         /// Seconds.
         timeout: i64,
     },
-    /// Join one more network; answered by `Done` or `Failed`.
-    Connect(Box<Attachment>),
-    /// Leave the network of this id; answered by `Done` or `Failed`.
-    Disconnect(String),
+    /// Join one more network; answered by `Done` or `Failed`. The files are those of later starts.
+    Connect(Box<Attachment>, Files),
+    /// Leave the network of this id; answered by `Done` or `Failed`. The files are those of later starts.
+    Disconnect(String, Files),
     /// Freeze (true) or thaw (false) all processes; answered by `Done` or `Failed`.
     Pause(bool),
     /// The listener of an exec session's filter, which travels with this message, is to be answered as that user's.

@@ -7,7 +7,8 @@ use std::os::fd::{AsFd, OwnedFd};
 use nix::fcntl::OFlag;
 use nix::sys::stat::Mode;
 
-use super::etc_files::{self, HostFiles};
+use super::etc_files::{self, EtcFiles, Files, HostFiles};
+use super::links;
 use super::start::own_reach;
 use super::view;
 use crate::error::{Context, Kind, Result};
@@ -30,17 +31,30 @@ impl Texts {
         state: &State,
         wishes: &[Wish],
     ) -> Result<Texts> {
-        let networks = wishes.iter().map(|w| store.networks().find(&w.network));
-        let networks = networks.collect::<Result<Vec<_>>>()?;
-        let reach = own_reach(networks.iter());
-        let hostname = &record.config.hostname;
-        let made = etc_files::make(record, hostname, &reach, &HostFiles::read(&reach))?;
-        let names = etc_files::own_names(hostname, &record.config.domainname);
+        let made = make(store, record, wishes)?;
+        let config = &record.config;
+        let names = etc_files::own_names(&config.hostname, &config.domainname);
         Ok(Texts {
             hosts: made.hosts + &etc_files::own_lines(&state.networks, &names),
             resolv_conf: made.resolv_conf,
         })
     }
+}
+
+/// Returns the files of a later start, without the container's own addresses.
+pub(super) fn files(store: &Store, record: &Record, wishes: &[Wish]) -> Result<Files> {
+    let mut made = make(store, record, wishes)?;
+    // of those that are still there
+    made.hosts += &links::hosts(&links::find(store, record).unwrap_or_default());
+    Ok(made.files())
+}
+
+fn make(store: &Store, record: &Record, wishes: &[Wish]) -> Result<EtcFiles> {
+    let networks = wishes.iter().map(|w| store.networks().find(&w.network));
+    let networks = networks.collect::<Result<Vec<_>>>()?;
+    let reach = own_reach(networks.iter());
+    let host = HostFiles::read(&reach);
+    etc_files::make(record, &record.config.hostname, &reach, &host)
 }
 
 /// Changes the files of a running container; one that a mount of the user's covers is his.

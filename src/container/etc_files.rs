@@ -7,6 +7,9 @@ use crate::error::{Error, Kind, Result};
 use crate::store::containers::Record;
 use crate::store::networks::Endpoint;
 
+/// Names below /etc and texts.
+pub(crate) type Files = Vec<(String, String)>;
+
 /// The three files' texts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct EtcFiles {
@@ -91,8 +94,8 @@ impl HostFiles {
 }
 
 impl EtcFiles {
-    /// Returns them as names below /etc and texts.
-    pub(crate) fn files(self) -> Vec<(String, String)> {
+    /// Returns them by their names.
+    pub(crate) fn files(self) -> Files {
         [
             ("hosts", self.hosts),
             ("hostname", self.hostname),

@@ -7,6 +7,7 @@ use crate::store::networks::{Network, Wish};
 
 use super::control::{Ask, Client};
 use super::etc_change::{self, Texts};
+use super::etc_files::Files;
 use super::plan_make::network::{attachment, is_network, wishes};
 
 /// Puts a container on one more network. Docker's words where it cannot be.
@@ -40,8 +41,8 @@ pub(crate) fn connect(
         let mut named = record.clone();
         container.name().clone_into(&mut named.name);
         let place = attachment(&named, &record.config.hostname, &wish, network);
-        let ask = Ask::Connect(Box::new(place));
-        rewire(store, container, &ask, &before, &all)?;
+        let ask = |etc| Ask::Connect(Box::new(place), etc);
+        rewire(store, container, ask, &before, &all)?;
     }
     store.containers().set_networks(container.id(), all)
 }
@@ -62,8 +63,8 @@ pub(crate) fn disconnect(store: &Store, container: &Found, network: &Network) ->
         return Err(Error::new(Kind::Denied, text));
     }
     if container.is_running {
-        let ask = Ask::Disconnect(network.id.clone());
-        rewire(store, container, &ask, &before, &all)?;
+        let ask = |etc| Ask::Disconnect(network.id.clone(), etc);
+        rewire(store, container, ask, &before, &all)?;
     }
     store.containers().set_networks(container.id(), all)
 }
@@ -93,16 +94,17 @@ fn check(record: &Record, network: &Network) -> Result<()> {
 fn rewire(
     store: &Store,
     container: &Found,
-    ask: &Ask,
+    ask: impl FnOnce(Files) -> Ask,
     before: &[Wish],
     after: &[Wish],
 ) -> Result<()> {
     let record = &container.record;
     let old = Texts::of(store, record, &container.state, before)?;
+    let made = etc_change::files(store, record, after)?;
     let Some(client) = Client::connect(store.paths(), container.id())? else {
         return Ok(()); // it has just ended: its next start sees the record
     };
-    client.change(ask)?;
+    client.change(&ask(made))?;
     let state = store.containers().state(container.id())?;
     let new = Texts::of(store, record, &state, after)?;
     match etc_change::change(record, &state, &old, &new) {

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::etc_files::Files;
 use crate::identity::{self, Mode};
 use crate::image::config::Healthcheck;
 use crate::network::plan::NetworkPlan;
@@ -68,7 +69,7 @@ pub struct Start {
     pub root_point: PathBuf,
     /// Files made for this start and mounted below /etc: (name, content). They live in the container's memory and not in its
     /// folder: four files fewer to make and to remove for every `run --rm`.
-    pub etc: Vec<(String, String)>,
+    pub etc: Files,
     /// Namespaces.
     pub namespaces: Namespaces,
     /// What leads out of a network namespace of its own; `None` for nothing.

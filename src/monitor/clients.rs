@@ -5,6 +5,7 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::path::Path;
 
 use crate::container::control::{Ask, Tell};
+use crate::container::etc_files::Files;
 use crate::error::Result;
 use crate::identity::serve::Start;
 use crate::network::plan::Attachment;
@@ -24,9 +25,9 @@ pub(super) enum Request {
     /// Freeze or thaw.
     Pause(bool),
     /// Join a network.
-    Connect(Box<Attachment>),
+    Connect(Box<Attachment>, Files),
     /// Leave the network of this id.
-    Disconnect(String),
+    Disconnect(String, Files),
     /// A listener to answer.
     Supervise(Start, OwnedFd),
     /// The client has left.
@@ -136,8 +137,8 @@ impl Clients {
                 Some(Request::Stop(signal, timeout))
             }
             Ask::Pause(on) => Some(Request::Pause(on)),
-            Ask::Connect(attachment) => Some(Request::Connect(attachment)),
-            Ask::Disconnect(network) => Some(Request::Disconnect(network)),
+            Ask::Connect(attachment, etc) => Some(Request::Connect(attachment, etc)),
+            Ask::Disconnect(network, etc) => Some(Request::Disconnect(network, etc)),
             Ask::Supervise { start } => {
                 let listener = message.fds.into_iter().next()?;
                 Some(Request::Supervise(start, listener))

@@ -15,6 +15,7 @@ use super::program::{Pipes, fork_error};
 use super::supervisor::Supervisor;
 use super::{group, root, script, tell};
 use crate::container::control::Tell;
+use crate::container::etc_files::Files;
 use crate::container::plan::{Join, Kind as PlanKind, Namespace, Plan, Start, User};
 use crate::container::restart::{self, Verdict};
 use crate::error::{Error, Result};
@@ -167,16 +168,16 @@ impl<'a> Life<'a> {
             let paths = self.store.paths();
             self.net = Some(net::begin(self.plan, network, paths, Entered::Other)?);
         }
-        let mut hosts = String::new();
+        let mut etc = self.start.etc.clone();
         if let Some(net) = &self.net {
-            hosts = net.hosts();
+            net.complete(&mut etc);
             pipes.add_relay(net.plug()?);
         }
         let first = match &self.plan.process.user {
             User::Supervised { start, .. } => Some((start, pipes.add_supervisor()?)),
             _ => None,
         };
-        let script = script::start(self.plan, self.start, &hosts, pipes.fds)?;
+        let script = script::start(self.plan, self.start, &etc, pipes.fds)?;
         let flags = clone_flags(&self.start.namespaces);
         if let Some(net) = &self.net {
             net.note(&mut self.state);
@@ -490,11 +491,11 @@ impl<'a> Life<'a> {
                 };
                 self.clients.tell(client, &told, &[]);
             }
-            Request::Connect(attachment) => {
-                self.rewire(client, |net| net.connect(*attachment));
+            Request::Connect(attachment, etc) => {
+                self.rewire(client, etc, |net| net.connect(*attachment));
             }
-            Request::Disconnect(network) => {
-                self.rewire(client, |net| net.disconnect(&network));
+            Request::Disconnect(network, etc) => {
+                self.rewire(client, etc, |net| net.disconnect(&network));
             }
             Request::Supervise(start, listener) => {
                 if let Some(supervisor) = &self.supervisor {
@@ -511,7 +512,7 @@ impl<'a> Life<'a> {
         }
     }
 
-    fn rewire(&mut self, client: u64, change: impl FnOnce(&mut Net) -> Result<()>) {
+    fn rewire(&mut self, client: u64, etc: Files, change: impl FnOnce(&mut Net) -> Result<()>) {
         let told = match self.net.as_mut().map(change) {
             Some(Err(e)) => Tell::Failed(e),
             None => Tell::Failed(
@@ -522,7 +523,8 @@ impl<'a> Life<'a> {
                 .hint("start the container anew"),
             ),
             Some(Ok(())) => {
-                if let Some(net) = &self.net {
+                if let Some(net) = &mut self.net {
+                    net.keep_files(etc);
                     net.note(&mut self.state);
                 }
                 self.save();

@@ -3,9 +3,10 @@
 
 use std::net::IpAddr;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
+use std::path::PathBuf;
 
 use super::program::fork_error;
-use crate::container::etc_files;
+use crate::container::etc_files::{self, Files};
 use crate::container::plan::Plan;
 use crate::error::{Context, Error, Kind, Result};
 use crate::network::join;
@@ -28,6 +29,10 @@ pub(super) struct Net {
     address: Option<IpAddr>,
     ports: Vec<(String, PortBinding)>,
     own_names: String,
+    /// Where a program that is the network has its files.
+    program: Option<PathBuf>,
+    /// Files below /etc since the networks have changed.
+    etc: Option<Files>,
 }
 
 /// Whether we are in the user namespace of another container already.
@@ -47,7 +52,7 @@ pub(super) fn begin(
     paths: &Paths,
     entered: Entered,
 ) -> Result<Net> {
-    let members = Members::hold(paths)?;
+    let members = join::hold(paths, &network.attachments, &plan.id)?;
     let is_of_the_family = enter(&members, entered)?;
     if let Some(program) = &network.program {
         drop(members);
@@ -80,6 +85,8 @@ pub(super) fn begin(
         address: None,
         ports: bound,
         own_names: network.own_names.clone(),
+        program: None,
+        etc: None,
     })
 }
 
@@ -127,6 +134,8 @@ fn begin_program(
         },
         ports: bound,
         own_names: network.own_names.clone(),
+        program: Some(folder),
+        etc: None,
     })
 }
 
@@ -156,11 +165,22 @@ impl Net {
         self.control.as_raw_fd()
     }
 
-    /// The end of /etc/hosts: the container's addresses and names.
-    pub(super) fn hosts(&self) -> String {
+    /// The networks have changed: later starts of the program have these files.
+    pub(super) fn keep_files(&mut self, etc: Files) {
+        self.etc = Some(etc);
+    }
+
+    /// Makes a plan's files below /etc those of today's networks, and tells the container's addresses and names.
+    pub(super) fn complete(&self, etc: &mut Files) {
+        if let Some(changed) = &self.etc {
+            etc.clone_from(changed);
+        }
         let own = etc_files::own_lines(&self.endpoints, &self.own_names);
         let given = self.address.map(|a| format!("{a}\t{}\n", self.own_names));
-        own + &given.unwrap_or_default()
+        for (_, hosts) in etc.iter_mut().filter(|(name, _)| name == "hosts") {
+            *hosts += &own;
+            *hosts += given.as_deref().unwrap_or_default();
+        }
     }
 
     /// Writes down what the container has.
@@ -245,6 +265,9 @@ impl Net {
         }
         // it ends now, or has ended
         let _ = process::wait(self.relay.pid);
+        if let Some(folder) = &self.program {
+            program::abandon(folder);
+        }
         true
     }
 }

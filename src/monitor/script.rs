@@ -51,9 +51,9 @@ const SLAVE: Slot = 1;
 const DEV: Slot = 2;
 const FIRST_TREE: Slot = 3;
 
-/// The script of a container's first process, born in its new namespaces. `own_hosts`: the end of its /etc/hosts, once its
-/// addresses are known.
-pub(super) fn start(plan: &Plan, start: &Start, own_hosts: &str, fds: Fds) -> Result<Script> {
+/// The script of a container's first process, born in its new namespaces. `etc`: names below /etc and their texts, with
+/// what is known of its addresses.
+pub(super) fn start(plan: &Plan, start: &Start, etc: &[(String, String)], fds: Fds) -> Result<Script> {
     let mut b = Builder::default();
     if let Some(score) = plan.process.oom_score_adj {
         // before the process stops being dumpable: its files then belong to root
@@ -91,7 +91,7 @@ pub(super) fn start(plan: &Plan, start: &Start, own_hosts: &str, fds: Fds) -> Re
     }
     b.dev(start)?;
     b.sys(plan, start)?;
-    let trees = b.open_trees(start, own_hosts)?;
+    let trees = b.open_trees(start, etc)?;
     b.ops.push(Op::Pivot);
     if start.namespaces.net == Namespace::New {
         // what docker lets everybody in a container do; an old kernel has neither

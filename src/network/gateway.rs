@@ -335,6 +335,12 @@ impl Worker {
         }
         let made = || {
             let fd = inet::socket(version, kind).ok()?;
+            // its address is that of somebody outside, and its port may be another's too
+            inet::set_transparent(fd.as_fd(), version).ok()?;
+            inet::set(fd.as_fd(), inet::REUSE_ADDRESS, 1).ok()?;
+            if kind == Kind::Stream {
+                inet::set(fd.as_fd(), inet::NO_DELAY, 1).ok()?;
+            }
             if net.netfilter.is_none() {
                 inet::set(fd.as_fd(), inet::MARK, MARK as i32).ok()?;
             }

@@ -3,14 +3,51 @@
 use std::fs::File;
 use std::net::{IpAddr, Ipv6Addr};
 use std::os::fd::OwnedFd;
+use std::time::{Duration, Instant};
 
 use super::gateway::{self, Origin, Place};
 use super::plan::Attachment;
 use crate::error::Result;
 use crate::store::networks::members::{Member, Members};
 use crate::store::networks::{Endpoint, Network, Rung};
+use crate::store::paths::Paths;
 use crate::store::{new_id, short_id};
 use crate::sys::inet;
+
+/// The longest that a newcomer waits for an address that it asks for, while who had it delivers last words: longer than
+/// these may take.
+const PATIENCE: Duration = Duration::from_secs(6);
+/// The same for the address that the container had before; then it gets another one.
+const GRACE: Duration = Duration::from_millis(300);
+/// Between two looks.
+const LOOK: Duration = Duration::from_millis(2);
+
+/// Holds the list of members as soon as nobody who has ended answers for the addresses that a container is to have.
+pub(crate) fn hold(paths: &Paths, attachments: &[Attachment], id: &str) -> Result<Members> {
+    let start = Instant::now();
+    loop {
+        let members = Members::hold(paths)?;
+        let is_parting = |a: &Attachment, addresses: [Option<IpAddr>; 2]| {
+            let mut addresses = addresses.into_iter().flatten();
+            addresses.any(|address| members.is_parting(&a.network.id, id, address))
+        };
+        let is_wanted = |a: &Attachment| is_parting(a, [a.address, a.address6]);
+        let is_usual = |a: &Attachment| {
+            let last = a.last.as_ref();
+            last.is_some_and(|last| is_parting(a, [last.address, last.address6]))
+        };
+        let wait = match attachments.iter().any(is_wanted) {
+            true => PATIENCE,
+            false if attachments.iter().any(is_usual) => GRACE,
+            false => Duration::ZERO,
+        };
+        if start.elapsed() >= wait {
+            return Ok(members);
+        }
+        drop(members);
+        std::thread::sleep(LOOK);
+    }
+}
 
 /// Returns the user namespace of whoever is on any network; `None` when nobody is.
 pub(crate) fn user_namespace(members: &Members) -> Option<OwnedFd> {

@@ -3,7 +3,8 @@
 //! on when the program has made the network, and ends the program with the container.
 //!
 //! Runs in U0, the host's network namespace, and a mount namespace of its own, where the container's network namespace has a
-//! name. Killed at any line: slirp4netns sees that its `--exit-fd` is closed; pasta goes on until the container is removed.
+//! name. Killed at any line: slirp4netns sees that its `--exit-fd` is closed; of pasta the
+//! container's monitor takes the name away, which ends it.
 
 use std::fs::File;
 use std::io::{Read, Write};
@@ -92,6 +93,12 @@ pub(crate) fn main(mut setup: Setup<'_>) -> ! {
     }
     running.take().into_iter().for_each(Running::end);
     sys::process::exit_now(0)
+}
+
+/// Ends pasta when the process that would is gone: the namespace loses the name that it watches.
+pub(crate) fn abandon(folder: &Path) {
+    // gone with its keeper's last order: as good
+    let _ = std::fs::remove_file(folder.join(NAMESPACE));
 }
 
 /// The container's first process sends its network namespace and waits for one byte.

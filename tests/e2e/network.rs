@@ -106,6 +106,13 @@ impl Stage {
     }
 }
 
+fn kill(pid: &str) {
+    let status = std::process::Command::new("kill")
+        .args(["-9", pid])
+        .status();
+    assert!(status.unwrap().success());
+}
+
 /// Each test is two: one for each way that a gateway can work.
 macro_rules! both {
     ($($name:ident)*) => {
@@ -150,6 +157,7 @@ both! {
     files_follow_the_networks_of_a_running_container
     nothing_is_left_after_the_last_container
     a_link_tells_where_another_container_is
+    an_address_is_given_on_when_its_last_words_are_delivered
 }
 
 fn connections_leave_and_refused_is_refused(s: &mut Stage) {
@@ -255,7 +263,7 @@ fn odd_questions_about_names_disturb_nobody(s: &mut Stage) {
 
 fn files_follow_the_networks_of_a_running_container(s: &mut Stage) {
     s.ok("network create one");
-    s.serve("--name cc --hostname h", "sleep");
+    s.serve("--name cc --hostname h --restart always", "sleep");
     let lines = |file: &str| s.ok(&format!("exec cc cat {file}"));
     s.ok("exec cc sh -c echo${IFS}10.1.1.1${IFS}mine>>/etc/hosts");
     let has = |file: &str, line: &str| lines(file).lines().any(|l| l == line);
@@ -275,6 +283,36 @@ fn files_follow_the_networks_of_a_running_container(s: &mut Stage) {
     ));
     let servers = lines("/etc/resolv.conf");
     assert!(!servers.contains("nameserver 172.17.0.1"), "{servers}");
+    // a program that its policy starts again has the files of today's networks
+    s.ok("network connect --driver-opt coracle.busy-poll=1ms bridge cc");
+    s.ok("network disconnect one cc");
+    let pid = || s.ok("inspect -f {{.State.Pid}} cc");
+    let first = pid();
+    kill(&first);
+    eventually("it runs again", || !["0", &first].contains(&&pid()[..]));
+    let hosts = lines("/etc/hosts");
+    assert!(has("/etc/hosts", "172.17.0.2\th") && !hosts.contains("172.18."));
+    assert!(has("/etc/resolv.conf", "nameserver 172.17.0.1"));
+    let told = s.coracle("network connect --driver-opt x one cc");
+    let want = "invalid key/value pair format in driver options";
+    assert!(told.stderr.contains(want), "{}", told.stderr);
+}
+
+/// A kernel without nf_tables, as far as what the test starts can see.
+#[test]
+fn without_nf_tables_networks_take_the_other_way_by_themselves() {
+    let Some(mut s) = Stage::new("") else { return };
+    s.world.lacks_nf_tables = true;
+    let doctor = s.coracle("doctor").stdout;
+    let want = "anyip, since nf_tables cannot be used (the rules of nf_tables: ";
+    assert!(doctor.contains(want), "{doctor}");
+    s.world.outside(&format!("echo {OUTSIDE}:7000"));
+    s.serve("--name first", "sleep");
+    let members = s.sandbox.runtime().join("networks/members");
+    let members = std::fs::read_to_string(members).unwrap();
+    assert!(members.contains("anyip"), "{members}");
+    let act = format!("mirror {OUTSIDE}:7000 3000000;connect {OUTSIDE}:7001");
+    assert_eq!(s.peer("", &act), "the same\nConnectionRefused");
 }
 
 /// Texts of docker 26.
@@ -526,6 +564,26 @@ fn what_a_program_wrote_before_it_ended_arrives(s: &mut Stage) {
     }
 }
 
+/// A newcomer with the address of one that ended speaks for itself only, and the last words arrive.
+fn an_address_is_given_on_when_its_last_words_are_delivered(s: &mut Stage) {
+    let file = s.sandbox.work().join("counted");
+    // it looks away for a second and a half, with a small buffer
+    s.world
+        .outside(&format!("slow-count {OUTSIDE}:7001 {}", file.display()));
+    s.world.outside(&format!("echo {OUTSIDE}:7000"));
+    s.ok("network create --subnet 10.97.0.0/24 n");
+    let flags = "--network n --ip 10.97.0.9";
+    for _ in 0..2 {
+        s.peer(flags, &format!("last-words {OUTSIDE}:7001 6000000"));
+        let said = s.peer(flags, &format!("idle {OUTSIDE}:7000 100"));
+        assert_eq!(said, "100 of 100");
+        eventually("all bytes have arrived", || {
+            std::fs::read_to_string(&file).is_ok_and(|t| t == "6000000 Ok(())")
+        });
+        std::fs::remove_file(&file).unwrap();
+    }
+}
+
 fn a_killed_monitor_disturbs_nobody_and_nothing_stays(s: &mut Stage) {
     s.world.outside(&format!("echo {OUTSIDE}:7000"));
     // the first makes the network, the second lives on it
@@ -539,10 +597,7 @@ fn a_killed_monitor_disturbs_nobody_and_nothing_stays(s: &mut Stage) {
         .unwrap()
         .trim()
         .to_owned();
-    let kill = std::process::Command::new("kill")
-        .args(["-9", &monitor])
-        .status();
-    assert!(kill.unwrap().success());
+    kill(&monitor);
     let from = s.world.ask_from_outside(&format!("get {HOST}:8080"));
     assert!(from.starts_with(&format!("you are {OUTSIDE}:")), "{from}");
     // and a third joins
@@ -708,10 +763,7 @@ fn a_restarted_program_keeps_address_and_ports(s: &mut Stage) {
     );
     let address = s.ok("inspect -f {{.NetworkSettings.IPAddress}} web");
     let pid = s.ok("inspect -f {{.State.Pid}} web");
-    std::process::Command::new("kill")
-        .args(["-9", &pid])
-        .status()
-        .unwrap();
+    kill(&pid);
     eventually("it runs again and answers", || {
         s.ok("inspect -f {{.State.Pid}} web") != pid
             && s.world
@@ -826,7 +878,7 @@ fn programs_of_many_languages_work_through_it(s: &mut Stage) {
 }
 
 /// Whether a program can be a network here; else why not is what `run` says, and the test is skipped.
-fn has_program(s: &Stage, name: &str) -> bool {
+fn starts(s: &Stage, name: &str) -> bool {
     let told = s.coracle(&format!("run --rm --network {name} IMAGE true"));
     let missing = [" needs the program ", " needs the device "];
     if missing.iter().any(|m| told.stderr.contains(m)) {
@@ -835,6 +887,11 @@ fn has_program(s: &Stage, name: &str) -> bool {
         return false;
     }
     told.expect_code(0);
+    true
+}
+
+/// The same, and whether it is good enough to be asked for more.
+fn has_program(s: &Stage, name: &str) -> bool {
     // Debian 12's, of 2023, loses what a server says right before it closes
     let version = s.sandbox.command(name).arg("--version").output();
     let is_old =
@@ -851,6 +908,18 @@ fn a_program_is_the_network(name: &str) {
     let Some(mut s) = Stage::new("tproxy") else {
         return;
     };
+    if !starts(&s, name) {
+        return;
+    }
+    s.ok(&format!("run -d --network {name} --name kept IMAGE sleep 100"));
+    let of = |name: &str| -> Option<String> {
+        let all = s.sandbox.processes();
+        all.into_iter().find(|l| l.contains(name))
+    };
+    let keeper = of("__relay").expect("somebody keeps it");
+    kill(keeper.split(' ').next().unwrap_or_default());
+    eventually("the program ends with its keeper", || of(name).is_none());
+    s.ok("rm -f kept");
     if !has_program(&s, name) {
         return;
     }

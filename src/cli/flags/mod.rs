@@ -6,7 +6,7 @@ pub(crate) mod run;
 mod table;
 mod text;
 
-pub(crate) use text::address;
+pub(crate) use text::{address, driver_option};
 
 #[cfg(test)]
 mod tests;

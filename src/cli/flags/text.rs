@@ -107,11 +107,9 @@ pub(super) fn network(text: &str) -> Result<Wish> {
             "ip6" => wish.address6 = Some(address(value)?),
             "mac-address" => wish.mac = Some(mac(value)?),
             "driver-opt" => {
-                let (name, value) = value
-                    .split_once('=')
+                let (name, value) = option(value)
                     .ok_or_else(|| usage("invalid key value pair format in driver options"))?;
-                wish.options
-                    .insert(name.trim().to_lowercase(), value.trim().to_owned());
+                wish.options.insert(name, value);
             }
             "link-local-ip" | "gw-priority" => {}
             _ => return Err(usage(format!("invalid field key {key}"))),
@@ -122,6 +120,16 @@ pub(super) fn network(text: &str) -> Result<Wish> {
         "" => Err(usage("network name/id is not specified")),
         _ => Ok(wish),
     }
+}
+
+/// `--driver-opt` of `network connect`.
+pub(crate) fn driver_option(text: &str) -> Result<(String, String)> {
+    option(text).ok_or_else(|| usage("invalid key/value pair format in driver options"))
+}
+
+fn option(text: &str) -> Option<(String, String)> {
+    let (name, value) = text.split_once('=')?;
+    Some((name.trim().to_lowercase(), value.trim().to_owned()))
 }
 
 /// `--ip`, `--ip6`.

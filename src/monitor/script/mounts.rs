@@ -9,7 +9,7 @@ use crate::sys::spawn::{Op, SLOTS, Slot};
 
 impl Builder {
     /// Opens what the host gives while the host's tree is still there; returns what mounts it later, inside.
-    pub(super) fn open_trees(&mut self, start: &Start, own_hosts: &str) -> Result<Vec<Op>> {
+    pub(super) fn open_trees(&mut self, start: &Start, etc: &[(String, String)]) -> Result<Vec<Op>> {
         let mut later = Vec::new();
         let mut slot = FIRST_TREE;
         let mut next = || {
@@ -33,18 +33,17 @@ impl Builder {
             path: c"dev".to_owned(),
             slot: DEV,
         });
-        for (name, content) in &start.etc {
+        for (name, content) in etc {
             if is_taken(&format!("/etc/{name}")) {
                 continue;
             }
-            let end = if name == "hosts" { own_hosts } else { "" };
             let (slot, made) = (next()?, format!(".{name}"));
             let path = text(&format!("dev/{made}"))?;
             self.ops.extend([
                 Op::Text {
                     path: path.clone(),
                     mode: 0o644,
-                    text: text(&format!("{content}{end}"))?,
+                    text: text(content)?,
                 },
                 Op::OpenTree {
                     path,

@@ -470,8 +470,6 @@ fn prepare_outside(fd: &OwnedFd, version: Version) {
 /// A socket in a gateway that only sends, from any address and this port.
 fn prepare_reply(fd: &OwnedFd, version: Version, port: u16) -> crate::sys::Result<()> {
     inet::set_filter(fd.as_fd(), &filter::nothing())?;
-    inet::set_transparent(fd.as_fd(), version)?;
-    inet::set(fd.as_fd(), inet::REUSE_ADDRESS, 1)?;
     let any: IpAddr = match version {
         Version::V4 => Ipv4Addr::UNSPECIFIED.into(),
         Version::V6 => {

@@ -28,6 +28,13 @@ const PACKETS: usize = 64;
 /// The largest packet that begins something.
 const LARGEST: usize = 65_536;
 
+/// Sockets of the host made ahead while connections come, of each version.
+const AHEAD: usize = 2;
+/// For so long after a connection was let through there is more to come of it.
+const YOUNG: Duration = Duration::from_micros(300);
+/// For so long it is looked for what comes of a young connection before we sleep: a wake-up costs as much.
+const EAGER: Duration = Duration::from_micros(50);
+
 /// Both ends as the container sees them: from, to.
 type Ends = (SocketAddr, SocketAddr);
 
@@ -52,9 +59,39 @@ struct Standing {
 pub(super) struct Gate {
     pending: HashMap<Ends, (u64, Instant)>,
     ready: HashMap<Ends, Standing>,
+    /// The host's sockets that are made ahead.
+    ahead: HashMap<Version, Vec<OwnedFd>>,
+    last: Option<Instant>,
 }
 
 impl Gate {
+    /// A socket of the host that is to be connected.
+    fn outside(&mut self, version: Version) -> Option<OwnedFd> {
+        let ahead = self.ahead.entry(version).or_default();
+        ahead.pop().or_else(|| outside(version))
+    }
+
+    /// Makes what was taken anew, when nobody waits for it.
+    pub(super) fn prepare(&mut self) {
+        for (version, ahead) in &mut self.ahead {
+            let missing = AHEAD.saturating_sub(ahead.len());
+            ahead.extend((0..missing).map_while(|_| outside(*version)));
+        }
+    }
+
+    /// Nothing comes: nothing is kept for it.
+    pub(super) fn rest(&mut self) {
+        self.ahead = HashMap::new();
+    }
+
+    /// For how long what comes next is to be looked for.
+    pub(super) fn busy_poll(&self) -> Duration {
+        match self.last {
+            Some(last) if last.elapsed() < YOUNG => EAGER,
+            _ => Duration::ZERO,
+        }
+    }
+
     pub(super) fn has_ready(&self) -> bool {
         !self.ready.is_empty()
     }
@@ -126,7 +163,7 @@ impl Relay {
             self.refuse(link, &syn, ends, Errno::ECONNREFUSED);
             return;
         };
-        let Ok(fd) = inet::socket(Version::of(to.ip()), Kind::Stream) else {
+        let Some(fd) = self.gate.outside(Version::of(to.ip())) else {
             return;
         };
         match inet::connect_now(fd.as_fd(), to) {
@@ -185,6 +222,7 @@ impl Relay {
     }
 
     fn let_through(&mut self, link: LinkId, ends: Ends, syn: &[u8], fd: OwnedFd, is_watched: bool) {
+        self.gate.last = Some(Instant::now());
         if self.links.get(&link).is_some_and(|l| l.rung == Rung::AnyIp) {
             self.meet(link, ends, fd, is_watched);
             return;
@@ -261,8 +299,18 @@ impl Relay {
                 // its time was up
                 None => inet::set_reset(inside.as_fd()),
             }
+            if !self.gate.has_ready() {
+                return;
+            }
         }
     }
+}
+
+fn outside(version: Version) -> Option<OwnedFd> {
+    let fd = inet::socket(version, Kind::Stream).ok()?;
+    // small messages are whole messages; not worth a connection
+    let _ = inet::set(fd.as_fd(), inet::NO_DELAY, 1);
+    Some(fd)
 }
 
 /// What ICMP calls an error.

@@ -439,10 +439,16 @@ impl Relay {
                 Err(Errno::EINTR) => continue,
                 other => other.map_err(|e| sys::SysError::new("epoll_wait()", e))?,
             };
-            for event in &events[..n] {
-                self.handle(*event);
+            // what begins is waited for; what ends is not, and costs as much
+            for is_turn_of_beginnings in [true, false] {
+                for event in &events[..n] {
+                    if self.is_beginning(event) == is_turn_of_beginnings {
+                        self.handle(*event);
+                    }
+                }
             }
             self.take_turns();
+            self.gate.prepare();
             let now = Instant::now();
             if self.sweep_at.is_some_and(|at| now >= at) {
                 self.sweep(now);
@@ -461,7 +467,8 @@ impl Relay {
         Ok(())
     }
 
-    /// Waits for events. Where a network asks for it, looks for the next ones for a while before it sleeps.
+    /// Waits for events. Where a network asks for it, or connections are being made, looks for the next ones for a while
+    /// before it sleeps.
     fn wait(&mut self, events: &mut [EpollEvent], timeout: EpollTimeout) -> nix::Result<usize> {
         let mut n = 0;
         let is_idle = self.due.is_empty();
@@ -479,10 +486,10 @@ impl Relay {
         Ok(n)
     }
 
-    /// The longest that one of our networks asks for.
+    /// The longest that one of our networks, or a young connection, asks for.
     fn busy_poll(&self) -> Duration {
-        let of = |link: &Link| link.busy_poll;
-        self.links.values().map(of).max().unwrap_or_default()
+        let asked = self.links.values().map(|link| link.busy_poll);
+        asked.chain([self.gate.busy_poll()]).max().unwrap_or_default()
     }
 
     fn timeout(&self, quiet_since: Option<Instant>) -> EpollTimeout {
@@ -517,6 +524,7 @@ impl Relay {
 
     fn rest(&mut self) {
         self.room.rest();
+        self.gate.rest();
         self.batch = None;
         self.packet = Vec::new();
         // without one the relay is only heavier
@@ -534,6 +542,11 @@ impl Relay {
             _ => false,
         };
         Instant::now() >= until || !(self.gate.has_ready() || self.entries.values().any(is_open))
+    }
+
+    fn is_beginning(&self, event: &EpollEvent) -> bool {
+        let entry = self.entries.get(&(event.data() >> 1));
+        matches!(entry, Some(Entry::Capture(..)))
     }
 
     fn handle(&mut self, event: EpollEvent) {

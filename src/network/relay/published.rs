@@ -113,6 +113,8 @@ fn bind_at(port: &Port, at: SocketAddr) -> Result<Bound, SysError> {
     if kind == Kind::Stream {
         // connections of the last start may still be ending
         inet::set(fd.as_fd(), inet::REUSE_ADDRESS, 1)?;
+        // what it accepts has it too: small messages are whole messages
+        inet::set(fd.as_fd(), inet::NO_DELAY, 1)?;
     }
     inet::bind(fd.as_fd(), at)?;
     if kind == Kind::Stream {
@@ -263,8 +265,6 @@ impl Relay {
         to: SocketAddr,
     ) -> Option<OwnedFd> {
         let fd = self.spare(link, version, Kind::Stream)?;
-        inet::set_transparent(fd.as_fd(), version).ok()?;
-        inet::set(fd.as_fd(), inet::REUSE_ADDRESS, 1).ok()?;
         inet::bind(fd.as_fd(), from).ok()?;
         inet::connect(fd.as_fd(), to).ok()?;
         Some(fd)

@@ -120,12 +120,6 @@ impl Stream {
     }
 
     fn with(inside: OwnedFd, outside: OwnedFd, is_connected: bool) -> Stream {
-        // small messages are whole messages; not worth a connection
-        let _ = inet::set(outside.as_fd(), inet::NO_DELAY, 1);
-        if !is_connected {
-            // an accepted one has it from its listener
-            let _ = inet::set(inside.as_fd(), inet::NO_DELAY, 1);
-        }
         // epoll says at once what is there to be read
         let end = |fd, is_connected: bool| End {
             fd,

@@ -136,8 +136,20 @@ impl Members {
             .collect()
     }
 
-    /// Returns an address of the pool that no living member but `container` has: the one asked for, else `last` (the one it
-    /// had before) when free, else the first free one.
+    /// Says whether whoever has an address has ended and still delivers its last words: an earlier start of `container`
+    /// itself, or another one.
+    pub fn is_parting(&self, network: &str, container: &str, address: IpAddr) -> bool {
+        let has_it = |m: &&Member| {
+            let endpoint = &m.endpoint;
+            let own = [endpoint.address, endpoint.address6];
+            endpoint.network_id == network && own.contains(&Some(address)) && m.is_alive()
+        };
+        let mut having = self.list.iter().filter(has_it);
+        having.any(|m| m.container == container || has_ended(&self.paths, &m.container))
+    }
+
+    /// Returns an address of the pool that no living member has: the one asked for, else `last` (the one it had before)
+    /// when free, else the first free one.
     pub fn free(
         &self,
         network: &str,
@@ -149,7 +161,7 @@ impl Members {
         let taken: Vec<(&Member, IpAddr)> = self
             .list
             .iter()
-            .filter(|m| m.endpoint.network_id == network && m.container != container)
+            .filter(|m| m.endpoint.network_id == network)
             .flat_map(|m| [(m, m.endpoint.address), (m, m.endpoint.address6)])
             .filter_map(|(m, address)| address.map(|a| (m, a)))
             .filter(|(m, a)| pool.subnet.contains(*a) && m.is_alive())
@@ -162,10 +174,10 @@ impl Members {
                 );
                 return Err(Error::new(Kind::Invalid, text));
             }
-            // whose container has ended may still deliver its last words, but keeps nobody out
-            let keeps =
-                |(m, a): &(&Member, IpAddr)| *a == wanted && !has_ended(&self.paths, &m.container);
-            return match wanted == pool.gateway || taken.iter().any(keeps) {
+            let is_taken = taken.iter().any(|(_, a)| *a == wanted);
+            // who has ended and is slow to go keeps nobody out
+            let is_kept = is_taken && !self.is_parting(network, container, wanted);
+            return match wanted == pool.gateway || is_kept {
                 true => Err(Error::new(Kind::Denied, "Address already in use")),
                 false => Ok(wanted),
             };

@@ -202,8 +202,14 @@ fn addresses_of_the_living_are_not_given_away() {
         free(&members, Some("172.17.0.2"), None).unwrap_err(),
         "Address already in use"
     );
+    let held: std::net::IpAddr = "172.17.0.2".parse().unwrap();
+    assert!(!members.is_parting(BRIDGE, "new", held));
+    // an earlier start of its own
+    assert!(members.is_parting(BRIDGE, &record.id, held));
     // its container ends before its relay does
     drop(running);
+    assert!(members.is_parting(BRIDGE, "new", held));
+    assert!(!members.is_parting("other", "new", held));
     assert_eq!(
         free(&members, Some("172.17.0.2"), None).unwrap(),
         "172.17.0.2"
