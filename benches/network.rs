@@ -303,7 +303,11 @@ impl Actor {
         // a connection that the last turn has closed is over by then
         std::thread::sleep(Duration::from_millis(50));
         let mut line = String::new();
-        let stdin = self.child.stdin.as_mut().expect("it is there until the end");
+        let stdin = self
+            .child
+            .stdin
+            .as_mut()
+            .expect("it is there until the end");
         let asked = stdin.write_all(b"\n").is_ok();
         match asked && self.said.read_line(&mut line).is_ok() {
             true => line.trim().parse().unwrap_or(f64::NAN),

@@ -53,7 +53,12 @@ const FIRST_TREE: Slot = 3;
 
 /// The script of a container's first process, born in its new namespaces. `etc`: names below /etc and their texts, with
 /// what is known of its addresses.
-pub(super) fn start(plan: &Plan, start: &Start, etc: &[(String, String)], fds: Fds) -> Result<Script> {
+pub(super) fn start(
+    plan: &Plan,
+    start: &Start,
+    etc: &[(String, String)],
+    fds: Fds,
+) -> Result<Script> {
     let mut b = Builder::default();
     if let Some(score) = plan.process.oom_score_adj {
         // before the process stops being dumpable: its files then belong to root

@@ -911,7 +911,9 @@ fn a_program_is_the_network(name: &str) {
     if !starts(&s, name) {
         return;
     }
-    s.ok(&format!("run -d --network {name} --name kept IMAGE sleep 100"));
+    s.ok(&format!(
+        "run -d --network {name} --name kept IMAGE sleep 100"
+    ));
     let of = |name: &str| -> Option<String> {
         let all = s.sandbox.processes();
         all.into_iter().find(|l| l.contains(name))

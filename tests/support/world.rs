@@ -230,12 +230,7 @@ fn hide_nf_tables(command: &mut Command) {
         (RETURN, 0, refused),
         (RETURN, 0, libc::SECCOMP_RET_ALLOW),
     ];
-    let mut program = program.map(|(code, jf, k)| libc::sock_filter {
-        code,
-        jt: 0,
-        jf,
-        k,
-    });
+    let mut program = program.map(|(code, jf, k)| libc::sock_filter { code, jt: 0, jf, k });
     let install = move || {
         let whole = libc::sock_fprog {
             len: program.len() as u16,
@@ -244,7 +239,11 @@ fn hide_nf_tables(command: &mut Command) {
         // SAFETY: the kernel copies the program, which lives until the call returns.
         let done = unsafe {
             libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0
-                && libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &raw const whole) == 0
+                && libc::prctl(
+                    libc::PR_SET_SECCOMP,
+                    libc::SECCOMP_MODE_FILTER,
+                    &raw const whole,
+                ) == 0
         };
         match done {
             true => Ok(()),

@@ -9,7 +9,11 @@ use crate::sys::spawn::{Op, SLOTS, Slot};
 
 impl Builder {
     /// Opens what the host gives while the host's tree is still there; returns what mounts it later, inside.
-    pub(super) fn open_trees(&mut self, start: &Start, etc: &[(String, String)]) -> Result<Vec<Op>> {
+    pub(super) fn open_trees(
+        &mut self,
+        start: &Start,
+        etc: &[(String, String)],
+    ) -> Result<Vec<Op>> {
         let mut later = Vec::new();
         let mut slot = FIRST_TREE;
         let mut next = || {

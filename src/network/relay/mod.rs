@@ -489,7 +489,10 @@ impl Relay {
     /// The longest that one of our networks, or a young connection, asks for.
     fn busy_poll(&self) -> Duration {
         let asked = self.links.values().map(|link| link.busy_poll);
-        asked.chain([self.gate.busy_poll()]).max().unwrap_or_default()
+        asked
+            .chain([self.gate.busy_poll()])
+            .max()
+            .unwrap_or_default()
     }
 
     fn timeout(&self, quiet_since: Option<Instant>) -> EpollTimeout {
