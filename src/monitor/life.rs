@@ -491,12 +491,8 @@ impl<'a> Life<'a> {
                 };
                 self.clients.tell(client, &told, &[]);
             }
-            Request::Connect(attachment, etc) => {
-                self.rewire(client, etc, |net| net.connect(*attachment));
-            }
-            Request::Disconnect(network, etc) => {
-                self.rewire(client, etc, |net| net.disconnect(&network));
-            }
+            Request::Connect(place, etc) => self.rewire(client, etc, |net| net.connect(*place)),
+            Request::Disconnect(id, etc) => self.rewire(client, etc, |net| net.disconnect(&id)),
             Request::Supervise(start, listener) => {
                 if let Some(supervisor) = &self.supervisor {
                     // one that is gone is seen by its pidfd; the listener closes here, and its asker fails
