@@ -470,18 +470,13 @@ fn act_out(words: &[&str]) {
             }
         }
         ["mirror", at, size] => mirror(at, size.parse().unwrap()),
-        ["idle", at, count] => {
-            let all: Vec<_> = (0..count.parse().unwrap()).map(|_| connect(at)).collect();
-            let mut good = 0;
-            for stream in all.iter().flatten() {
-                let mut stream: &TcpStream = stream;
-                let mut byte = [0];
-                if stream.write_all(b"x").is_ok() && stream.read_exact(&mut byte).is_ok() {
-                    good += 1;
-                }
-            }
-            say(format!("{good} of {}", all.len()));
+        ["idle", at, count] => drop(hold(at, count.parse().unwrap())),
+        ["hold", at, count] => {
+            say("ready");
+            let _held = hold(at, count.parse().unwrap());
+            act_out(&["sleep"]);
         }
+        ["crowd", at] => crowd(at).unwrap(),
         ["last-words", at, size] => {
             // writes and ends at once: everything must arrive
             let mut stream = connect(at).unwrap();
@@ -554,6 +549,57 @@ fn act_out(words: &[&str]) {
             std::thread::sleep(Duration::from_secs(3600));
         }
         other => panic!("no such act: {other:?}"),
+    }
+}
+
+/// Opens connections, and then asks each of them something.
+fn hold(at: &str, count: usize) -> Vec<std::io::Result<TcpStream>> {
+    let mut all = Vec::new();
+    for n in 1..=count {
+        all.push(connect(at));
+        if n % 1000 == 0 {
+            say(format!("{n} stand"));
+        }
+    }
+    let mut good = 0;
+    for mut stream in all.iter().flatten() {
+        let mut byte = [0];
+        if stream.write_all(b"x").is_ok() && stream.read_exact(&mut byte).is_ok() {
+            good += 1;
+        }
+    }
+    say(format!("{good} of {}", all.len()));
+    all
+}
+
+/// An echo for more than there are threads.
+fn crowd(at: &str) -> std::io::Result<()> {
+    use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags};
+    let listener = TcpListener::bind(at)?;
+    let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
+    epoll.add(&listener, EpollEvent::new(EpollFlags::EPOLLIN, 0))?;
+    say("ready");
+    let mut all: Vec<TcpStream> = Vec::new();
+    let mut events = [EpollEvent::empty(); 64];
+    let mut buffer = [0; 4096];
+    loop {
+        let n = epoll.wait(&mut events, nix::sys::epoll::EpollTimeout::NONE)?;
+        for event in &events[..n] {
+            if event.data() == 0 {
+                all.push(listener.accept()?.0);
+                let id = all.len() as u64;
+                epoll.add(
+                    &all[id as usize - 1],
+                    EpollEvent::new(EpollFlags::EPOLLIN, id),
+                )?;
+                continue;
+            }
+            let mut stream = &all[event.data() as usize - 1];
+            match stream.read(&mut buffer) {
+                Ok(n) if n > 0 => stream.write_all(&buffer[..n])?,
+                _ => epoll.delete(stream)?,
+            }
+        }
     }
 }
 
