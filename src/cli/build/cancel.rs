@@ -17,6 +17,10 @@ const PATIENCE: Duration = Duration::from_secs(3);
 
 /// Writes the signal into `canceled` when one comes. To be called before any other thread is there: it inherits what is held
 /// back here. (Programs of steps, and git, do not: they begin with an empty mask.)
+#[expect(
+    clippy::disallowed_methods,
+    reason = "steps that do not stop are not waited for: the thread that waits for them ends the process"
+)]
 pub(super) fn watch(canceled: Arc<AtomicI32>) -> Result<()> {
     let signals = SigSet::from_iter([Signal::SIGINT, Signal::SIGTERM]);
     let call = |e| SysError::new("pthread_sigmask()", e);
