@@ -18,7 +18,7 @@ use crate::container::control::Tell;
 use crate::container::etc_files::Files;
 use crate::container::plan::{Join, Kind as PlanKind, Namespace, Plan, Start, User};
 use crate::container::restart::{self, Verdict};
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind as ErrorKind, Result};
 use crate::identity::serve;
 use crate::store::Store;
 use crate::store::containers::{State, Status};
@@ -485,11 +485,8 @@ impl<'a> Life<'a> {
             }
             Request::Stop(signal, timeout) => self.stop(signal, timeout),
             Request::Pause(on) => {
-                let told = match self.pause(on) {
-                    Ok(()) => Tell::Done,
-                    Err(e) => Tell::Failed(e),
-                };
-                self.clients.tell(client, &told, &[]);
+                let done = self.pause(on);
+                self.tell_done(client, done);
             }
             Request::Connect(place, etc) => self.rewire(client, etc, |net| net.connect(*place)),
             Request::Disconnect(id, etc) => self.rewire(client, etc, |net| net.disconnect(&id)),
@@ -509,24 +506,23 @@ impl<'a> Life<'a> {
     }
 
     fn rewire(&mut self, client: u64, etc: Files, change: impl FnOnce(&mut Net) -> Result<()>) {
-        let told = match self.net.as_mut().map(change) {
-            Some(Err(e)) => Tell::Failed(e),
-            None => Tell::Failed(
-                Error::new(
-                    crate::error::Kind::State,
-                    format!("the network of `{}` is gone", self.plan.name),
-                )
-                .hint("start the container anew"),
-            ),
-            Some(Ok(())) => {
-                if let Some(net) = &mut self.net {
-                    net.keep_files(etc);
-                    net.note(&mut self.state);
-                }
-                self.save();
-                Tell::Done
-            }
+        let name = &self.plan.name;
+        let gone = || {
+            Error::new(ErrorKind::State, format!("the network of `{name}` is gone"))
+                .hint("start the container anew")
         };
+        let done = self.net.as_mut().ok_or_else(gone).and_then(|net| {
+            change(net)?;
+            net.keep_files(etc);
+            net.note(&mut self.state);
+            Ok(())
+        });
+        self.save();
+        self.tell_done(client, done);
+    }
+
+    fn tell_done(&mut self, client: u64, done: Result<()>) {
+        let told = done.map_or_else(Tell::Failed, |()| Tell::Done);
         self.clients.tell(client, &told, &[]);
     }
 
@@ -656,18 +652,13 @@ fn enter_namespaces(plan: &Plan, start: &Start) -> Result<Entered> {
             continue;
         };
         let gone = || {
-            Error::new(
-                crate::error::Kind::State,
-                format!("cannot start `{}`", plan.name),
-            )
-            .because("the container whose namespaces it shares is not running")
+            Error::new(ErrorKind::State, format!("cannot start `{}`", plan.name))
+                .because("the container whose namespaces it shares is not running")
         };
         let pidfd = sys::process::open_pid(*pid, *pid_start)?.ok_or_else(gone)?;
         if entered == Entered::No {
-            sys::namespace::enter(
-                sys::namespace::below_ours(*pid)?.as_fd(),
-                libc::CLONE_NEWUSER,
-            )?;
+            let outer = sys::namespace::below_ours(*pid)?;
+            sys::namespace::enter(outer.as_fd(), libc::CLONE_NEWUSER)?;
             entered = Entered::Other;
         }
         sys::namespace::enter(pidfd.as_fd(), flag)?;
