@@ -1,4 +1,5 @@
-//! A stack of layer trees seen as one, without mounting it: the rules of overlayfs by folder descriptors.
+//! A stack of layer trees seen as one, without mounting it: the rules of overlayfs by folder descriptors. The uppermost may be a
+//! container's own, with marks of fuse-overlayfs: files `.wh.NAME` and `.wh..wh..opq`, which no layer has.
 //!
 //! No link of a layer is ever followed here, so nothing that an image holds can lead out of its layers.
 
@@ -63,6 +64,7 @@ pub(crate) fn step(folder: &[Part], name: &CStr) -> Option<Found> {
     for (index, dir) in folder.iter().enumerate() {
         let stat = match fstatat(&dir.fd, name, AtFlags::AT_SYMLINK_NOFOLLOW) {
             Ok(stat) => stat,
+            Err(Errno::ENOENT) if is_marked(dir, &[b".wh.", name.to_bytes()].concat()) => break,
             Err(Errno::ENOENT) => continue,
             Err(_) => break,
         };
@@ -70,11 +72,12 @@ pub(crate) fn step(folder: &[Part], name: &CStr) -> Option<Found> {
             _ if overlay::is_whiteout(&stat) => break,
             libc::S_IFDIR => {
                 let fd = openat(&dir.fd, name, FOLDER, Mode::empty()).ok()?;
-                let is_last = index + 1 == folder.len() || overlay::is_opaque(&fd);
-                parts.push(Part {
-                    layer: dir.layer,
-                    fd,
-                });
+                let layer = dir.layer;
+                let part = Part { layer, fd };
+                let is_last = index + 1 == folder.len()
+                    || overlay::is_opaque(&part.fd)
+                    || is_marked(&part, b".wh..wh..opq");
+                parts.push(part);
                 if is_last {
                     break;
                 }
@@ -86,6 +89,12 @@ pub(crate) fn step(folder: &[Part], name: &CStr) -> Option<Found> {
     (!parts.is_empty()).then_some(Found::Folder(parts))
 }
 
+/// Whether the uppermost layer has a mark of this name there.
+fn is_marked(part: &Part, mark: &[u8]) -> bool {
+    let flags = AtFlags::AT_SYMLINK_NOFOLLOW;
+    part.layer == 0 && CString::new(mark).is_ok_and(|mark| fstatat(&part.fd, &*mark, flags).is_ok())
+}
+
 /// Returns the names in a folder, those that a whiteout hides left out.
 pub(crate) fn names(folder: &[Part]) -> nix::Result<BTreeSet<CString>> {
     let mut shown = BTreeSet::new();
@@ -93,15 +102,60 @@ pub(crate) fn names(folder: &[Part]) -> nix::Result<BTreeSet<CString>> {
     for part in folder {
         let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
         let dir = openat(&part.fd, c".", flags, Mode::empty())?;
+        let mut marked = Vec::new();
         for name in copy::entries(std::os::fd::AsFd::as_fd(&dir))? {
             let stat = fstatat(&dir, name.as_c_str(), AtFlags::AT_SYMLINK_NOFOLLOW)?;
-            if shown.contains(&name) || hidden.contains(&name) {
+            if let Some(below) = name.to_bytes().strip_prefix(b".wh.") {
+                marked.extend(CString::new(below));
+            } else if shown.contains(&name) || hidden.contains(&name) {
             } else if overlay::is_whiteout(&stat) {
                 hidden.insert(name);
             } else {
                 shown.insert(name);
             }
         }
+        hidden.extend(marked);
     }
     Ok(shown)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::scratch::Scratch;
+
+    /// What fuse-overlayfs leaves where it can make no device nodes.
+    #[test]
+    fn marks_of_fuse_overlayfs_hide_what_is_below() {
+        let s = Scratch::new();
+        let trees = [s.store.data("upper"), s.store.data("lower")];
+        for (tree, files) in [
+            (
+                &trees[0],
+                &[".wh.gone", "there", "d/.wh..wh..opq", "d/new", "e/.wh.old"][..],
+            ),
+            (&trees[1], &["gone", "there", "d/old", "e/old", "e/kept"]),
+        ] {
+            for file in files {
+                let path = tree.join(file);
+                fs_err::create_dir_all(path.parent().unwrap()).unwrap();
+                fs_err::write(path, "").unwrap();
+            }
+        }
+        let roots = roots(&trees);
+        let names_of = |folder: &[Part]| -> Vec<String> {
+            let names = names(folder).unwrap().into_iter();
+            names.map(|n| n.into_string().unwrap()).collect()
+        };
+        let inside = |name: &CStr| match step(&roots, name) {
+            Some(Found::Folder(parts)) => parts,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(names_of(&roots), ["d", "e", "there"]);
+        assert!(step(&roots, c"gone").is_none());
+        assert!(matches!(step(&roots, c"there"), Some(Found::Other(0, _))));
+        assert_eq!(names_of(&inside(c"d")), ["new"]);
+        assert_eq!(names_of(&inside(c"e")), ["kept"]);
+        assert!(step(&inside(c"e"), c"old").is_none());
+    }
 }
