@@ -494,7 +494,7 @@ impl Builder {
             .extend([Op::DeathSignal, Op::Find(candidates(process)?)]);
         if let User::Supervised { mode, start } = &process.user {
             self.ops.push(Op::Listen {
-                program: filter::program(*mode).unwrap_or_default(),
+                program: filter::program(*mode).unwrap_or_default().to_vec(),
                 socket: fds.supervisor.unwrap_or(fds.sync),
                 must: start.uid != 0 || start.gid != 0,
             });
