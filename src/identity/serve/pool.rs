@@ -243,7 +243,7 @@ impl Shared {
     /// bound to its CPU.
     fn serve(&'static self, worker: &mut Worker, lead: &Arc<Lead>, seat: u32) -> bool {
         /// Each how many questions one looks whether more wait than are answered: the look is a call of its own.
-        const OFTEN: u64 = 8;
+        const OFTEN: u64 = 16;
         /// After so many looks in vain, each time another waited as well, a thread too many leaves.
         const ENOUGH: u32 = 8;
         let (mut in_vain, mut is_bound) = (0, false);
@@ -276,5 +276,36 @@ impl Shared {
             }
         }
         is_bound
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_thread_has_a_seat_and_the_first_free_one_is_taken_again() {
+        let listener = Listener::new(sys::fd::dev_null().unwrap());
+        let lead = Lead::new(listener, Credentials::new(0, 0, &[], 0));
+        assert_eq!([lead.sit(), lead.sit(), lead.sit()], [0, 1, 2]);
+        lead.rise(1);
+        assert_eq!([lead.sit(), lead.sit()], [1, 3]);
+    }
+
+    #[test]
+    fn a_seat_is_one_cpu_and_without_one_all_are_there() {
+        let cpus = || {
+            let set = sched_getaffinity(Pid::from_raw(0)).unwrap();
+            let is_set = |n: &usize| set.is_set(*n).unwrap();
+            (0..CpuSet::count()).filter(is_set).collect::<Vec<_>>()
+        };
+        let all = cpus();
+        let pool = Pool::new().unwrap();
+        for seat in 0..3 {
+            pool.settle(Some(seat));
+            assert_eq!(cpus(), [all[seat as usize % all.len()]]);
+        }
+        pool.settle(None);
+        assert_eq!(cpus(), all);
     }
 }
