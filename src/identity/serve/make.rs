@@ -87,7 +87,7 @@ impl Worker {
 
     /// Whom a new file in a folder belongs to.
     fn maker(&mut self, who: &Credentials, folder: &CStr) -> (u32, u32) {
-        // the bit is the folder's own in any case: a record adds none but what its owner may do
+        // a record changes no more of a folder's mode than what its owner may do, so the bit shows without one
         let is_handed_on = statx_here(folder, 0, EVERYTHING)
             .is_ok_and(|stat| u32::from(stat.stx_mode) & libc::S_ISGID != 0);
         let inherited = is_handed_on

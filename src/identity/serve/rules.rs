@@ -94,8 +94,8 @@ impl Worker {
         };
         match is_nameless {
             true => {
-                let folder = (file.own_name(), is_absolute);
-                self.nameless(asked, &who, (&folder.0, folder.1), (flags, mode))
+                let folder = file.own_name();
+                self.nameless(asked, &who, (&folder, is_absolute), (flags, mode))
             }
             false => self.may_use(&who, &file, is_absolute, wanted(flags)),
         }
