@@ -80,6 +80,14 @@ impl Error {
         self
     }
 
+    /// Returns the same failure as one of the kind `to`, if it is `from`: what a caller knows of who is to blame.
+    pub fn reclassify(mut self, from: Kind, to: Kind) -> Error {
+        if self.kind == from {
+            self.kind = to;
+        }
+        self
+    }
+
     /// Returns the kind.
     pub fn kind(&self) -> Kind {
         self.kind

@@ -32,6 +32,7 @@ complete -c coracle -n "__fish_coracle_needs_command" -f -a "buildx" -d 'The com
 complete -c coracle -n "__fish_coracle_needs_command" -f -a "commit" -d 'Create a new image from a container\'s changes'
 complete -c coracle -n "__fish_coracle_needs_command" -f -a "completion" -d 'Generate the autocompletion script for the specified shell'
 complete -c coracle -n "__fish_coracle_needs_command" -f -a "container" -d 'The commands of the group container'
+complete -c coracle -n "__fish_coracle_needs_command" -f -a "context" -d 'The commands of the group context'
 complete -c coracle -n "__fish_coracle_needs_command" -f -a "cp" -d 'Copy files/folders between a container and the local filesystem'
 complete -c coracle -n "__fish_coracle_needs_command" -f -a "create" -d 'Create a new container'
 complete -c coracle -n "__fish_coracle_needs_command" -f -a "diff" -d 'Inspect changes to files or directories on a container\'s filesystem'
@@ -49,6 +50,7 @@ complete -c coracle -n "__fish_coracle_needs_command" -f -a "load" -d 'Load an i
 complete -c coracle -n "__fish_coracle_needs_command" -f -a "login" -d 'Log in to a registry'
 complete -c coracle -n "__fish_coracle_needs_command" -f -a "logout" -d 'Log out from a registry'
 complete -c coracle -n "__fish_coracle_needs_command" -f -a "logs" -d 'Fetch the logs of a container'
+complete -c coracle -n "__fish_coracle_needs_command" -f -a "manifest" -d 'The commands of the group manifest'
 complete -c coracle -n "__fish_coracle_needs_command" -f -a "network" -d 'The commands of the group network'
 complete -c coracle -n "__fish_coracle_needs_command" -f -a "pause" -d 'Pause all processes within one or more containers'
 complete -c coracle -n "__fish_coracle_needs_command" -f -a "port" -d 'List port mappings or a specific mapping for the container'
@@ -190,11 +192,17 @@ complete -c coracle -n "__fish_coracle_using_subcommand builder; and __fish_seen
 complete -c coracle -n "__fish_coracle_using_subcommand builder; and __fish_seen_subcommand_from prune" -l builder -d 'Has no effect' -r
 complete -c coracle -n "__fish_coracle_using_subcommand builder; and __fish_seen_subcommand_from prune" -l verbose -d 'Provide a more verbose output' -r
 complete -c coracle -n "__fish_coracle_using_subcommand builder; and __fish_seen_subcommand_from prune" -s h -l help
-complete -c coracle -n "__fish_coracle_using_subcommand buildx; and not __fish_seen_subcommand_from b build du prune" -s h -l help -d 'Print help'
-complete -c coracle -n "__fish_coracle_using_subcommand buildx; and not __fish_seen_subcommand_from b build du prune" -f -a "b" -d 'Start a build'
-complete -c coracle -n "__fish_coracle_using_subcommand buildx; and not __fish_seen_subcommand_from b build du prune" -f -a "build" -d 'Start a build'
-complete -c coracle -n "__fish_coracle_using_subcommand buildx; and not __fish_seen_subcommand_from b build du prune" -f -a "du" -d 'Disk usage'
-complete -c coracle -n "__fish_coracle_using_subcommand buildx; and not __fish_seen_subcommand_from b build du prune" -f -a "prune" -d 'Remove build cache'
+complete -c coracle -n "__fish_coracle_using_subcommand buildx; and not __fish_seen_subcommand_from b build create du inspect ls prune rm use version" -s h -l help -d 'Print help'
+complete -c coracle -n "__fish_coracle_using_subcommand buildx; and not __fish_seen_subcommand_from b build create du inspect ls prune rm use version" -f -a "b" -d 'Start a build'
+complete -c coracle -n "__fish_coracle_using_subcommand buildx; and not __fish_seen_subcommand_from b build create du inspect ls prune rm use version" -f -a "build" -d 'Start a build'
+complete -c coracle -n "__fish_coracle_using_subcommand buildx; and not __fish_seen_subcommand_from b build create du inspect ls prune rm use version" -f -a "create" -d 'Create a new builder instance'
+complete -c coracle -n "__fish_coracle_using_subcommand buildx; and not __fish_seen_subcommand_from b build create du inspect ls prune rm use version" -f -a "du" -d 'Disk usage'
+complete -c coracle -n "__fish_coracle_using_subcommand buildx; and not __fish_seen_subcommand_from b build create du inspect ls prune rm use version" -f -a "inspect" -d 'Inspect current builder instance'
+complete -c coracle -n "__fish_coracle_using_subcommand buildx; and not __fish_seen_subcommand_from b build create du inspect ls prune rm use version" -f -a "ls" -d 'List builder instances'
+complete -c coracle -n "__fish_coracle_using_subcommand buildx; and not __fish_seen_subcommand_from b build create du inspect ls prune rm use version" -f -a "prune" -d 'Remove build cache'
+complete -c coracle -n "__fish_coracle_using_subcommand buildx; and not __fish_seen_subcommand_from b build create du inspect ls prune rm use version" -f -a "rm" -d 'Remove one or more builder instances'
+complete -c coracle -n "__fish_coracle_using_subcommand buildx; and not __fish_seen_subcommand_from b build create du inspect ls prune rm use version" -f -a "use" -d 'Set the current builder instance'
+complete -c coracle -n "__fish_coracle_using_subcommand buildx; and not __fish_seen_subcommand_from b build create du inspect ls prune rm use version" -f -a "version" -d 'Show buildx version information'
 complete -c coracle -n "__fish_coracle_using_subcommand buildx; and __fish_seen_subcommand_from b" -l add-host -d 'Add a custom host-to-IP mapping (format: "host:ip")' -r
 complete -c coracle -n "__fish_coracle_using_subcommand buildx; and __fish_seen_subcommand_from b" -l allow -d 'Allow extra privileged entitlement (e.g., "network.host", "security.insecure")' -r
 complete -c coracle -n "__fish_coracle_using_subcommand buildx; and __fish_seen_subcommand_from b" -l annotation -d 'Add annotation to the image' -r
@@ -295,10 +303,27 @@ complete -c coracle -n "__fish_coracle_using_subcommand buildx; and __fish_seen_
 complete -c coracle -n "__fish_coracle_using_subcommand buildx; and __fish_seen_subcommand_from build" -l isolation -d 'Has no effect' -r
 complete -c coracle -n "__fish_coracle_using_subcommand buildx; and __fish_seen_subcommand_from build" -l security-opt -d 'Has no effect' -r
 complete -c coracle -n "__fish_coracle_using_subcommand buildx; and __fish_seen_subcommand_from build" -s h -l help
+complete -c coracle -n "__fish_coracle_using_subcommand buildx; and __fish_seen_subcommand_from create" -l append -d 'Has no effect' -r
+complete -c coracle -n "__fish_coracle_using_subcommand buildx; and __fish_seen_subcommand_from create" -l bootstrap -d 'Has no effect' -r
+complete -c coracle -n "__fish_coracle_using_subcommand buildx; and __fish_seen_subcommand_from create" -l buildkitd-config -d 'Has no effect' -r
+complete -c coracle -n "__fish_coracle_using_subcommand buildx; and __fish_seen_subcommand_from create" -l buildkitd-flags -d 'Has no effect' -r
+complete -c coracle -n "__fish_coracle_using_subcommand buildx; and __fish_seen_subcommand_from create" -l config -d 'Has no effect' -r
+complete -c coracle -n "__fish_coracle_using_subcommand buildx; and __fish_seen_subcommand_from create" -l driver -d 'Has no effect' -r
+complete -c coracle -n "__fish_coracle_using_subcommand buildx; and __fish_seen_subcommand_from create" -l driver-opt -d 'Has no effect' -r
+complete -c coracle -n "__fish_coracle_using_subcommand buildx; and __fish_seen_subcommand_from create" -l name -d 'Builder instance name' -r
+complete -c coracle -n "__fish_coracle_using_subcommand buildx; and __fish_seen_subcommand_from create" -l node -d 'Has no effect' -r
+complete -c coracle -n "__fish_coracle_using_subcommand buildx; and __fish_seen_subcommand_from create" -l platform -d 'Has no effect' -r
+complete -c coracle -n "__fish_coracle_using_subcommand buildx; and __fish_seen_subcommand_from create" -l use -d 'Set the current builder instance' -r
+complete -c coracle -n "__fish_coracle_using_subcommand buildx; and __fish_seen_subcommand_from create" -s h -l help
 complete -c coracle -n "__fish_coracle_using_subcommand buildx; and __fish_seen_subcommand_from du" -l filter -d 'Provide filter values' -r
 complete -c coracle -n "__fish_coracle_using_subcommand buildx; and __fish_seen_subcommand_from du" -l verbose -d 'Provide a more verbose output' -r
 complete -c coracle -n "__fish_coracle_using_subcommand buildx; and __fish_seen_subcommand_from du" -l builder -d 'Has no effect' -r
 complete -c coracle -n "__fish_coracle_using_subcommand buildx; and __fish_seen_subcommand_from du" -s h -l help
+complete -c coracle -n "__fish_coracle_using_subcommand buildx; and __fish_seen_subcommand_from inspect" -l bootstrap -d 'Has no effect: it is always ready' -r
+complete -c coracle -n "__fish_coracle_using_subcommand buildx; and __fish_seen_subcommand_from inspect" -l builder -d 'Has no effect' -r
+complete -c coracle -n "__fish_coracle_using_subcommand buildx; and __fish_seen_subcommand_from inspect" -s h -l help
+complete -c coracle -n "__fish_coracle_using_subcommand buildx; and __fish_seen_subcommand_from ls" -l format -d 'Format output using a custom template: \'table\':            Print output in table format with column headers (default) \'table TEMPLATE\':   Print output in table format using the given Go template \'json\':             Print in JSON format \'TEMPLATE\':         Print output using the given Go template. Refer to https://docs.docker.com/go/formatting/ for more information about formatting output with templates' -r
+complete -c coracle -n "__fish_coracle_using_subcommand buildx; and __fish_seen_subcommand_from ls" -s h -l help
 complete -c coracle -n "__fish_coracle_using_subcommand buildx; and __fish_seen_subcommand_from prune" -s a -l all -d 'Remove all unused build cache, not just dangling ones' -r
 complete -c coracle -n "__fish_coracle_using_subcommand buildx; and __fish_seen_subcommand_from prune" -l filter -d 'Provide filter values (e.g., "until=24h")' -r
 complete -c coracle -n "__fish_coracle_using_subcommand buildx; and __fish_seen_subcommand_from prune" -s f -l force -d 'Do not prompt for confirmation' -r
@@ -307,6 +332,16 @@ complete -c coracle -n "__fish_coracle_using_subcommand buildx; and __fish_seen_
 complete -c coracle -n "__fish_coracle_using_subcommand buildx; and __fish_seen_subcommand_from prune" -l builder -d 'Has no effect' -r
 complete -c coracle -n "__fish_coracle_using_subcommand buildx; and __fish_seen_subcommand_from prune" -l verbose -d 'Provide a more verbose output' -r
 complete -c coracle -n "__fish_coracle_using_subcommand buildx; and __fish_seen_subcommand_from prune" -s h -l help
+complete -c coracle -n "__fish_coracle_using_subcommand buildx; and __fish_seen_subcommand_from rm" -l all-inactive -d 'Has no effect' -r
+complete -c coracle -n "__fish_coracle_using_subcommand buildx; and __fish_seen_subcommand_from rm" -l builder -d 'Builder instance to remove' -r
+complete -c coracle -n "__fish_coracle_using_subcommand buildx; and __fish_seen_subcommand_from rm" -s f -l force -d 'Has no effect' -r
+complete -c coracle -n "__fish_coracle_using_subcommand buildx; and __fish_seen_subcommand_from rm" -l keep-daemon -d 'Has no effect' -r
+complete -c coracle -n "__fish_coracle_using_subcommand buildx; and __fish_seen_subcommand_from rm" -l keep-state -d 'Has no effect' -r
+complete -c coracle -n "__fish_coracle_using_subcommand buildx; and __fish_seen_subcommand_from rm" -s h -l help
+complete -c coracle -n "__fish_coracle_using_subcommand buildx; and __fish_seen_subcommand_from use" -l default -d 'Has no effect' -r
+complete -c coracle -n "__fish_coracle_using_subcommand buildx; and __fish_seen_subcommand_from use" -l global -d 'Has no effect' -r
+complete -c coracle -n "__fish_coracle_using_subcommand buildx; and __fish_seen_subcommand_from use" -s h -l help
+complete -c coracle -n "__fish_coracle_using_subcommand buildx; and __fish_seen_subcommand_from version" -s h -l help
 complete -c coracle -n "__fish_coracle_using_subcommand commit" -s a -l author -d 'Author (e.g., "John Hannibal Smith <hannibal@a-team.com>")' -r
 complete -c coracle -n "__fish_coracle_using_subcommand commit" -s c -l change -d 'Apply Dockerfile instruction to the created image' -r
 complete -c coracle -n "__fish_coracle_using_subcommand commit" -s m -l message -d 'Commit message' -r
@@ -711,6 +746,21 @@ complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_se
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from top" -s h -l help
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from unpause" -s h -l help
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from wait" -s h -l help
+complete -c coracle -n "__fish_coracle_using_subcommand context; and not __fish_seen_subcommand_from inspect list ls show use" -s h -l help -d 'Print help'
+complete -c coracle -n "__fish_coracle_using_subcommand context; and not __fish_seen_subcommand_from inspect list ls show use" -f -a "inspect" -d 'Display detailed information on one or more contexts'
+complete -c coracle -n "__fish_coracle_using_subcommand context; and not __fish_seen_subcommand_from inspect list ls show use" -f -a "list" -d 'List contexts'
+complete -c coracle -n "__fish_coracle_using_subcommand context; and not __fish_seen_subcommand_from inspect list ls show use" -f -a "ls" -d 'List contexts'
+complete -c coracle -n "__fish_coracle_using_subcommand context; and not __fish_seen_subcommand_from inspect list ls show use" -f -a "show" -d 'Print the name of the current context'
+complete -c coracle -n "__fish_coracle_using_subcommand context; and not __fish_seen_subcommand_from inspect list ls show use" -f -a "use" -d 'Set the current docker context'
+complete -c coracle -n "__fish_coracle_using_subcommand context; and __fish_seen_subcommand_from inspect" -s h -l help
+complete -c coracle -n "__fish_coracle_using_subcommand context; and __fish_seen_subcommand_from list" -l format -d 'Format output using a custom template: \'table\':            Print output in table format with column headers (default) \'table TEMPLATE\':   Print output in table format using the given Go template \'json\':             Print in JSON format \'TEMPLATE\':         Print output using the given Go template. Refer to https://docs.docker.com/go/formatting/ for more information about formatting output with templates' -r
+complete -c coracle -n "__fish_coracle_using_subcommand context; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Only show context names' -r
+complete -c coracle -n "__fish_coracle_using_subcommand context; and __fish_seen_subcommand_from list" -s h -l help
+complete -c coracle -n "__fish_coracle_using_subcommand context; and __fish_seen_subcommand_from ls" -l format -d 'Format output using a custom template: \'table\':            Print output in table format with column headers (default) \'table TEMPLATE\':   Print output in table format using the given Go template \'json\':             Print in JSON format \'TEMPLATE\':         Print output using the given Go template. Refer to https://docs.docker.com/go/formatting/ for more information about formatting output with templates' -r
+complete -c coracle -n "__fish_coracle_using_subcommand context; and __fish_seen_subcommand_from ls" -s q -l quiet -d 'Only show context names' -r
+complete -c coracle -n "__fish_coracle_using_subcommand context; and __fish_seen_subcommand_from ls" -s h -l help
+complete -c coracle -n "__fish_coracle_using_subcommand context; and __fish_seen_subcommand_from show" -s h -l help
+complete -c coracle -n "__fish_coracle_using_subcommand context; and __fish_seen_subcommand_from use" -s h -l help
 complete -c coracle -n "__fish_coracle_using_subcommand cp" -s a -l archive -d 'Archive mode (copy all uid/gid information)' -r
 complete -c coracle -n "__fish_coracle_using_subcommand cp" -s L -l follow-link -d 'Always follow symbol link in SRC_PATH' -r
 complete -c coracle -n "__fish_coracle_using_subcommand cp" -s q -l quiet -d 'Suppress progress output during copy. Progress output is automatically suppressed if no terminal is attached' -r
@@ -1025,6 +1075,10 @@ complete -c coracle -n "__fish_coracle_using_subcommand logs" -s n -l tail -d 'N
 complete -c coracle -n "__fish_coracle_using_subcommand logs" -s t -l timestamps -d 'Show timestamps' -r
 complete -c coracle -n "__fish_coracle_using_subcommand logs" -l until -d 'Show logs before a timestamp (e.g. "2013-01-02T13:23:37Z") or relative (e.g. "42m" for 42 minutes)' -r
 complete -c coracle -n "__fish_coracle_using_subcommand logs" -s h -l help
+complete -c coracle -n "__fish_coracle_using_subcommand manifest; and not __fish_seen_subcommand_from inspect" -s h -l help -d 'Print help'
+complete -c coracle -n "__fish_coracle_using_subcommand manifest; and not __fish_seen_subcommand_from inspect" -f -a "inspect" -d 'Display an image manifest, or manifest list'
+complete -c coracle -n "__fish_coracle_using_subcommand manifest; and __fish_seen_subcommand_from inspect" -l insecure -d 'Has no effect: registries.conf says which registries are' -r
+complete -c coracle -n "__fish_coracle_using_subcommand manifest; and __fish_seen_subcommand_from inspect" -s h -l help
 complete -c coracle -n "__fish_coracle_using_subcommand network; and not __fish_seen_subcommand_from connect create disconnect inspect list ls prune remove rm" -s h -l help -d 'Print help'
 complete -c coracle -n "__fish_coracle_using_subcommand network; and not __fish_seen_subcommand_from connect create disconnect inspect list ls prune remove rm" -f -a "connect" -d 'Connect a container to a network'
 complete -c coracle -n "__fish_coracle_using_subcommand network; and not __fish_seen_subcommand_from connect create disconnect inspect list ls prune remove rm" -f -a "create" -d 'Create a network'

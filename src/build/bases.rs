@@ -62,6 +62,7 @@ impl<'a> Finder<'a> {
             settings: self.request.settings.clone(),
             platform: Some(platform.clone()),
             leaves_tag: !platform.matches(&Platform::host()),
+            takes_any: true,
         };
         let pulled = pull::pull(self.store, reference, &options, &Silent)?;
         self.store.images().find(&pulled.id)

@@ -168,6 +168,7 @@ fn of_registry(store: &Store, request: &Request, name: &str) -> Result<(Vec<u8>,
         settings: request.settings.clone(),
         platform: request.platforms.first().cloned(),
         leaves_tag: true,
+        takes_any: false,
     };
     let image = pull::peek(store, &Reference::parse(name)?, &options)?;
     Ok((image.config.clone(), Place::Registry(image)))

@@ -30,6 +30,25 @@ impl Plan {
         self.targets.len() > 1
     }
 
+    /// Returns all that is taken from the context: words of COPY and ADD, paths of mounts.
+    pub(crate) fn words_of_the_context(&self) -> Vec<String> {
+        let mut all = Vec::new();
+        for step in self.stages.iter().flat_map(|stage| &stage.steps) {
+            match &step.op {
+                Op::Copy(copy) if copy.origin == Origin::Context => {
+                    all.extend(copy.sources.iter().cloned());
+                }
+                Op::Run(run) => {
+                    let taken = run.mounts.iter();
+                    let taken = taken.filter(|(_, from)| *from == Some(Origin::Context));
+                    all.extend(taken.map(|(mount, _)| mount.source.clone().unwrap_or_default()));
+                }
+                _ => {}
+            }
+        }
+        all
+    }
+
     /// Takes over the stages of a plan for one platform; one that is there already is not done again.
     fn join(&mut self, platform: &Platform, other: Single) {
         let mut places: BTreeMap<usize, usize> = BTreeMap::new();

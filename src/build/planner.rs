@@ -298,7 +298,11 @@ impl<'a> Planner<'a> {
                     Some(Named::Image(image)) => image.clone(),
                     _ => name,
                 };
-                let found = self.image(&name, &platform, images, written.lines)?;
+                let mut found = self.image(&name, &platform, images, written.lines)?;
+                if !self.request.platforms.is_empty() || written.platform.is_some() {
+                    // an image for one platform alone is taken for any, and what is made of it is said to be for that one
+                    found.config.set_platform(&platform);
+                }
                 let base = Base::Image {
                     name: found.shown.clone(),
                     id: found.id.clone(),

@@ -571,7 +571,11 @@ impl Solver<'_> {
             Origin::Context | Origin::Named(_) => match &self.request.context {
                 Some(folder) => {
                     self.show_context();
-                    Ok(Tree::folder(folder, self.ignore.clone()))
+                    let mut tree = Tree::folder(folder, self.ignore.clone());
+                    if let Some(host) = &mut tree.host {
+                        host.words = self.plan.words_of_the_context();
+                    }
+                    Ok(tree)
                 }
                 None => Ok(Tree::layers(Vec::new())),
             },

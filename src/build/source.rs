@@ -39,6 +39,8 @@ pub(super) struct Tree {
 pub(super) struct Host {
     /// .dockerignore.
     pub(super) ignore: Patterns,
+    /// All that the build takes from it: BuildKit sends a folder without a match for nobody else.
+    pub(super) words: Vec<String>,
 }
 
 /// Something in a tree.
@@ -104,7 +106,10 @@ impl Tree {
         Tree {
             trees: vec![path.to_owned()],
             owners: vec![Owners::default()],
-            host: Some(Host { ignore }),
+            host: Some(Host {
+                ignore,
+                words: Vec::new(),
+            }),
         }
     }
 
@@ -297,7 +302,7 @@ impl Tree {
     }
 
     /// Finds what a word of COPY means: one path, or those that its wildcards match, in the order of bytes. Nothing for a
-    /// wildcard is no error.
+    /// wildcard is no error where the folder before it is there.
     pub(super) fn resolve(&self, word: &str, deep: bool) -> Result<Vec<(String, Located)>> {
         let clean = go::clean(&format!("/{word}"));
         if !Glob::is_special(&clean) {
@@ -334,7 +339,31 @@ impl Tree {
                 None => {}
             }
         }
+        if all.is_empty() && !deep && !self.has_head(&clean)? {
+            let text = format!("lstat {}: no such file or directory", head(&clean));
+            return Err(Error::new(Kind::Invalid, text));
+        }
         Ok(all)
+    }
+
+    /// Whether BuildKit finds the folder before a wildcard that matches nothing. Of a context it sends what the build's
+    /// words match, so the folder is only there where another word leads into it.
+    fn has_head(&self, clean: &str) -> Result<bool> {
+        let folder = head(clean);
+        if folder.is_empty() {
+            return Ok(true);
+        }
+        let is_there = self.locate(folder)?.is_some();
+        let Some(host) = &self.host else {
+            return Ok(is_there);
+        };
+        let is_sent = host
+            .words
+            .iter()
+            .map(|word| go::clean(&format!("/{word}")))
+            .filter(|word| word != clean)
+            .any(|word| leads_to(head(&word), folder) || leads_to(folder, head(&word)));
+        Ok(is_there && (is_sent || host.words.is_empty()))
     }
 
     fn has_name(&self, path: &str) -> Result<bool> {
@@ -595,6 +624,24 @@ pub(super) fn join(path: &str, name: &str) -> String {
     }
 }
 
+/// The folders of a clean path before its first wildcard, empty for the root; of one without wildcards the whole path.
+fn head(clean: &str) -> &str {
+    let mut end = 0;
+    for part in clean.split_inclusive('/') {
+        if Glob::is_special(part) {
+            break;
+        }
+        end += part.len();
+    }
+    clean[..end].trim_end_matches('/')
+}
+
+/// Whether `path` is `folder` or below it.
+fn leads_to(folder: &str, path: &str) -> bool {
+    path.strip_prefix(folder)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
 /// BuildKit's words, without the id of what it looked in.
 pub(super) fn not_found(path: &str) -> Error {
     Error::new(
@@ -613,3 +660,6 @@ pub(super) fn cannot(what: &str, path: &str, e: Errno) -> Error {
     )
     .because(sentence(e))
 }
+
+#[cfg(test)]
+mod tests;

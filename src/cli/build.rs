@@ -275,14 +275,13 @@ fn run(matches: &ArgMatches, session: &mut Session) -> Result<u8> {
         Ok(scratch) => scratch,
         Err(e) => return fail(plain(&e)),
     };
-    let quiet = is_set(matches, "quiet");
     let outputs = output::parse(matches, &mut request)
         .and_then(|all| output::check(&all, value(matches, "iidfile").is_some()).map(|()| all));
     let outputs = match outputs {
         Ok(outputs) => outputs,
         Err(e) => return fail(format!("ERROR: {e}")),
     };
-    let style = match style(matches, quiet) {
+    let style = match style(matches, is_set(matches, "quiet")) {
         Ok(style) => style,
         Err(e) => return fail(format!("ERROR: {e}")),
     };
@@ -296,6 +295,7 @@ fn run(matches: &ArgMatches, session: &mut Session) -> Result<u8> {
         return call::answer(session, &request, method, is_json);
     }
     cancel::watch(request.canceled.clone())?;
+    let quiet = style == Style::Quiet;
     let shown = Shown::new(style, "coracle");
     let built = crate::build::build(store, &request, &shown);
     shown.finish(built.is_err());
@@ -320,7 +320,12 @@ fn run(matches: &ArgMatches, session: &mut Session) -> Result<u8> {
         fs_err::write(path, metadata(&built, &request)?)?;
     }
     if quiet {
-        out::line(built.id())?;
+        // what has gone to files alone has no id, and docker prints an empty line then
+        out::line(if output::has_id(&outputs) {
+            built.id()
+        } else {
+            String::new()
+        })?;
     }
     Ok(0)
 }
@@ -406,6 +411,13 @@ fn request(matches: &ArgMatches, session: &Session) -> Result<Request> {
         allow_insecure: values(matches, "allow").any(|word| word == "security.insecure"),
         ..Request::default()
     };
+    if !matches!(request.network.as_str(), "" | "default" | "none" | "host") {
+        let text = format!(
+            "network mode {:?} not supported by buildkit - you can define a custom network for your builder using the network driver-opt in buildx create",
+            request.network
+        );
+        return Err(Error::new(Kind::Usage, text));
+    }
     for word in values(matches, "annotation") {
         request.annotations.push(Annotation::parse(word)?);
     }

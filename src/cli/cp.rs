@@ -63,7 +63,9 @@ fn run(matches: &ArgMatches, session: &mut Session) -> Result<u8> {
         }
         ((None, "-"), (Some(word), path)) => {
             let tar = File::from(duplicate(standard(0))?);
-            copy::from_tar(session.store()?, &find(word)?, word, tar, path, options)?;
+            // docker's daemon is the one who reads it
+            copy::from_tar(session.store()?, &find(word)?, word, tar, path, options)
+                .map_err(|e| e.reclassify(Kind::Corrupt, Kind::Invalid))?;
             return Ok(0);
         }
         ((None, from), (Some(word), path)) => {

@@ -203,6 +203,7 @@ fn filled<R: Row>(template: &Template, rows: &[R], go_type: &str) -> Result<Vec<
             objects: Objects::Row(go_type),
             method: Some(&label),
             header: false,
+            omitted: &[],
         };
         execute(template, &Value::Object(object(row, true)), rules)
     };
@@ -224,6 +225,7 @@ fn heading<R: Row>(template: &Template, go_type: &str) -> Result<String> {
         objects: Objects::Row(go_type),
         method: Some(&label),
         header: true,
+        omitted: &[],
     };
     execute(template, &Value::Object(heads.collect()), rules)
 }

@@ -113,6 +113,7 @@ fn fetch(
         settings: session.registries(),
         platform,
         leaves_tag: false,
+        takes_any: false,
     };
     let shown: Box<dyn Progress> = match quiet {
         true => Box::new(Silent),

@@ -74,7 +74,9 @@ fn run(matches: &ArgMatches, session: &mut Session) -> Result<u8> {
         path => super::load::open(path)?,
     };
     let told = progress(Stream::Stderr);
-    let id = import(session.store()?, input, &request, told.as_ref())?;
+    // docker's daemon is the one who reads it
+    let id = import(session.store()?, input, &request, told.as_ref())
+        .map_err(|e| e.reclassify(Kind::Corrupt, Kind::Invalid))?;
     drop(told);
     out::line(id)?;
     Ok(0)

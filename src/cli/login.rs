@@ -36,7 +36,7 @@ fn run(matches: &ArgMatches, session: &mut Session) -> Result<u8> {
         return Ok(0);
     }
     let credential = match secret {
-        Some(secret) if !user.is_empty() => Credential::Password {
+        Some(secret) if !user.is_empty() && !secret.is_empty() => Credential::Password {
             user: user.to_owned(),
             secret,
         },
@@ -131,8 +131,8 @@ fn prompt(
         }
     }
     let secret = match secret {
-        Some(secret) => secret,
-        None => ask::secret("Password: ")?,
+        Some(secret) if !secret.is_empty() => secret,
+        _ => ask::secret("Password: ")?,
     };
     if secret.is_empty() {
         return Err(Error::new(Kind::Usage, "Error: Password Required"));

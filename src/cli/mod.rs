@@ -24,10 +24,12 @@ mod usage;
 mod attach;
 mod build;
 mod builder;
+mod buildx;
 mod check;
 mod client_config;
 mod commit;
 mod completion;
+mod context;
 mod cp;
 mod create;
 mod df;
@@ -49,6 +51,7 @@ mod login;
 mod logout;
 mod logs;
 mod making;
+mod manifest;
 mod network;
 mod pause;
 mod port;
@@ -79,6 +82,17 @@ static COMMANDS: &[&Verb] = &[
     &build::VERB,
     &builder::DU,
     &builder::PRUNE,
+    &buildx::CREATE,
+    &buildx::INSPECT,
+    &buildx::LS,
+    &buildx::RM,
+    &buildx::USE,
+    &buildx::VERSION_VERB,
+    &context::INSPECT,
+    &context::LS,
+    &context::SHOW,
+    &context::USE,
+    &manifest::INSPECT,
     &pull::VERB,
     &attach::VERB,
     &completion::VERB,
@@ -133,6 +147,11 @@ static COMMANDS: &[&Verb] = &[
     &info::VERB,
     &version::VERB,
     &doctor::VERB,
+];
+
+/// Docker's groups that need a daemon which goes on for ever.
+const NOT_HERE: &[&str] = &[
+    "config", "node", "plugin", "secret", "service", "stack", "swarm",
 ];
 
 /// One command.
@@ -269,6 +288,18 @@ fn run_words(session: &mut Session, words: &[String]) -> Result<u8> {
                 }
             }
         }
+        Found::Nothing if NOT_HERE.contains(&words[0].as_str()) => {
+            let word = &words[0];
+            let what = if word == "plugin" {
+                "are no plugins"
+            } else {
+                "is no swarm"
+            };
+            out::talk(format_args!(
+                "{program} {word}: there {what} here: no daemon runs, and containers are this machine's alone"
+            ));
+            Ok(1)
+        }
         Found::Nothing => {
             let word = &words[0];
             out::talk(format_args!(
@@ -344,6 +375,7 @@ fn fail(error: &Error, verb: &Verb, session: &Session) -> u8 {
     match verb.path {
         ["run"] => {
             let text = session::bare_sentence(error);
+            let text = text.trim_end_matches('.');
             out::talk(format_args!(
                 "{program}: {text}.\nSee '{program} run --help'."
             ));

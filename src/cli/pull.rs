@@ -75,6 +75,7 @@ fn run(matches: &ArgMatches, session: &mut Session) -> Result<u8> {
         settings,
         platform,
         leaves_tag: false,
+        takes_any: false,
     };
     let canonical = if all {
         pull_all(store, &reference, &options, shown.as_ref())?;

@@ -11,8 +11,11 @@ use crate::image::stack;
 use crate::store::Store;
 use crate::store::containers::{Found, Record};
 
-/// What a runtime mounts over in every root, beside the container's own mounts.
-const POINTS: [&str; 6] = [
+/// What is mounted over in every root, and what [`rootfs::base`] holds where the root is a copy: docker has these in a layer
+/// of their own below the container's. The points of the user's mounts are the container's, as with docker.
+const POINTS: [&str; 8] = [
+    ".dockerenv",
+    "etc/mtab",
     "etc/hosts",
     "etc/hostname",
     "etc/resolv.conf",
@@ -68,11 +71,7 @@ pub(crate) fn changes(store: &Store, record: &Record) -> Result<Changes> {
         form: trees.form,
         ..Options::default()
     };
-    let own = record
-        .mounts
-        .iter()
-        .map(|mount| mount.destination.trim_matches('/'));
-    let points: Vec<Vec<u8>> = own.chain(POINTS).map(|p| p.as_bytes().to_vec()).collect();
+    let points = POINTS.map(|p| p.as_bytes().to_vec());
     Changes::of_container(
         &trees.paths[0],
         &trees.paths[1..],

@@ -25,12 +25,12 @@ pub(crate) fn root(
     let (upper, work) = (writable.join("upper"), writable.join("work"));
     // The kernel wants the uppermost first, images name the lowest first.
     let lower = || -> Vec<PathBuf> {
-        let trees = trees(record, layer);
+        let mut trees = trees(record, layer);
         if trees.is_empty() {
-            vec![dir.join("empty")]
-        } else {
-            trees
+            trees.push(dir.join("empty"));
         }
+        trees.extend(base::of(record, paths));
+        trees
     };
     match record.driver.as_str() {
         "copy" | host::NAME => Ok(Root::Plain {
@@ -129,7 +129,7 @@ pub(crate) fn prepare(
             lower, upper, work, ..
         } => {
             if record.layers.is_empty() {
-                lower.iter().try_for_each(|l| make(l))?;
+                make(&lower[0])?;
             }
             make(&upper)?;
             // the upper folder is the root's own: its mode is the image's, whatever the caller's umask
@@ -137,7 +137,12 @@ pub(crate) fn prepare(
             fs_err::set_permissions(&upper, mode)?;
             make(&work)
         }
-        Root::Plain { path } => merge::copy(&trees(record, layer), &path),
+        Root::Plain { path } => {
+            base::make(record, paths)?;
+            let mut trees = trees(record, layer);
+            trees.extend(base::of(record, paths));
+            merge::copy(&trees, &path)
+        }
     }
 }
 
@@ -145,6 +150,7 @@ fn make(dir: &Path) -> Result<()> {
     Ok(fs_err::create_dir_all(dir)?)
 }
 
+pub(crate) mod base;
 pub(crate) mod host;
 mod merge;
 
@@ -210,6 +216,15 @@ mod tests {
             panic!()
         };
         assert_eq!((work, volatile), ("/d/containers/0123/work".into(), false));
+    }
+
+    #[test]
+    fn below_all_layers_of_an_image_lies_what_every_container_has() {
+        let whole = Record {
+            image_id: "sha256:cc".to_owned(),
+            ..record("overlay")
+        };
+        assert_eq!(stack_of(&of(&whole)).last().unwrap(), Path::new("/d/base"));
     }
 
     #[test]

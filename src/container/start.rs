@@ -16,6 +16,7 @@ use super::launch::{self, Door};
 use super::links;
 use super::plan::{self, Namespace, Plan, Start};
 use super::plan_make::{self, ExecRequest, Facts};
+use super::rootfs;
 
 /// Starts a container that is not running. `attach`: which of stdin, stdout, stderr the caller wants.
 ///
@@ -74,6 +75,7 @@ pub(crate) fn check_exec(record: &Record, state: &State) -> Result<()> {
 /// `window`: rows and columns of the caller's terminal, (0, 0) when there is none.
 pub(crate) fn first(store: &Store, record: &Record, window: (u16, u16)) -> Result<Plan> {
     regenerate::prove(store, &record.layers)?;
+    rootfs::base::make(record, store.paths())?;
     let mut facts = gather(store, record, &record.config.user, &|name| {
         process_of(store, name)
     })?;

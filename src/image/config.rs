@@ -46,6 +46,15 @@ impl ImageConfig {
         Platform::new(&self.os, &self.architecture, variant)
     }
 
+    /// Says that it is for `platform`, unless a machine of that one runs it as it is.
+    pub fn set_platform(&mut self, platform: &Platform) {
+        if !platform.matches(&self.platform()) {
+            self.os.clone_from(&platform.os);
+            self.architecture.clone_from(&platform.architecture);
+            self.variant = Some(platform.variant.clone()).filter(|v| !v.is_empty());
+        }
+    }
+
     /// Refuses ids of layers that are none: they become names of folders.
     pub fn check(&self) -> Result<()> {
         let is_id = |id: &&String| id.starts_with("sha256:") && check_digest(id).is_ok();

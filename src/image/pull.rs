@@ -36,6 +36,8 @@ pub struct Options {
     pub platform: Option<Platform>,
     /// A tag that an image for another platform has here stays with that image; this one is known by its digest alone.
     pub leaves_tag: bool,
+    /// A name that means one image alone means it for every platform, as builds have it.
+    pub takes_any: bool,
 }
 
 /// An image that is here now.
@@ -105,10 +107,11 @@ fn pull_one(
         reference,
         platform: options.platform.clone(),
         leaves_tag: options.leaves_tag,
+        takes_any: options.takes_any,
         progress,
     };
     let name = pull.name()?;
-    let before = store.images().names()?.into_iter().find(|n| n.name == name);
+    let before = pull.before(store.images().names()?, &name);
     for _ in 1..TRIES {
         match pull.once(&name, before.as_ref()) {
             // an rmi took a layer between our look and our name: it is fetched again
@@ -140,6 +143,7 @@ pub(crate) fn peek(store: &Store, reference: &Reference, options: &Options) -> R
         reference: &reference,
         platform: options.platform.clone(),
         leaves_tag: true,
+        takes_any: options.takes_any,
         progress: &Silent,
     };
     let found = pull.describe()?;
@@ -184,6 +188,7 @@ struct Pull<'a> {
     reference: &'a Reference,
     platform: Option<Platform>,
     leaves_tag: bool,
+    takes_any: bool,
     progress: &'a dyn Progress,
 }
 
@@ -209,6 +214,26 @@ impl Pull<'_> {
             Some(digest) => Ok(self.reference.with_digest(digest)?.to_string()),
             None => Ok(self.reference.to_string()),
         }
+    }
+
+    /// What is here under the name; for a digest also what a tag of the repository has brought.
+    fn before(&self, names: Vec<Name>, name: &str) -> Option<Name> {
+        let mut same = None;
+        for known in names {
+            if known.name == name {
+                return Some(known);
+            }
+            let repository = self.reference.name();
+            let is_same = self.reference.digest() == Some(known.digest.as_str())
+                && known
+                    .name
+                    .strip_prefix(&repository)
+                    .is_some_and(|rest| rest.starts_with([':', '@']));
+            if is_same {
+                same = Some(known);
+            }
+        }
+        same
     }
 
     /// What to ask the registry for.
@@ -345,7 +370,7 @@ impl Pull<'_> {
             );
         }
         // an index's word counts: some builders leave the wrong platform in the configuration
-        if documents.len() == 1 {
+        if documents.len() == 1 && !self.takes_any {
             self.check_platform(&config)?;
         }
         Ok(Described {

@@ -13,6 +13,7 @@ use crate::network::join;
 use crate::network::plan::{Attachment, NetworkPlan, Program, Tool};
 use crate::network::program;
 use crate::network::relay::{self, Bound, Order, Places, Report, Setup};
+use crate::store::Store;
 use crate::store::containers::{PortBinding, State};
 use crate::store::networks::Endpoint;
 use crate::store::networks::members::Members;
@@ -59,7 +60,7 @@ pub(super) fn begin(
         return begin_program(plan, network, program, paths);
     }
     let places = Places::choose(&members, network, &plan.id, is_of_the_family)?;
-    let ports = relay::bind(&network.ports, &plan.name)?;
+    let ports = bind(plan, network, paths)?;
     let bound = bindings(&ports);
     let endpoints = places.endpoints();
     let (ours, theirs) = sys::socket::pair()?;
@@ -90,6 +91,21 @@ pub(super) fn begin(
     })
 }
 
+/// Binds the published ports. Only when one is refused it is looked who else has it.
+fn bind(plan: &Plan, network: &NetworkPlan, paths: &Paths) -> Result<Vec<Bound>> {
+    let is_ours = |number: u16, protocol: &str| {
+        let others = Store::open(paths.clone()).and_then(|store| store.containers().list());
+        let has = |(inside, outside): (&String, &Vec<PortBinding>)| {
+            let number = number.to_string();
+            inside.ends_with(&format!("/{protocol}"))
+                && outside.iter().any(|b| b.host_port == number)
+        };
+        let mut others = others.unwrap_or_default().into_iter();
+        others.any(|found| found.is_running && found.state.ports.iter().any(has))
+    };
+    relay::bind(&network.ports, (&plan.name, &plan.id), &is_ours)
+}
+
 fn bindings(ports: &[Bound]) -> Vec<(String, PortBinding)> {
     let binding = |b: &Bound| PortBinding {
         host_ip: b.address().ip().to_string(),
@@ -105,7 +121,7 @@ fn begin_program(
     program: &Program,
     paths: &Paths,
 ) -> Result<Net> {
-    let mut ports = relay::bind(&network.ports, &plan.name)?;
+    let mut ports = bind(plan, network, paths)?;
     if program.tool == Tool::Slirp4netns {
         ports.retain(|p| p.address().is_ipv4());
     }

@@ -5,7 +5,7 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
 use super::io::Io;
 use super::script::Fds;
-use crate::container::plan::{Kind as PlanKind, Plan, Process, User};
+use crate::container::plan::{Kind as PlanKind, Plan, Process, Source, User};
 use crate::error::{Error, Kind, Result};
 use crate::identity::serve::{Ends, Start};
 use crate::sys::process::{self, Child};
@@ -268,6 +268,14 @@ fn start_error(plan: &Plan, op: &Op, errno: nix::errno::Errno) -> Error {
         )
         .because(op.error(errno))
         .hint("`coracle doctor` tells what forbids it and how an administrator allows it"),
+        // EINVAL: move_mount(2) of a folder to a file, or the other way round
+        Op::Attach { target, .. } if matches!(errno, Errno::ENOTDIR | Errno::EISDIR | Errno::EINVAL) => Error::new(
+            Kind::Invalid,
+            format!(
+                "{runc}: error during container init: error mounting {:?} to rootfs at {target:?}: not a directory: unknown: Are you trying to mount a directory onto a file (or vice-versa)? Check if the specified host path exists and is the expected type",
+                mounted_at(plan, &target.to_string_lossy()),
+            ),
+        ),
         Op::Attach { target, .. } => Error::new(
             Kind::System,
             format!("cannot mount at {target:?} in `{}`", plan.name),
@@ -285,6 +293,25 @@ fn start_error(plan: &Plan, op: &Op, errno: nix::errno::Errno) -> Error {
         .because(op.error(errno))
         .hint("`coracle doctor` tells what this host allows; `--storage-driver copy` works everywhere"),
         other => Error::new(Kind::System, format!("cannot start `{}`", plan.name)).because(other.error(errno)),
+    }
+}
+
+/// Names what a plan mounts at a path.
+fn mounted_at(plan: &Plan, target: &str) -> String {
+    let PlanKind::Start(start) = &plan.kind else {
+        return String::new();
+    };
+    match start
+        .mounts
+        .iter()
+        .find(|m| m.destination == target)
+        .map(|m| &m.source)
+    {
+        Some(Source::Bind { path, below, .. }) if below.is_empty() => path.display().to_string(),
+        Some(Source::Bind { path, below, .. }) => path.join(below).display().to_string(),
+        Some(Source::Overlay { .. }) => "overlay".to_owned(),
+        Some(Source::Tmpfs { .. }) => "tmpfs".to_owned(),
+        None => String::new(),
     }
 }
 

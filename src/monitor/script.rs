@@ -470,16 +470,9 @@ impl Builder {
         }
     }
 
-    /// What every program gets last: limits, capabilities, filter, exec.
+    /// What every program gets last: capabilities, limits, filter, exec.
     fn finish(&mut self, plan: &Plan, fds: Fds, last: Last) -> Result<()> {
         let process = &plan.process;
-        for (resource, soft, hard) in &process.rlimits {
-            self.ops.push(Op::Limit {
-                resource: *resource,
-                soft: *soft,
-                hard: *hard,
-            });
-        }
         if !process.cpus.is_empty() {
             self.ops.push(Op::Affinity(process.cpus.clone()));
         }
@@ -500,6 +493,14 @@ impl Builder {
             });
         }
         self.ops.push(Op::CloseRest);
+        // they are the program's: with few numbers or processes left, none of the steps above would get through
+        for (resource, soft, hard) in &process.rlimits {
+            self.ops.push(Op::Limit {
+                resource: *resource,
+                soft: *soft,
+                hard: *hard,
+            });
+        }
         let filter = plan.security.seccomp.clone();
         self.ops.extend(filter.map(Op::Seccomp));
         self.ops.push(Op::Exec {

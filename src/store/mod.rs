@@ -13,6 +13,7 @@
 //!     containers/names/<name>   symbolic link: the id              containers/names.rs
 //!     volumes/<name>/           volume, data/                      volumes.rs
 //!     networks/<name>           subnets and labels                 networks.rs
+//!     base/                     what lies under every container    (container/rootfs/base.rs)
 //!     trash/<random>            whole trees, renamed here          trash.rs
 //! <runtime>/                    0700, of this host and boot; may vanish at any time
 //!     containers/<id>/lock      held by the living monitor         containers/life.rs

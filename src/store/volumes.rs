@@ -35,6 +35,21 @@ pub struct Volume {
 }
 
 impl Volume {
+    /// Returns mount(8)'s options (`--opt o=`) of a volume that is a tmpfs; `None` for one that is files.
+    pub fn tmpfs(&self) -> Option<&str> {
+        let options = self.options.as_ref()?;
+        (options.get("type")? == "tmpfs").then(|| options.get("o").map_or("", String::as_str))
+    }
+
+    /// Returns the folder of the host that is mounted in its place (`--opt o=bind`), and whether it is mounted read-only.
+    pub fn device(&self) -> Option<(&str, bool)> {
+        let options = self.options.as_ref().filter(|_| self.tmpfs().is_none())?;
+        let is_read_only = options
+            .get("o")
+            .is_some_and(|o| o.split(',').any(|w| w == "ro"));
+        Some((options.get("device")?, is_read_only))
+    }
+
     /// Says whether it was made without a name.
     pub fn is_anonymous(&self) -> bool {
         self.labels
@@ -50,7 +65,7 @@ pub struct Request {
     pub name: Option<String>,
     /// `--label`.
     pub labels: BTreeMap<String, String>,
-    /// `--opt`: the local driver's `type`, `o`, `device`; only bind mounts.
+    /// `--opt`: the local driver's `type`, `o`, `device`; only bind mounts and tmpfs.
     pub options: BTreeMap<String, String>,
 }
 
@@ -152,12 +167,8 @@ impl<'a> Volumes<'a> {
 
     /// Returns the folder that containers see.
     pub fn mountpoint(&self, volume: &Volume) -> PathBuf {
-        match volume
-            .options
-            .as_ref()
-            .and_then(|options| options.get("device"))
-        {
-            Some(device) => PathBuf::from(device),
+        match volume.device() {
+            Some((device, _)) => PathBuf::from(device),
             None => self.path(&volume.name),
         }
     }
@@ -282,6 +293,9 @@ fn check_name(name: &str) -> Result<()> {
 /// Accepts the one use of options that needs no privilege: another folder of the host as the volume's data.
 fn check_options(name: &str, options: &BTreeMap<String, String>) -> Result<()> {
     let refuse = |text: String| Err(Error::new(Kind::Invalid, format!("create {name}: {text}")));
+    if options.contains_key("size") {
+        return refuse("quota size requested but no quota support".to_owned());
+    }
     if let Some(unknown) = options
         .keys()
         .find(|key| !matches!(key.as_str(), "type" | "o" | "device"))
@@ -291,17 +305,21 @@ fn check_options(name: &str, options: &BTreeMap<String, String>) -> Result<()> {
     if options.is_empty() {
         return Ok(());
     }
+    for required in ["device", "type"] {
+        if !options.contains_key(required) {
+            return refuse(format!("missing required option: {required:?}"));
+        }
+    }
+    let is_tmpfs = options["type"] == "tmpfs";
     let is_bind = options
         .get("o")
         .is_some_and(|o| o.split(',').any(|word| matches!(word, "bind" | "rbind")));
-    match options.get("device") {
-        Some(device) if is_bind && device.starts_with('/') => Ok(()),
-        Some(device) if is_bind => refuse(format!("device `{device}` is not an absolute path")),
-        None if options.contains_key("type") || options.contains_key("o") => {
-            refuse("missing required option: \"device\"".to_owned())
-        }
+    match options["device"].as_str() {
+        _ if is_tmpfs => Ok(()),
+        device if is_bind && device.starts_with('/') => Ok(()),
+        device if is_bind => refuse(format!("device `{device}` is not an absolute path")),
         _ => refuse(
-            "only `--opt type=none --opt o=bind --opt device=PATH` can be mounted without root"
+            "only `type=tmpfs` and `type=none` with `o=bind` and `device=PATH` can be mounted without root"
                 .to_owned(),
         ),
     }
@@ -431,7 +449,7 @@ mod tests {
     }
 
     #[test]
-    fn options_bind_another_folder_or_are_refused() {
+    fn options_bind_another_folder_or_make_a_tmpfs_or_are_refused() {
         let s = Scratch::new();
         let with = |pairs: &[(&str, &str)]| Request {
             options: pairs
@@ -440,17 +458,27 @@ mod tests {
                 .collect(),
             ..named("v1")
         };
-        for bad in [
-            &[("type", "tmpfs"), ("device", "tmpfs")][..],
-            &[("type", "none"), ("o", "bind")],
-            &[("size", "1")],
-            &[("o", "bind"), ("device", "rel")],
+        for (bad, want) in [
+            (&[("nonsense", "x")][..], "invalid option: \"nonsense\""),
+            (&[("type", "tmpfs")], "missing required option: \"device\""),
+            (&[("o", "size=1m")], "missing required option: \"device\""),
+            (&[("device", "/x")], "missing required option: \"type\""),
+            (
+                &[("size", "1")],
+                "quota size requested but no quota support",
+            ),
+            (
+                &[("type", "none"), ("o", "bind"), ("device", "rel")],
+                "device `rel` is not an absolute path",
+            ),
+            (
+                &[("type", "nfs"), ("device", ":/x")],
+                "only `type=tmpfs` and `type=none` with `o=bind` and `device=PATH` can be mounted without root",
+            ),
         ] {
-            assert_eq!(
-                s.store.volumes().create(with(bad)).unwrap_err().kind(),
-                Kind::Invalid,
-                "{bad:?}"
-            );
+            let e = s.store.volumes().create(with(bad)).unwrap_err();
+            assert_eq!(e.kind(), Kind::Invalid, "{bad:?}");
+            assert_eq!(e.to_string(), format!("create v1: {want}"));
         }
         let v = s
             .store
@@ -461,8 +489,18 @@ mod tests {
         let e = s
             .store
             .volumes()
-            .create(with(&[("o", "bind"), ("device", "/mnt")]))
+            .create(with(&[("type", "none"), ("o", "bind"), ("device", "/mnt")]))
             .unwrap_err();
         assert_eq!(e.kind(), Kind::Conflict);
+        let tmpfs = Request {
+            name: Some("v2".to_owned()),
+            ..with(&[("type", "tmpfs"), ("device", "tmpfs"), ("o", "size=1m")])
+        };
+        let v = s.store.volumes().create(tmpfs).unwrap();
+        assert_eq!((v.tmpfs(), v.device()), (Some("size=1m"), None));
+        assert_eq!(
+            s.store.volumes().mountpoint(&v),
+            s.store.volumes().path("v2")
+        );
     }
 }

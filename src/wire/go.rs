@@ -189,7 +189,13 @@ const NAMES: &[(&str, &str)] = &[
 /// Returns what `template` prints for `object`: as docker's structs, with Go's names, and at last as bare JSON.
 pub(crate) fn fill<T: Serialize>(template: &Template, object: &T, shape: &Shape) -> Result<String> {
     let bare = serde_json::to_value(object).expect("wire types have string keys");
+    let omitted: Vec<&str> = shape
+        .left_out
+        .iter()
+        .map(|(path, _)| path.rsplit('/').next().unwrap_or_default())
+        .collect();
     let rules = || Rules {
+        omitted: &omitted,
         objects: Objects::Structs {
             maps: shape.maps,
             lists: shape.lists,

@@ -20,27 +20,41 @@ fn diff_lists_what_was_added_changed_and_deleted() {
     );
 }
 
-/// Mount points that the image does not have are no change.
+/// Docker 26: the points of the user's mounts are the container's; what every container has is not, by every driver.
 #[test]
-fn what_is_mounted_over_is_no_change() {
+fn points_of_mounts_are_changes_and_what_every_container_has_is_none() {
     busybox!(sandbox, image);
-    sandbox
-        .coracle([
-            "run",
-            "--name",
-            "c1",
+    let folder = sandbox.work().join("given");
+    std::fs::create_dir(&folder).unwrap();
+    let bind = format!("{}:/a/b", folder.display());
+    for driver in ["overlay", "copy"] {
+        let name = format!("of-{driver}");
+        let script = "touch /data/f; stat -c '%a %s' /.dockerenv; readlink /etc/mtab; \
+                      cut -d' ' -f2 /etc/mtab | head -n1";
+        let words = ["--storage-driver", driver, "run", "--name", &name];
+        let more = [
             "-v",
             "vol:/data",
+            "-v",
+            &bind,
+            "--tmpfs",
+            "/t",
             &image,
-            "touch",
-            "/data/f",
-        ])
-        .ok();
-    let told = sandbox.coracle(["diff", "c1"]).ok();
-    assert!(
-        !told.contains("/data") && !told.contains("/etc/hosts"),
-        "{told}"
-    );
+            "sh",
+            "-c",
+            script,
+        ];
+        let told = sandbox.coracle(words.iter().chain(&more)).ok();
+        assert_eq!(told, "755 0\n/proc/mounts\n/\n", "{driver}");
+        let told = sandbox.coracle(["diff", &name]).ok();
+        assert_eq!(told, "A /a\nA /a/b\nA /data\nA /t\n", "{driver}");
+        sandbox.coracle(["commit", &name, "made"]).ok();
+        let script = "ls -d /data /a/b /t; ls /data";
+        let told = sandbox
+            .coracle(["run", "--rm", "made", "sh", "-c", script])
+            .ok();
+        assert_eq!(told, "/a/b\n/data\n/t\n", "{driver}");
+    }
 }
 
 #[test]

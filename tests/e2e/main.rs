@@ -30,6 +30,7 @@ mod push;
 
 mod recorded_builds;
 mod run;
+mod scripts;
 mod secure;
 mod storm;
 mod terminal;

@@ -459,7 +459,7 @@ fn a_published_port_shows_the_clients_own_address(s: &mut Stage) {
         "{taken}"
     );
     assert!(
-        taken.contains("listen tcp4 0.0.0.0:8080: bind: address already in use"),
+        taken.contains("Bind for 0.0.0.0:8080 failed: port is already allocated."),
         "{taken}"
     );
     assert_eq!(s.ok("inspect -f {{.State.Status}} second"), "created");

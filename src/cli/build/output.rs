@@ -112,6 +112,12 @@ fn one(word: &str, request: &mut Request) -> Result<Output> {
     }
 }
 
+/// Whether one of them is an image, and not the files of one.
+pub(super) fn has_id(outputs: &[Output]) -> bool {
+    let is_files = |o: &Output| matches!(o, Output::Local(_) | Output::Tar(_));
+    !outputs.iter().all(is_files)
+}
+
 /// Refuses what cannot be written, before the build begins.
 pub(super) fn check(outputs: &[Output], has_id_file: bool) -> Result<()> {
     let is_files = |o: &Output| matches!(o, Output::Local(_) | Output::Tar(_));

@@ -144,6 +144,14 @@ fn place(store: &Store, mut point: MountPoint) -> Result<MountPoint> {
     });
     let folder = store.volumes().mountpoint(&volume);
     point.source = folder.to_string_lossy().into_owned();
+    point.rw &= !volume
+        .device()
+        .is_some_and(|(_, is_read_only)| is_read_only);
+    if let Some(options) = volume.tmpfs() {
+        // mount(8)'s defaults and not those of `--tmpfs`
+        point.tmpfs_options = format!("exec,suid,dev,{options}");
+        point.copy = false;
+    }
     Ok(point)
 }
 

@@ -56,6 +56,10 @@ pub(super) fn tmpfs_paths(record: &Record) -> impl Iterator<Item = String> {
 fn mount(point: &MountPoint) -> Result<Mount> {
     match point.kind.as_str() {
         "tmpfs" => tmpfs(&point.destination, &point.tmpfs_options, !point.rw),
+        // a volume that is one: each container has its own
+        "volume" if !point.tmpfs_options.is_empty() => {
+            tmpfs(&point.destination, &point.tmpfs_options, !point.rw)
+        }
         "bind" | "volume" => Ok(bind(point)),
         kind => Err(Error::new(
             Kind::Usage,

@@ -85,8 +85,10 @@ const FUNCTIONS: &[Function] = {
         }),
         // docker's
         function("join", &[Texts, Text], None, join),
-        function("json", &[Any], None, |a, _| {
-            Ok(Val::new(a[0].json().to_string()))
+        function("json", &[Any], None, |a, r| {
+            Ok(Val::new(
+                without(a[0].json().clone(), r.omitted).to_string(),
+            ))
         }),
         function("lower", &[Text], None, |a, _| {
             Ok(Val::new(text(a, 0).to_lowercase()))
@@ -102,6 +104,21 @@ const FUNCTIONS: &[Function] = {
         }),
     ]
 };
+
+/// Go's `omitempty`: members of these names are not there when they are zero.
+fn without(mut value: Value, omitted: &[&str]) -> Value {
+    match &mut value {
+        Value::Object(map) if !omitted.is_empty() => {
+            let is_zero = |v: &Value| v.is_null() || *v == "" || *v == 0;
+            map.retain(|key, v| !(omitted.contains(&key.as_str()) && is_zero(v)));
+            map.values_mut()
+                .for_each(|v| *v = without(v.take(), omitted));
+        }
+        Value::Array(all) => all.iter_mut().for_each(|v| *v = without(v.take(), omitted)),
+        _ => {}
+    }
+    value
+}
 
 /// The functions that leave a table's column names as they are.
 const KEEP_HEADERS: &[&str] = &[

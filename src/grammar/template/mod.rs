@@ -41,6 +41,8 @@ pub struct Rules<'a> {
     pub method: Option<Method<'a>>,
     /// The data are a table's column names: `upper`, `truncate` and the like leave them as they are.
     pub header: bool,
+    /// Names of members that `json` leaves out when they are zero: `null`, an empty text, 0.
+    pub omitted: &'a [&'a str],
 }
 
 /// What the objects of the data would have been in Go.

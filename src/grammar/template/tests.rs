@@ -6,6 +6,7 @@ use serde_json::json;
 use super::*;
 
 const INSPECT: Rules<'static> = Rules {
+    omitted: &[],
     objects: Objects::Structs {
         maps: &["Labels", "Data", "Volumes", "Ports"],
         lists: &["Entrypoint"],
@@ -582,6 +583,7 @@ fn a_row_has_methods_and_names_its_type() {
         objects: Objects::Row("*formatter.ContainerContext"),
         method: Some(&label),
         header: false,
+        omitted: &[],
     };
     let cases = [
         ("{{.ID}}\t{{.Names}}", "935af21826ac\ttt"),

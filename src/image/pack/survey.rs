@@ -443,6 +443,8 @@ fn is_empty(dir: BorrowedFd<'_>, name: &CStr, meta: &Meta) -> nix::Result<bool> 
             let inner = open_anyway(dir, name, OFlag::O_DIRECTORY)?;
             Ok(copy::entries(inner.as_fd())?.is_empty())
         }
+        // /etc/mtab, as every container has it
+        EntryType::Symlink => Ok(readlinkat(dir, name)?.as_encoded_bytes() == b"/proc/mounts"),
         _ => Ok(false),
     }
 }

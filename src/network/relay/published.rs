@@ -57,11 +57,20 @@ impl Bound {
     }
 }
 
-/// Binds every port of a plan, or none: docker's text for the first that cannot be had. `name`: the container's.
-pub(crate) fn bind(ports: &[Port], name: &str) -> Result<Vec<Bound>> {
+/// Binds every port of a plan, or none: docker's text for the first that cannot be had. `endpoint`: name and id of the
+/// container. `is_ours`: whether another container has published this number of that protocol.
+pub(crate) fn bind(
+    ports: &[Port],
+    endpoint: (&str, &str),
+    is_ours: &dyn Fn(u16, &str) -> bool,
+) -> Result<Vec<Bound>> {
     let mut all = Vec::new();
     for port in ports {
-        bind_one(port, &mut all).map_err(|e| refused(port, name, &e))?;
+        bind_one(port, &mut all).map_err(|e| {
+            let taken = e.errno() == Errno::EADDRINUSE;
+            let ours = taken && is_ours(port.outside.0, &port.protocol.to_string());
+            refused(port, endpoint, &e, ours)
+        })?;
     }
     Ok(all)
 }
@@ -130,16 +139,24 @@ fn bind_at(port: &Port, at: SocketAddr) -> Result<Bound, SysError> {
 }
 
 /// Docker's sentence, and what can be done.
-fn refused(port: &Port, name: &str, e: &SysError) -> Error {
+fn refused(port: &Port, (name, id): (&str, &str), e: &SysError, is_ours: bool) -> Error {
     let address = port.address.unwrap_or(Ipv4Addr::UNSPECIFIED.into());
     let at = SocketAddr::new(address, port.outside.0);
     let version = if address.is_ipv4() { 4 } else { 6 };
-    let text = format!(
-        "driver failed programming external connectivity on endpoint {name}: listen {}{version} {at}: bind: {}",
-        port.protocol,
-        crate::sys::sentence(e.errno()),
-    );
-    let error = Error::new(ErrorKind::Host, text);
+    let why = match is_ours {
+        true => format!("Bind for {at} failed: port is already allocated"),
+        false => format!(
+            "listen {}{version} {at}: bind: {}",
+            port.protocol,
+            crate::sys::sentence(e.errno())
+        ),
+    };
+    let text =
+        format!("driver failed programming external connectivity on endpoint {name} ({id}): {why}");
+    let error = Error::new(ErrorKind::Conflict, text);
+    if is_ours {
+        return error;
+    }
     match e.errno() {
         Errno::EADDRINUSE => error.hint("give another port of the host, or end what uses this one"),
         Errno::EACCES | Errno::EPERM => {
