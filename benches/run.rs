@@ -153,10 +153,11 @@ impl Bench {
     }
 
     /// Milliseconds that each of `steps` takes in the peer's world; `None` without peers. `timed` is what counts.
+    /// Times a peer, whose script prints the microseconds; one that fails has no time.
     fn peer(&self, name: &str, before: &str, timed: &str, after: &str) -> Option<f64> {
         let script = self.peers.as_ref()?;
         let timed = format!(
-            "{before} >/dev/null 2>&1; a=$EPOCHREALTIME; {timed} >/dev/null 2>&1; b=$EPOCHREALTIME; \
+            "{before} >/dev/null 2>&1; a=$EPOCHREALTIME; {timed} >/dev/null 2>&1 || exit 1; b=$EPOCHREALTIME; \
              {after} >/dev/null 2>&1; echo $((${{b/.}}-${{a/.}}))"
         );
         let command = if name == "podman" {
