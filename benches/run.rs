@@ -152,8 +152,8 @@ impl Bench {
         self.only.as_deref().is_none_or(|only| word.contains(only))
     }
 
-    /// Milliseconds that each of `steps` takes in the peer's world; `None` without peers. `timed` is what counts.
-    /// Times a peer, whose script prints the microseconds; one that fails has no time.
+    /// Milliseconds that each of `steps` takes in the peer's world; `None` without peers. `timed` is what counts;
+    /// where it fails there is no time.
     fn peer(&self, name: &str, before: &str, timed: &str, after: &str) -> Option<f64> {
         let script = self.peers.as_ref()?;
         let timed = format!(
