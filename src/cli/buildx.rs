@@ -192,8 +192,8 @@ fn platforms() -> String {
         "linux/s390x",
     ];
     let others = others.into_iter().filter(|platform| {
-        let matches = Platform::parse(platform).is_ok_and(|p| Platform::host().matches(&p));
-        *platform != own && (matches || emulator::handler(platform, kernel).is_some())
+        let runs = Platform::parse(platform).is_ok_and(|p| emulator::runs(&p, kernel));
+        *platform != own && runs
     });
     let mut all = vec![own.clone()];
     all.extend(others.map(str::to_owned));

@@ -96,7 +96,8 @@ fn local(session: &Session, word: &str) -> Result<Option<Image>> {
     }
 }
 
-fn remote_name(session: &Session, word: &str) -> Result<Reference> {
+/// What a registry knows a word as: docker's client reads the name, so its daemon's prefix is not said.
+pub(super) fn remote_name(session: &Session, word: &str) -> Result<Reference> {
     let expanded = Registries::read(&session.registries())?.expand(word);
     Reference::parse(&expanded).map_err(usage)
 }

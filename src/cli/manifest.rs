@@ -3,11 +3,10 @@
 use clap::{ArgMatches, Command};
 
 use super::args::{flag, operands, value};
+use super::image::remote_name;
 use super::{Session, Verb};
 use crate::error::{Context, Error, Kind, Result};
-use crate::grammar::reference::{DEFAULT_TAG, Reference};
 use crate::registry::Remote;
-use crate::registry::mirrors::Registries;
 use crate::ui::out;
 use crate::wire::manifest;
 
@@ -30,20 +29,14 @@ pub(super) const INSPECT: Verb = Verb {
 
 fn run(matches: &ArgMatches, session: &mut Session) -> Result<u8> {
     let word = value(matches, "manifest").unwrap_or_default();
-    let settings = session.registries();
-    let text = Registries::read(&settings)?.expand(word);
-    let reference = Reference::parse(&text)
-        .map_err(|e| Error::new(Kind::Usage, e.to_string()))?
-        .or_latest();
-    let remote = Remote::open(&settings, &reference)?;
-    let name = reference
-        .digest()
-        .or(reference.tag())
-        .unwrap_or(DEFAULT_TAG);
-    let found = remote.manifest(name).map_err(|e| match e.kind() {
-        Kind::NotFound => Error::new(Kind::Usage, format!("no such manifest: {word}")),
-        _ => e,
-    })?;
+    let reference = remote_name(session, word)?;
+    let remote = Remote::open(&session.registries(), &reference)?;
+    let found = remote
+        .manifest(reference.asked())
+        .map_err(|e| match e.kind() {
+            Kind::NotFound => Error::new(Kind::Usage, format!("no such manifest: {word}")),
+            _ => e,
+        })?;
     let document = serde_json::from_slice(&found.bytes).context(Kind::Corrupt, || {
         format!("cannot read the manifest of `{word}`")
     })?;

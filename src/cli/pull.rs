@@ -3,13 +3,13 @@
 use clap::{ArgMatches, Command};
 
 use super::args::{flag, is_set, operands, opt, value};
+use super::image::remote_name;
 use super::{Session, Verb};
 use crate::error::{Error, Kind, Result};
 use crate::grammar::platform::Platform;
-use crate::grammar::reference::{DEFAULT_TAG, Reference};
+use crate::grammar::reference::DEFAULT_TAG;
 use crate::image::progress::{Progress, Silent};
 use crate::image::pull::{Options, pull, pull_all};
-use crate::registry::mirrors::Registries;
 use crate::ui::out;
 use crate::ui::progress::{Stream, progress};
 
@@ -45,9 +45,7 @@ fn args(command: Command) -> Command {
 
 fn run(matches: &ArgMatches, session: &mut Session) -> Result<u8> {
     let settings = session.registries();
-    let text = Registries::read(&settings)?.expand(value(matches, "image").unwrap_or_default());
-    // docker's client reads the name, so its daemon's prefix is not said
-    let reference = Reference::parse(&text).map_err(|e| Error::new(Kind::Usage, e.to_string()))?;
+    let reference = remote_name(session, value(matches, "image").unwrap_or_default())?;
     let all = is_set(matches, "all-tags");
     let is_whole = reference.tag().is_none() && reference.digest().is_none();
     if all && !is_whole {

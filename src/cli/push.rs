@@ -3,12 +3,12 @@
 use clap::{ArgMatches, Command};
 
 use super::args::{flag, is_set, operands, opt, value};
+use super::image::remote_name;
 use super::{Session, Verb};
 use crate::error::{Error, Kind, Result};
-use crate::grammar::reference::{DEFAULT_TAG, Reference};
+use crate::grammar::reference::DEFAULT_TAG;
 use crate::image::progress::{Progress, Silent};
 use crate::image::push::{Compression, Options, Which, push};
-use crate::registry::mirrors::Registries;
 use crate::ui::out;
 use crate::ui::progress::{Stream, progress};
 
@@ -44,10 +44,8 @@ fn args(command: Command) -> Command {
 
 fn run(matches: &ArgMatches, session: &mut Session) -> Result<u8> {
     let settings = session.registries();
-    let text = Registries::read(&settings)?.expand(value(matches, "image").unwrap_or_default());
-    // docker's client reads the name, so its daemon's prefix is not said
+    let mut reference = remote_name(session, value(matches, "image").unwrap_or_default())?;
     let usage = |text: String| Error::new(Kind::Usage, text);
-    let mut reference = Reference::parse(&text).map_err(|e| usage(e.to_string()))?;
     let all = is_set(matches, "all-tags");
     if all && (reference.tag().is_some() || reference.digest().is_some()) {
         return Err(usage("tag can't be used with --all-tags/-a".to_owned()));

@@ -393,8 +393,7 @@ impl Relay<'_> {
                     *stream = None;
                     self.unread = Some((number, e.errno()));
                     // a monitor that is gone has nothing to close
-                    let stream = if number == 1 { 1 } else { 2 };
-                    let _ = self.client.ask(&Ask::Unread { stream }, &[]);
+                    let _ = self.client.ask(&Ask::Unread { stream: number }, &[]);
                 }
             }
             Ok(None) => {}

@@ -38,7 +38,7 @@ pub enum Ask {
     /// which goes with its end: the program is to know (EPIPE). Others' output goes on into their logs.
     Unread {
         /// Which stream.
-        stream: usize,
+        stream: i32,
     },
     /// Stop: `signal`, then SIGKILL after `timeout` seconds (-1 never); answered by `Exited`. Cancels the restart policy.
     Stop {

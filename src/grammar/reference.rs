@@ -95,6 +95,11 @@ impl Reference {
         self.digest.as_deref()
     }
 
+    /// Returns what a registry is asked for: the digest, else the tag, else `latest`.
+    pub fn asked(&self) -> &str {
+        self.digest().or(self.tag()).unwrap_or(DEFAULT_TAG)
+    }
+
     /// Returns registry and repository: `docker.io/library/debian`.
     pub fn name(&self) -> String {
         if self.registry.is_empty() {

@@ -26,6 +26,18 @@ const MACHINES: [Machine; 9] = [
     ("s390x", "s390x", 2, 2, 22),
 ];
 
+/// Whether programs of `platform` run in a container here: by themselves, by the host's handler, or by one of its own.
+pub(crate) fn runs(platform: &Platform, kernel: (u32, u32)) -> bool {
+    let by_host = || machine(platform).is_some_and(has_handler);
+    Platform::host().matches(platform)
+        || by_host()
+        || handler(&platform.to_string(), kernel).is_some()
+}
+
+fn machine(platform: &Platform) -> Option<&'static Machine> {
+    MACHINES.iter().find(|m| m.0 == platform.architecture)
+}
+
 /// Returns the line that tells the kernel who runs programs of `platform` in a container (binfmt-misc.rst). `None` where this
 /// machine runs them itself, the host has a handler for them, the kernel (major, minor) is too old, or there is no emulator.
 pub(crate) fn handler(platform: &str, kernel: (u32, u32)) -> Option<String> {
@@ -33,7 +45,7 @@ pub(crate) fn handler(platform: &str, kernel: (u32, u32)) -> Option<String> {
     if kernel < (6, 7) || Platform::host().matches(&platform) {
         return None;
     }
-    let machine = MACHINES.iter().find(|m| m.0 == platform.architecture)?;
+    let machine = machine(&platform)?;
     if has_handler(machine) {
         return None;
     }
@@ -143,7 +155,7 @@ mod tests {
     use super::*;
 
     fn machine(name: &str) -> &'static Machine {
-        MACHINES.iter().find(|m| m.0 == name).unwrap()
+        super::machine(&Platform::new("linux", name, "")).unwrap()
     }
 
     /// From qemu's scripts/qemu-binfmt-conf.sh.
@@ -191,6 +203,8 @@ mod tests {
         assert_eq!(handler(&Platform::host().to_string(), (6, 7)), None);
         assert_eq!(handler("linux/arm64", (6, 6)), None);
         assert_eq!(handler("", (6, 7)), None);
+        assert!(runs(&Platform::host(), (3, 8)));
+        assert!(!runs(&Platform::new("linux", "sparc64", ""), (3, 8)));
     }
 
     #[test]

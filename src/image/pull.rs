@@ -12,7 +12,7 @@ use oci_client::manifest::{OciDescriptor, OciImageManifest};
 
 use crate::error::{Context, Error, Kind, Result};
 use crate::grammar::platform::Platform;
-use crate::grammar::reference::{DEFAULT_TAG, Reference};
+use crate::grammar::reference::Reference;
 use crate::image::config::ImageConfig;
 use crate::image::manifest::{self, Document};
 use crate::image::progress::{Progress, Silent, Step};
@@ -236,14 +236,6 @@ impl Pull<'_> {
         same
     }
 
-    /// What to ask the registry for.
-    fn asked(&self) -> &str {
-        self.reference
-            .digest()
-            .or(self.reference.tag())
-            .unwrap_or(DEFAULT_TAG)
-    }
-
     fn once(&self, name: &str, before: Option<&Name>) -> Result<Pulled> {
         if let Some(known) = before
             && self.is_current(known)?
@@ -305,7 +297,7 @@ impl Pull<'_> {
     fn announce(&self) {
         let what = match self.reference.digest() {
             Some(_) => self.reference.familiar(),
-            None => self.asked().to_owned(),
+            None => self.reference.asked().to_owned(),
         };
         self.progress.line(&format!(
             "{what}: Pulling from {}",
@@ -321,7 +313,7 @@ impl Pull<'_> {
         }
         let digest = match self.reference.digest() {
             Some(digest) => Some(digest.to_owned()),
-            None => self.remote.digest(self.asked())?,
+            None => self.remote.digest(self.reference.asked())?,
         };
         if digest.as_deref() != Some(known.digest.as_str()) {
             return Ok(false);
@@ -339,7 +331,7 @@ impl Pull<'_> {
 
     /// Fetches manifest and configuration and checks them against each other.
     fn describe(&self) -> Result<Described> {
-        let first = self.document(self.asked())?;
+        let first = self.document(self.reference.asked())?;
         self.announce();
         let digest = first.digest.clone();
         let (documents, manifest) = match manifest::parse(&first.bytes, &first.media_type)? {

@@ -19,7 +19,7 @@ pub(super) enum Request {
     /// A signal.
     Kill(i32),
     /// Nobody reads the program's stdout (1) or stderr (2) for it any more.
-    Unread(usize),
+    Unread(i32),
     /// Signal and seconds until SIGKILL.
     Stop(i32, i64),
     /// Freeze or thaw.

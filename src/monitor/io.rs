@@ -109,9 +109,11 @@ impl Io {
     }
 
     /// Gives up a stream of the program's, 1 or 2, that a client reads no more, unless another one does.
-    pub(super) fn close(&mut self, client: u64, stream: usize) {
-        let Some(n) = stream.checked_sub(1).filter(|n| *n < 2) else {
-            return;
+    pub(super) fn close(&mut self, client: u64, stream: i32) {
+        let n = match stream {
+            1 => 0,
+            2 => 1,
+            _ => return,
         };
         let mut others = self.attached.iter().filter(|a| a.client != client);
         if !others.any(|a| a.pipes[n].is_some()) {
