@@ -2,9 +2,10 @@
 //! kernel/sys.c, security/commoncap.c). Pure: a table in, a table out.
 
 use nix::errno::Errno;
+use serde::{Deserialize, Serialize};
 
 /// Real, effective, saved and file system id.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Four {
     /// Who started it.
     pub real: u32,
@@ -45,7 +46,7 @@ pub mod cap {
 pub const MOST_GROUPS: usize = 65536;
 
 /// All that is remembered of a process.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Credentials {
     /// User ids.
     pub user: Four,

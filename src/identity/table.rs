@@ -16,6 +16,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 
 use nix::errno::Errno;
+use serde::{Deserialize, Serialize};
 
 use super::credentials::Credentials;
 
@@ -25,7 +26,7 @@ const MOST: usize = 1 << 20;
 const MOST_BYTES: usize = 32 << 20;
 
 /// What a tag's number stands for.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Entry {
     /// These credentials.
     Have(Credentials),
@@ -51,6 +52,14 @@ impl Entry {
     }
 }
 
+/// What a table says, to be written down.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Known {
+    nonce: u32,
+    /// In the order of their numbers.
+    entries: Vec<Entry>,
+}
+
 /// All sets of one container.
 #[derive(Debug)]
 pub struct Table {
@@ -73,6 +82,25 @@ impl Table {
             nonce: u64::from(nonce) & 0xff_ffff,
             inner: Mutex::default(),
             has_others: AtomicBool::new(false),
+        }
+    }
+
+    /// One that says what another one said.
+    pub fn of(known: Known) -> Table {
+        let table = Table::new(known.nonce);
+        for entry in known.entries {
+            // as many as there were: each gets the number that it had
+            let _ = table.tag(entry);
+        }
+        table
+    }
+
+    /// All that it says.
+    pub fn known(&self) -> Known {
+        let inner = self.inner.lock().expect("no panic while it was held");
+        Known {
+            nonce: self.nonce as u32,
+            entries: inner.entries.iter().map(|e| (**e).clone()).collect(),
         }
     }
 
@@ -149,6 +177,26 @@ mod tests {
             tag < u64::MAX >> 1,
             "above what 32-bit calls show as infinity"
         );
+    }
+
+    #[test]
+    fn a_table_that_was_written_down_says_the_same() {
+        let table = Table::new(7);
+        let executing = Entry::Executing {
+            before: Credentials::new(33, 33, &[4, 5], 1),
+            after: Credentials::new(0, 33, &[4, 5], u64::MAX),
+            program: Some((1, u64::MAX)),
+            arguments: 4096,
+        };
+        let entries = [have(0), executing, have(33)];
+        let tags = entries.clone().map(|e| table.tag(e).unwrap());
+        let text = serde_json::to_vec(&table.known()).unwrap();
+        let again = Table::of(serde_json::from_slice(&text).unwrap());
+        for (tag, entry) in tags.into_iter().zip(&entries) {
+            assert_eq!(again.entry(tag).as_deref(), Some(entry));
+        }
+        assert_eq!(again.tag(have(34)), table.tag(have(34)));
+        assert!(again.has_others());
     }
 
     #[test]

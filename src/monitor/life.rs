@@ -12,11 +12,11 @@ use super::io::Io;
 use super::log_file::LogFile;
 use super::net::{self, Entered, Net};
 use super::program::{Pipes, fork_error};
-use super::supervisor::Supervisor;
-use super::{group, root, script, tell};
+use super::supervisor::{Fate, Supervisor};
+use super::{group, namespaces, root, script, tell};
 use crate::container::control::Tell;
 use crate::container::etc_files::Files;
-use crate::container::plan::{Join, Kind as PlanKind, Namespace, Plan, Start, User};
+use crate::container::plan::{Join, Kind as PlanKind, Plan, Start, User};
 use crate::container::restart::{self, Verdict};
 use crate::error::{Error, Kind as ErrorKind, Result};
 use crate::identity::serve;
@@ -79,7 +79,7 @@ pub(super) struct Life<'a> {
     child: Option<Child>,
     net: Option<Net>,
     /// Answers the child's questions about ids.
-    supervisor: Option<Supervisor>,
+    supervisor: Option<Supervisor<'a>>,
     checks: Option<Checks>,
     /// SIGKILL is due: a stop's patience ends.
     kill_at: Option<Instant>,
@@ -97,7 +97,7 @@ pub(super) struct Life<'a> {
 
 impl<'a> Life<'a> {
     fn new(plan: &'a Plan, start: &'a Start, store: &'a Store, lock: Lock) -> Result<Life<'a>> {
-        let entered = enter_namespaces(plan, start)?;
+        let entered = namespaces::enter(plan, start)?;
         let net = match &start.network {
             Some(network) => Some(net::begin(plan, network, store.paths(), entered)?),
             None if entered == Entered::No => {
@@ -178,7 +178,7 @@ impl<'a> Life<'a> {
             _ => None,
         };
         let script = script::start(self.plan, self.start, &etc, pipes.fds)?;
-        let flags = clone_flags(&self.start.namespaces);
+        let flags = namespaces::flags(&self.start.namespaces);
         if let Some(net) = &self.net {
             net.note(&mut self.state);
         }
@@ -202,7 +202,7 @@ impl<'a> Life<'a> {
     }
 
     /// What a running container needs, made while the child mounts: whoever reads "running" finds somebody who answers.
-    fn expect(&mut self, child: &Child, first: Option<(&serve::Start, OwnedFd)>) -> Result<()> {
+    fn expect(&mut self, child: &Child, first: Option<(&'a serve::Start, OwnedFd)>) -> Result<()> {
         if let Some((first, ends)) = first {
             self.supervisor = Some(Supervisor::start(self.start, first, ends)?);
         }
@@ -250,7 +250,8 @@ impl<'a> Life<'a> {
         let mut numbers: Vec<(RawFd, bool)> = self.io.interests();
         numbers.extend(self.net.iter().map(|net| (net.interest(), false)));
         numbers.extend(self.child.iter().map(|c| (c.pidfd.as_raw_fd(), false)));
-        numbers.extend(self.supervisor.iter().map(|s| (s.interest(), false)));
+        let supervisor = self.supervisor.iter().flat_map(Supervisor::interests);
+        numbers.extend(supervisor.map(|fd| (fd, false)));
         numbers.extend(self.clients.interests().into_iter().map(|fd| (fd, false)));
         numbers.extend(
             self.checks
@@ -341,8 +342,11 @@ impl<'a> Life<'a> {
             }
             return Ok(());
         }
-        if self.supervisor.as_ref().is_some_and(|s| s.interest() == fd) {
-            self.unsupervised();
+        if let Some(supervisor) = &mut self.supervisor
+            && supervisor.interests().contains(&fd)
+        {
+            let fate = supervisor.look();
+            self.supervised(fate);
             return Ok(());
         }
         if self.clients.owns(fd) {
@@ -369,10 +373,12 @@ impl<'a> Life<'a> {
         }
     }
 
-    /// The supervisor was killed. Nothing waits for it any more, but nobody knows who is who.
-    fn unsupervised(&mut self) {
-        let was_needed = self.supervisor.take().is_some_and(|s| !s.had_nobody());
-        if was_needed && self.child.is_some() {
+    /// When a supervisor was killed nothing waits for it any more, but nobody knows who is who.
+    fn supervised(&mut self, fate: Fate) {
+        if fate != Fate::Well {
+            self.supervisor = None;
+        }
+        if fate == Fate::Killed && self.child.is_some() {
             "the identity supervisor was killed".clone_into(&mut self.state.error);
             self.signal(libc::SIGKILL);
         }
@@ -424,7 +430,7 @@ impl<'a> Life<'a> {
         self.checks = None;
         self.kill_at = None;
         // it holds the container's mounts; it is waited for when everything is told
-        self.supervisor.iter().for_each(Supervisor::kill);
+        self.supervisor.iter_mut().for_each(Supervisor::kill);
         self.io.drain(self.log.as_mut());
         self.after_exit();
         Ok(())
@@ -491,9 +497,9 @@ impl<'a> Life<'a> {
             Request::Connect(place, etc) => self.rewire(client, etc, |net| net.connect(*place)),
             Request::Disconnect(id, etc) => self.rewire(client, etc, |net| net.disconnect(&id)),
             Request::Supervise(start, listener) => {
-                if let Some(supervisor) = &self.supervisor {
-                    // one that is gone is seen by its pidfd; the listener closes here, and its asker fails
-                    let _ = supervisor.add(&start, &listener);
+                if let Some(supervisor) = &mut self.supervisor {
+                    let fate = supervisor.add(start, listener);
+                    self.supervised(fate);
                 }
             }
             Request::Gone => {
@@ -635,51 +641,6 @@ impl<'a> Life<'a> {
         self.state.error = why.to_string();
         self.save();
     }
-}
-
-/// A container that shares another's namespaces is made in that one's U0, since only there somebody may enter them.
-fn enter_namespaces(plan: &Plan, start: &Start) -> Result<Entered> {
-    let ns = &start.namespaces;
-    let shared = [
-        (&ns.net, libc::CLONE_NEWNET),
-        (&ns.pid, libc::CLONE_NEWPID),
-        (&ns.ipc, libc::CLONE_NEWIPC),
-        (&ns.uts, libc::CLONE_NEWUTS),
-    ];
-    let mut entered = Entered::No;
-    for (namespace, flag) in shared {
-        let Namespace::Of(pid, pid_start) = namespace else {
-            continue;
-        };
-        let gone = || {
-            Error::new(ErrorKind::State, format!("cannot start `{}`", plan.name))
-                .because("the container whose namespaces it shares is not running")
-        };
-        let pidfd = sys::process::open_pid(*pid, *pid_start)?.ok_or_else(gone)?;
-        if entered == Entered::No {
-            let outer = sys::namespace::below_ours(*pid)?;
-            sys::namespace::enter(outer.as_fd(), libc::CLONE_NEWUSER)?;
-            entered = Entered::Other;
-        }
-        sys::namespace::enter(pidfd.as_fd(), flag)?;
-    }
-    Ok(entered)
-}
-
-fn clone_flags(ns: &crate::container::plan::Namespaces) -> u64 {
-    let mut flags = libc::CLONE_NEWUSER | libc::CLONE_NEWNS;
-    for (namespace, flag) in [
-        (&ns.net, libc::CLONE_NEWNET),
-        (&ns.pid, libc::CLONE_NEWPID),
-        (&ns.ipc, libc::CLONE_NEWIPC),
-        (&ns.uts, libc::CLONE_NEWUTS),
-        (&ns.cgroup, libc::CLONE_NEWCGROUP),
-    ] {
-        if *namespace == Namespace::New {
-            flags |= flag;
-        }
-    }
-    flags as u64
 }
 
 /// The container's own plan with another program.

@@ -16,6 +16,7 @@ mod io;
 mod joiner;
 mod life;
 mod log_file;
+mod namespaces;
 mod net;
 mod program;
 mod root;

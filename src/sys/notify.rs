@@ -2,7 +2,7 @@
 
 #![allow(unsafe_code)]
 
-use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use nix::errno::Errno;
 
@@ -85,8 +85,8 @@ impl Listener {
         Listener { fd }
     }
 
-    /// Waits for a question; `None` when nobody is left who could ask.
-    pub(crate) fn receive(&self) -> Option<Question> {
+    /// Waits for a question; `None` when nobody is left who could ask, or when a signal came and `is_over` says so.
+    pub(crate) fn receive(&self, is_over: impl Fn() -> bool) -> Option<Question> {
         loop {
             let mut question = Question::default();
             // SAFETY: a zeroed buffer of the kernel's own layout.
@@ -94,7 +94,7 @@ impl Listener {
             match Errno::result(r) {
                 Ok(_) => return Some(question),
                 // its asker was killed, or all have gone
-                Err(Errno::ENOENT | Errno::EINTR) if self.has_askers() => {}
+                Err(Errno::ENOENT | Errno::EINTR) if self.has_askers() && !is_over() => {}
                 Err(_) => return None,
             }
         }
@@ -105,7 +105,8 @@ impl Listener {
         self.poll() & libc::POLLIN != 0
     }
 
-    fn has_askers(&self) -> bool {
+    /// Whether anybody is left who could ask.
+    pub(crate) fn has_askers(&self) -> bool {
         self.poll() & libc::POLLHUP == 0
     }
 
@@ -164,6 +165,12 @@ impl Listener {
         // SAFETY: a buffer of the kernel's own layout.
         let r = unsafe { libc::ioctl(self.fd.as_raw_fd(), ADDFD, &raw const request) };
         Errno::result(r).map(drop)
+    }
+}
+
+impl AsFd for Listener {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
     }
 }
 

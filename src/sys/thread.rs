@@ -4,11 +4,15 @@
 //! thread spawns `/proc/self/exe` with a role instead. The mark is never taken back: a thread that has ended may have
 //! left an allocator arena or a lock of the C library behind.
 
+#![allow(unsafe_code)]
+
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{Builder, JoinHandle, Scope, ScopedJoinHandle};
 
 use nix::errno::Errno;
+use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
+use nix::unistd::Pid;
 
 use super::{Result, SysError};
 
@@ -48,6 +52,38 @@ pub fn spawn_scoped<'scope, 'env, T: Send + 'scope>(
         .map_err(|e| refused(name, &e))
 }
 
+/// What [`knock`] sends: nobody else does, and who does not wait for it ignores it (signal(7)).
+const KNOCK: Signal = Signal::SIGURG;
+
+extern "C" fn nothing(_: libc::c_int) {}
+
+/// From now on a [`knock`] at the calling thread, whose id is returned, ends the call that it waits in with EINTR.
+pub(crate) fn hear_knocks() -> Result<Pid> {
+    let action = SigAction::new(
+        SigHandler::Handler(nothing),
+        SaFlags::empty(),
+        SigSet::empty(),
+    );
+    let call = |e| SysError::new("sigaction(SIGURG)", e);
+    // SAFETY: the handler does nothing.
+    unsafe { sigaction(KNOCK, &action) }.map_err(call)?;
+    SigSet::from(KNOCK).thread_unblock().map_err(call)?;
+    Ok(nix::unistd::gettid())
+}
+
+/// Ends the wait of a thread of this process's that hears it; one that works notices nothing, and waits afterwards.
+pub(crate) fn knock(thread: Pid) {
+    // SAFETY: numbers only; a thread that has ended is an error without effect.
+    unsafe {
+        libc::syscall(
+            libc::SYS_tgkill,
+            libc::getpid(),
+            thread.as_raw(),
+            KNOCK as libc::c_int,
+        )
+    };
+}
+
 fn refused(name: &str, e: &io::Error) -> SysError {
     SysError::new(
         format!("clone3(thread `{name}`)"),
@@ -66,6 +102,22 @@ mod tests {
             .join()
             .expect("no panic");
         assert!(marked_inside && is_threaded());
+    }
+
+    #[test]
+    fn a_knock_ends_a_wait() {
+        let (read, _write) = crate::sys::fd::pipe().expect("a pipe");
+        let (told, tid) = std::sync::mpsc::channel();
+        let waiting = spawn("knocked", move || {
+            told.send(hear_knocks().expect("a handler")).expect("told");
+            nix::unistd::read(&read, &mut [0])
+        });
+        let (waiting, tid) = (waiting.expect("a thread"), tid.recv().expect("an id"));
+        while !waiting.is_finished() {
+            knock(tid);
+            std::thread::yield_now();
+        }
+        assert_eq!(waiting.join().expect("no panic"), Err(Errno::EINTR));
     }
 
     #[test]

@@ -447,3 +447,73 @@ fn what_the_user_does_not_own_is_remembered_for_the_run() {
         .ok();
     assert_eq!(out, "www-data\ndone\n");
 }
+
+#[test]
+fn a_supervisor_goes_while_nothing_is_asked_and_the_next_one_knows_all() {
+    debian!(sandbox, image);
+    // a program of another user's that asks nothing until it is told to
+    let text = "mkfifo /tmp/ask /tmp/told; chmod 666 /tmp/ask /tmp/told; touch /srv/mine; chown 33:44 /srv/mine; \
+                exec su -s /bin/sh www-data -c 'while read -r what < /tmp/ask; do eval \"$what\" > /tmp/told 2>&1; done'";
+    let words = ["run", "-d", "--name", "c1", "--network", "none", &image];
+    (sandbox.coracle(words.into_iter().chain(["sh", "-c", text]))).ok();
+    let supervisors = || {
+        let processes = sandbox.processes().into_iter();
+        processes.filter(|line| line.contains("__ids")).count()
+    };
+    let rest = || eventually("nobody is asked and nobody answers", || supervisors() == 0);
+    let ask = |what: &str| {
+        let text = format!("echo '{what}' > /tmp/ask; cat /tmp/told");
+        sandbox.coracle(["exec", "c1", "sh", "-c", &text]).ok()
+    };
+    rest();
+    let told = ask("id -un; stat -c %u:%g /srv/mine; touch /srv/mine /etc/no");
+    assert!(told.starts_with("www-data\n33:44\n"), "{told}");
+    assert!(
+        told.contains("cannot touch '/etc/no': Permission denied"),
+        "{told}"
+    );
+    assert!(!told.contains("/srv/mine'"), "{told}");
+    assert_eq!(supervisors(), 1);
+    rest();
+    let words = ["exec", "--user", "backup", "c1", "id", "-un"];
+    assert_eq!(sandbox.coracle(words).ok(), "backup\n");
+    rest();
+    // another start, and the end of one that is not supervised just now
+    sandbox.coracle(["restart", "-t", "0", "c1"]).ok();
+    assert!(ask("id -un").starts_with("www-data\n"));
+    rest();
+    sandbox.coracle(["rm", "-f", "c1"]).ok();
+    eventually("nothing is left", || sandbox.processes().is_empty());
+}
+
+#[test]
+fn who_asks_just_when_a_supervisor_goes_is_answered() {
+    debian!(sandbox, image);
+    // it goes after one second in which nothing is asked, the next one after two: some of these ask in that very moment
+    let said = std::thread::scope(|scope| {
+        let one = |milliseconds: u32| {
+            let text = format!(
+                "touch f; for n in 1 2; do chown $n:7 f; sleep $n.{milliseconds:03}; stat -c %u:%g f; done"
+            );
+            let words = [
+                "run",
+                "--rm",
+                "--network",
+                "none",
+                &image,
+                "sh",
+                "-c",
+                &text,
+            ];
+            sandbox.coracle(words).ok()
+        };
+        let all: Vec<_> = (0..60)
+            .step_by(4)
+            .map(|n| scope.spawn(move || one(n)))
+            .collect();
+        all.into_iter()
+            .map(|t| t.join().unwrap())
+            .collect::<Vec<_>>()
+    });
+    assert_eq!(said, vec!["1:7\n2:7\n"; 15]);
+}

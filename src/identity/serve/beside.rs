@@ -30,6 +30,8 @@ pub(super) struct Beside {
     file: Option<File>,
     /// Files that are not the user's at all: what is said about them lives as long as the container.
     foreign: HashMap<(u64, u64), Ids>,
+    /// A record could not be written down.
+    is_unsaved: bool,
     /// Whether the file of [`ACLS`] was there.
     pub(super) has_acls: bool,
 }
@@ -53,6 +55,11 @@ impl Beside {
         self.sidecar.is_empty() && self.foreign.is_empty()
     }
 
+    /// Whether all of it is on the disk.
+    pub(super) fn is_saved(&self) -> bool {
+        self.foreign.is_empty() && !self.is_unsaved
+    }
+
     fn get(&self, key: &Key) -> Option<Ids> {
         let foreign = || self.foreign.get(&(key.dev, key.ino)).copied();
         self.sidecar.get(key).or_else(foreign)
@@ -63,10 +70,10 @@ impl Beside {
         if self.file.is_none() {
             self.file = self.open(Sidecar::NAME).ok();
         }
-        if let Some(file) = &mut self.file {
-            // in memory it counts anyhow
-            let _ = file.write_all(Sidecar::line(&key, &ids).as_bytes());
-        }
+        let line = Sidecar::line(&key, &ids);
+        let written = (self.file.as_mut()).is_some_and(|f| f.write_all(line.as_bytes()).is_ok());
+        // in memory it counts anyhow
+        self.is_unsaved |= !written;
     }
 
     /// Opens a file of the container's folder to append to it.

@@ -6,7 +6,8 @@
 //! `fd/3/x`), and its root is the container's.
 //!
 //! It is forked by the monitor while the container's first process mounts, and has threads, so it never forks. It dies with
-//! the monitor. Killed at any line: each waiting and later call fails with ENOSYS, nothing waits for ever, and the monitor ends
+//! the monitor. Where nothing was asked for a while it goes, and the monitor starts another at the next question (`leave.rs`).
+//! Killed at any line: each waiting and later call fails with ENOSYS, nothing waits for ever, and the monitor ends
 //! the container. What is recorded is recorded by one call each.
 
 mod attributes;
@@ -15,6 +16,7 @@ mod enter;
 mod exec;
 mod files;
 mod groups;
+mod leave;
 mod make;
 mod owners;
 mod paths;
@@ -27,7 +29,7 @@ mod tracee;
 mod worker;
 
 use std::collections::HashMap;
-use std::ffi::{CStr, CString};
+use std::ffi::CString;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
 use std::sync::Mutex;
@@ -44,12 +46,13 @@ use super::credentials::Credentials;
 use super::table::Table;
 use crate::store::ids::{self, Ids, What};
 use crate::sys::memory::Nap;
-use crate::sys::notify::Listener;
 use crate::sys::seccomp::Arch;
 use crate::sys::{self, SysError, socket};
 
 use beside::Beside;
 use files::Cache;
+pub use leave::Left;
+use leave::{Patience, Scene};
 use pool::{Lead, Pool};
 
 /// Who a program is when it starts.
@@ -136,7 +139,9 @@ struct Shared {
     root: OwnedFd,
     /// Device and inode of the container's user namespace.
     user: (u64, u64),
-    /// The same of its mount namespace.
+    /// Its mount namespace.
+    mount_namespace: OwnedFd,
+    /// Device and inode of that.
     mounts: (u64, u64),
     pids: OwnedFd,
     /// Execs by thread id, modulo: memory that was opened before is not the program's any more.
@@ -146,22 +151,35 @@ struct Shared {
 
 const EXECS: usize = 1024;
 
+/// How a supervisor begins.
+#[derive(Debug)]
+pub enum Begin {
+    /// The container's first process sends its [`Ends`] over this.
+    First(OwnedFd),
+    /// Another one has gone, and somebody asks.
+    Again(Left),
+}
+
 /// How a supervisor ended by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Served {
     /// The first process ended, or goes on, without a listener.
     Nobody,
+    /// Until nothing was asked for a while; the monitor has what it [`Left`].
+    ForNow,
     /// Until the monitor ended.
     All,
 }
 
-/// The supervisor's whole life, in a fork of the monitor's. `ends`: over this the first process sends its [`Ends`];
-/// `control`: the monitor's other end, over which listeners of exec sessions come.
-pub fn run(settings: &Settings, ends: OwnedFd, control: OwnedFd) -> Result<Served, SysError> {
+/// The supervisor's whole life, in a fork of the monitor's. `control`: the monitor's other end, over which listeners of exec
+/// sessions come.
+pub fn run(settings: &Settings, begin: Begin, control: OwnedFd) -> Result<Served, SysError> {
     nix::sys::prctl::set_pdeathsig(nix::sys::signal::Signal::SIGKILL)
         .map_err(|e| SysError::new("prctl(PR_SET_PDEATHSIG)", e))?;
+    let mut needed = begin.needs();
+    needed.push(control.as_fd());
     // what an odd kernel leaves open, the supervisor does not use
-    sys::fd::close_all_but(&[ends.as_fd(), control.as_fd()]).ok();
+    sys::fd::close_all_but(&needed).ok();
     if let Ok((_, hard)) = getrlimit(Resource::RLIMIT_NOFILE) {
         // two for each asker that is known
         let _ = setrlimit(Resource::RLIMIT_NOFILE, hard.min(1 << 16), hard);
@@ -170,22 +188,14 @@ pub fn run(settings: &Settings, ends: OwnedFd, control: OwnedFd) -> Result<Serve
     let beside = Beside::read(&settings.sidecar);
     let proc = sys::fd::open(c"/proc", libc::O_PATH | libc::O_DIRECTORY)?;
     let pool = Pool::new()?;
-    let nonce = nonce()?;
     // now, and not when the first question waits
     worker::numbers(Arch::native());
-    let Some(ends) = socket::receive(ends.as_fd())?.and_then(|message| Ends::of(message.fds))
-    else {
+    let Some(scene) = Scene::enter(begin, settings)? else {
         return Ok(Served::Nobody);
     };
-    sys::namespace::enter(ends.mounts.as_fd(), libc::CLONE_NEWNS)?;
-    let root = sys::fd::open(c"/", libc::O_PATH | libc::O_DIRECTORY)?;
     nix::sys::stat::umask(Mode::empty());
-    let inode = |fd: &OwnedFd| match nix::sys::stat::fstat(fd) {
-        Ok(stat) => Ok((stat.st_dev, stat.st_ino)),
-        Err(e) => Err(SysError::new("fstat(namespace)", e)),
-    };
     let shared: &'static Shared = Box::leak(Box::new(Shared {
-        table: Table::new(nonce),
+        table: scene.table,
         changing: Mutex::new(()),
         moved: AtomicBool::new(false),
         has_beside: AtomicBool::new(!beside.is_empty()),
@@ -198,28 +208,26 @@ pub fn run(settings: &Settings, ends: OwnedFd, control: OwnedFd) -> Result<Serve
             what: What::Same,
         },
         cache: Cache::default(),
-        ours: settings.ours.iter().filter_map(mount_id).collect(),
+        ours: scene.ours,
         proc,
-        root,
-        user: inode(&ends.user)?,
-        mounts: inode(&ends.mounts)?,
-        pids: ends.pids,
+        root: scene.root,
+        user: scene.user,
+        mounts: inode(&scene.mounts)?,
+        mount_namespace: scene.mounts,
+        pids: scene.pids,
         execs: [const { AtomicU32::new(0) }; EXECS],
         pool,
     }));
-    drop(ends.mounts);
-    shared.lead(Lead::new(
-        Listener::new(ends.listener),
-        settings.first.credentials(),
-    ))?;
-    shared.watch(&control)?;
-    Ok(Served::All)
+    for lead in scene.leads {
+        shared.lead(lead)?;
+    }
+    shared.watch(&control, scene.patience)
 }
 
-fn nonce() -> Result<u32, SysError> {
-    let mut bytes = [0; 4];
-    sys::random::fill(&mut bytes)?;
-    Ok(u32::from_ne_bytes(bytes))
+/// Device and inode of a namespace.
+fn inode(fd: &OwnedFd) -> Result<(u64, u64), SysError> {
+    let stat = nix::sys::stat::fstat(fd).map_err(|e| SysError::new("fstat(namespace)", e))?;
+    Ok((stat.st_dev, stat.st_ino))
 }
 
 /// The lowest layer first, so that the upper one's word counts.
@@ -237,25 +245,18 @@ fn layer_owners(layers: &[PathBuf]) -> HashMap<Vec<u8>, Ids> {
     all
 }
 
-fn mount_id(at: impl AsRef<CStr>) -> Option<u64> {
-    let stat = sys::stat::statx_here(
-        at.as_ref(),
-        libc::AT_SYMLINK_NOFOLLOW,
-        sys::stat::EVERYTHING,
-    )
-    .ok()?;
-    Some(stat.stx_mnt_id)
-}
-
 impl Shared {
-    /// Takes new listeners from the monitor, and helps out where a thread is held up, until the monitor closes its end.
-    fn watch(&'static self, control: &OwnedFd) -> Result<(), SysError> {
+    /// Takes new listeners from the monitor, and helps out where a thread is held up, until the monitor closes its end or
+    /// nothing was asked for as long as `patience` says.
+    fn watch(&'static self, control: &OwnedFd, patience: Patience) -> Result<Served, SysError> {
         /// How long a thread may be held up by one question before another takes over.
         const TICK: Duration = Duration::from_millis(20);
         let mut nap = None;
+        let mut may_leave = true;
         loop {
             let is_quiet = self.pool.is_quiet();
             let timeout = match is_quiet {
+                true if may_leave => patience.timeout(),
                 true => PollTimeout::NONE,
                 false => PollTimeout::try_from(TICK).expect("a short time"),
             };
@@ -269,17 +270,23 @@ impl Shared {
                 _ => poll(&mut fds, timeout),
             };
             match polled {
-                Ok(_) | Err(Errno::EINTR) => {}
+                Ok(0) if is_quiet => {
+                    if self.leave(control, patience)? {
+                        return Ok(Served::ForNow);
+                    }
+                    may_leave = false;
+                }
+                Ok(_) => may_leave = true,
+                Err(Errno::EINTR) => {}
                 Err(e) => return Err(SysError::new("poll()", e)),
             }
             let [asked, rung] = [0, 1].map(|n| fds[n].any().unwrap_or(false));
             if asked {
                 let Some(message) = socket::receive(control.as_fd())? else {
-                    return Ok(());
+                    return Ok(Served::All);
                 };
-                let start: Option<Start> = serde_json::from_slice(&message.bytes).ok();
-                if let (Some(start), Some(fd)) = (start, message.fds.into_iter().next()) {
-                    self.lead(Lead::new(Listener::new(fd), start.credentials()))?;
+                if let Some(lead) = Lead::of(message) {
+                    self.lead(lead)?;
                 }
             }
             self.pool.look(self, rung);

@@ -9,16 +9,20 @@
 //! whom it answers there.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{
+    AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed, Ordering::SeqCst,
+};
 use std::sync::{Arc, Condvar, Mutex};
+use std::time::Duration;
 
 use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
 use nix::unistd::Pid;
 
-use super::Shared;
 use super::worker::Worker;
+use super::{Shared, Start};
 use crate::identity::credentials::Credentials;
 use crate::sys::notify::Listener;
+use crate::sys::socket::Message;
 use crate::sys::{self, SysError};
 
 /// Threads in all; a container that holds up as many only harms itself.
@@ -56,6 +60,13 @@ impl Lead {
         }
     }
 
+    /// From a monitor's message.
+    pub(super) fn of(message: Message) -> Option<Lead> {
+        let start: Start = serde_json::from_slice(&message.bytes).ok()?;
+        let listener = message.fds.into_iter().next()?;
+        Some(Lead::new(Listener::new(listener), start.credentials()))
+    }
+
     /// Takes the first free place.
     fn sit(&self) -> u32 {
         let mut taken = self.seats.load(Relaxed);
@@ -81,6 +92,8 @@ pub(super) struct Pool {
     cpus: Vec<usize>,
     /// As many threads at one listener as there are CPUs.
     useful: usize,
+    /// Nobody takes a question any more.
+    parting: AtomicBool,
     /// Nobody looks after held up threads: the next question rings.
     quiet: AtomicBool,
     bell: OwnedFd,
@@ -92,6 +105,8 @@ struct Jobs {
     waiting: Vec<Arc<Lead>>,
     idle: usize,
     threads: usize,
+    /// Of the threads, to knock at.
+    names: Vec<Pid>,
     leads: Vec<Arc<Lead>>,
 }
 
@@ -109,6 +124,7 @@ impl Pool {
             has_job: Condvar::new(),
             useful: cpus.len().clamp(1, MOST_THREADS / 2),
             cpus,
+            parting: AtomicBool::new(false),
             // the first questions come at once
             quiet: AtomicBool::new(false),
             bell,
@@ -207,20 +223,55 @@ impl Shared {
         thread.map(drop).inspect_err(|_| jobs.threads -= 1)
     }
 
+    /// Has all threads leave their listeners, whose questions wait from then on; returns those that have askers. `None`:
+    /// somebody is at work, and all goes on.
+    pub(super) fn part(&'static self) -> Option<Vec<Arc<Lead>>> {
+        /// In milliseconds; a thread that works for longer is held up.
+        const PATIENCE: u32 = 20;
+        self.pool.parting.store(true, SeqCst);
+        for _ in 0..PATIENCE {
+            let jobs = self.pool.jobs.lock().expect("no panic while it was held");
+            if jobs.leads.iter().all(|l| l.active.load(SeqCst) == 0) {
+                let asking = (jobs.leads.iter()).filter(|l| l.listener.has_askers());
+                return Some(asking.cloned().collect());
+            }
+            jobs.names.iter().copied().for_each(sys::thread::knock);
+            drop(jobs);
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        self.go_on();
+        None
+    }
+
+    /// Has the listeners served again after [`Shared::part`].
+    pub(super) fn go_on(&'static self) {
+        self.pool.parting.store(false, SeqCst);
+        let mut jobs = self.pool.jobs.lock().expect("no panic while it was held");
+        for lead in jobs.leads.clone() {
+            if lead.active.load(SeqCst) == 0 && !lead.over.load(Relaxed) {
+                // without a thread the questions wait for those that are there
+                let _ = self.give(&mut jobs, lead);
+            }
+        }
+    }
+
     /// A thread's life.
     fn work(&'static self, mut lead: Arc<Lead>) {
-        let Ok(mut worker) = Worker::new(self) else {
+        let (Ok(mut worker), Ok(name)) = (Worker::new(self), sys::thread::hear_knocks()) else {
             lead.over.store(true, Relaxed);
             return;
         };
+        let mut jobs = self.pool.jobs.lock().expect("no panic while it was held");
+        jobs.names.push(name);
+        drop(jobs);
         loop {
-            lead.active.fetch_add(1, Relaxed);
+            lead.active.fetch_add(1, SeqCst);
             let seat = lead.sit();
             if self.serve(&mut worker, &lead, seat) {
                 self.pool.settle(None);
             }
             lead.rise(seat);
-            lead.active.fetch_sub(1, Relaxed);
+            lead.active.fetch_sub(1, SeqCst);
             worker.rest();
             drop(lead);
             let mut jobs = self.pool.jobs.lock().expect("no panic while it was held");
@@ -247,12 +298,16 @@ impl Shared {
         /// After so many looks in vain, each time another waited as well, a thread too many leaves.
         const ENOUGH: u32 = 8;
         let (mut in_vain, mut is_bound) = (0, false);
+        let is_parting = || self.pool.parting.load(SeqCst);
         for count in 0u64.. {
+            if is_parting() {
+                break;
+            }
             lead.waiting.fetch_add(1, Relaxed);
-            let question = lead.listener.receive();
+            let question = lead.listener.receive(is_parting);
             lead.waiting.fetch_sub(1, Relaxed);
             let Some(question) = question else {
-                lead.over.store(true, Relaxed);
+                lead.over.fetch_or(!is_parting(), Relaxed);
                 break;
             };
             self.pool.ring();

@@ -125,6 +125,8 @@ impl Worker {
                     outcome => outcome,
                 }
             }
+            // a knock came when we had begun to work already
+            Err(Errno::EINTR) => self.dispatch(asked),
             // a process cannot be looked into before its first program: what it does until then is our own doing
             Err(Errno::ESRCH) => CONTINUE,
             outcome => outcome,
