@@ -415,7 +415,7 @@ complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_se
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l health-start-period -d 'Start period for the container to initialize before starting health-retries countdown (ms|s|m|h) (default 0s)' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l health-timeout -d 'Maximum time to allow one check to run (ms|s|m|h) (default 0s)' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -s h -l hostname -d 'Container host name' -r
-complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l identity -d 'How user ids other than root are provided ("auto", "native", "full", "ids", "off")' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l identity -d 'How user ids other than root are provided ("auto", "native", "messages", "full", "ids", "off")' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l init -d 'Run an init inside the container that forwards signals and reaps processes' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -s i -l interactive -d 'Keep STDIN open even if not attached' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l ipc -d 'IPC mode to use' -r
@@ -625,7 +625,7 @@ complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_se
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l health-start-period -d 'Start period for the container to initialize before starting health-retries countdown (ms|s|m|h) (default 0s)' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l health-timeout -d 'Maximum time to allow one check to run (ms|s|m|h) (default 0s)' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -s h -l hostname -d 'Container host name' -r
-complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l identity -d 'How user ids other than root are provided ("auto", "native", "full", "ids", "off")' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l identity -d 'How user ids other than root are provided ("auto", "native", "messages", "full", "ids", "off")' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l init -d 'Run an init inside the container that forwards signals and reaps processes' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -s i -l interactive -d 'Keep STDIN open even if not attached' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l ipc -d 'IPC mode to use' -r
@@ -792,7 +792,7 @@ complete -c coracle -n "__fish_coracle_using_subcommand create" -l health-start-
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l health-start-period -d 'Start period for the container to initialize before starting health-retries countdown (ms|s|m|h) (default 0s)' -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l health-timeout -d 'Maximum time to allow one check to run (ms|s|m|h) (default 0s)' -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -s h -l hostname -d 'Container host name' -r
-complete -c coracle -n "__fish_coracle_using_subcommand create" -l identity -d 'How user ids other than root are provided ("auto", "native", "full", "ids", "off")' -r
+complete -c coracle -n "__fish_coracle_using_subcommand create" -l identity -d 'How user ids other than root are provided ("auto", "native", "messages", "full", "ids", "off")' -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l init -d 'Run an init inside the container that forwards signals and reaps processes' -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -s i -l interactive -d 'Keep STDIN open even if not attached' -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l ipc -d 'IPC mode to use' -r
@@ -1189,7 +1189,7 @@ complete -c coracle -n "__fish_coracle_using_subcommand run" -l health-start-int
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l health-start-period -d 'Start period for the container to initialize before starting health-retries countdown (ms|s|m|h) (default 0s)' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l health-timeout -d 'Maximum time to allow one check to run (ms|s|m|h) (default 0s)' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -s h -l hostname -d 'Container host name' -r
-complete -c coracle -n "__fish_coracle_using_subcommand run" -l identity -d 'How user ids other than root are provided ("auto", "native", "full", "ids", "off")' -r
+complete -c coracle -n "__fish_coracle_using_subcommand run" -l identity -d 'How user ids other than root are provided ("auto", "native", "messages", "full", "ids", "off")' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l init -d 'Run an init inside the container that forwards signals and reaps processes' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -s i -l interactive -d 'Keep STDIN open even if not attached' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l ipc -d 'IPC mode to use' -r

@@ -53,6 +53,8 @@ impl Identity {
 pub(crate) struct Needs {
     /// The image has a program by which another than root becomes root (sudo, doas).
     pub escalates: bool,
+    /// The image has a message bus, whose clients say over sockets who they are.
+    pub has_bus: bool,
     /// `--group-add`.
     pub adds_groups: bool,
     /// The root is the host's own.
@@ -80,6 +82,7 @@ pub(crate) fn mode(wanted: &str, who: &Identity, needs: Needs) -> Result<Mode> {
         Some(mode) => Ok(mode),
         None if wanted == RECORDED && can && !needs.is_host => Ok(Mode::Full),
         None if (who.uid, who.gid) != (0, 0) && (is_one || !can) => Ok(Mode::Native),
+        None if can && !needs.is_host && needs.has_bus => Ok(Mode::Messages),
         None if can && !needs.is_host => Ok(Mode::Full),
         None => Ok(Mode::Off),
     }
@@ -183,6 +186,10 @@ mod tests {
             escalates: true,
             ..new
         };
+        let bus = Needs {
+            has_bus: true,
+            ..new
+        };
         let old = Needs {
             kernel: (5, 10),
             ..sudo
@@ -194,6 +201,9 @@ mod tests {
         for (wanted, uid, needs, expected) in [
             ("auto", 0, new, Mode::Full),
             ("", 0, new, Mode::Full),
+            ("auto", 0, bus, Mode::Messages),
+            ("auto", 1000, bus, Mode::Native),
+            (RECORDED, 0, bus, Mode::Full),
             ("auto", 0, old, Mode::Off),
             ("auto", 0, host, Mode::Off),
             ("auto", 1000, new, Mode::Native),

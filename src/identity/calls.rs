@@ -86,6 +86,7 @@ pub enum Call {
     Removexattr,
     Lremovexattr,
     Fremovexattr,
+    Sendmsg,
 }
 
 /// Which calls are watched together.
@@ -95,6 +96,8 @@ pub(super) enum Depth {
     Ids,
     /// The showing of owners, and the making of files.
     Files,
+    /// What programs say over sockets about themselves.
+    Messages,
 }
 
 /// When a call is watched.
@@ -211,6 +214,7 @@ pub(super) const ROWS: &[(&str, Call, Depth, When)] = &[
     ("removexattr", Removexattr, Depth::Files, When::Always),
     ("lremovexattr", Lremovexattr, Depth::Files, When::Always),
     ("fremovexattr", Fremovexattr, Depth::Files, When::Always),
+    ("sendmsg", Sendmsg, Depth::Messages, When::Always),
 ];
 
 /// RLIMIT_LOCKS.

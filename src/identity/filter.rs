@@ -11,9 +11,13 @@ use crate::sys::seccomp::{Action, Answers, Arch, Rule, Test, assemble};
 use super::Mode;
 
 #[cfg(target_arch = "x86_64")]
+const MESSAGES: &[u8] = include_bytes!("../../share/identity-messages-x86_64.bpf");
+#[cfg(target_arch = "x86_64")]
 const FULL: &[u8] = include_bytes!("../../share/identity-full-x86_64.bpf");
 #[cfg(target_arch = "x86_64")]
 const IDS: &[u8] = include_bytes!("../../share/identity-ids-x86_64.bpf");
+#[cfg(target_arch = "aarch64")]
+const MESSAGES: &[u8] = include_bytes!("../../share/identity-messages-aarch64.bpf");
 #[cfg(target_arch = "aarch64")]
 const FULL: &[u8] = include_bytes!("../../share/identity-full-aarch64.bpf");
 #[cfg(target_arch = "aarch64")]
@@ -22,6 +26,7 @@ const IDS: &[u8] = include_bytes!("../../share/identity-ids-aarch64.bpf");
 /// Returns the program of a mode; `None` where nothing is watched.
 pub fn program(mode: Mode) -> Option<&'static [u8]> {
     match mode {
+        Mode::Messages => Some(MESSAGES),
         Mode::Full => Some(FULL),
         Mode::Ids => Some(IDS),
         Mode::Native | Mode::Off => None,
@@ -120,7 +125,12 @@ mod tests {
     #[test]
     #[expect(clippy::disallowed_methods, reason = "a switch of the developer's")]
     fn the_programs_compiled_ahead_are_those_of_the_calls() {
-        for (name, depth) in [("full", Depth::Files), ("ids", Depth::Ids)] {
+        let all = [
+            ("messages", Depth::Messages),
+            ("full", Depth::Files),
+            ("ids", Depth::Ids),
+        ];
+        for (name, depth) in all {
             for (machine, arch) in [("x86_64", Arch::X86_64), ("aarch64", Arch::Aarch64)] {
                 let root = env!("CARGO_MANIFEST_DIR");
                 let path = format!("{root}/share/identity-{name}-{machine}.bpf");
@@ -148,8 +158,10 @@ mod tests {
             assert_eq!(ask(Mode::Full, name, [0; 6]), notify, "{name}");
         }
         for name in ["read", "write", "close", "mmap", "futex", "lseek"] {
-            assert_eq!(ask(Mode::Full, name, [0; 6]), allow, "{name}");
+            assert_eq!(ask(Mode::Messages, name, [0; 6]), allow, "{name}");
         }
+        assert_eq!(ask(Mode::Full, "sendmsg", [0; 6]), allow);
+        assert_eq!(ask(Mode::Messages, "sendmsg", [0; 6]), notify);
         assert_eq!(program(Mode::Off), None);
         assert_eq!(program(Mode::Native), None);
     }

@@ -21,6 +21,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Mode {
+    /// Ids, owners, and credentials that programs send over sockets.
+    Messages,
     /// Ids and owners.
     Full,
     /// Ids; owners are recorded but not shown.
@@ -35,6 +37,7 @@ impl Mode {
     /// Its name on the command line and in the container's state.
     pub fn name(self) -> &'static str {
         match self {
+            Mode::Messages => "messages",
             Mode::Full => "full",
             Mode::Ids => "ids",
             Mode::Native => "native",
@@ -44,13 +47,14 @@ impl Mode {
 
     /// The mode of a name; `None` for `auto` and others.
     pub fn parse(name: &str) -> Option<Mode> {
-        [Mode::Full, Mode::Ids, Mode::Native, Mode::Off]
+        use Mode::{Full, Ids, Messages, Native, Off};
+        [Messages, Full, Ids, Native, Off]
             .into_iter()
             .find(|mode| mode.name() == name)
     }
 
     /// Whether there is a supervisor.
     pub fn is_supervised(self) -> bool {
-        matches!(self, Mode::Full | Mode::Ids)
+        matches!(self, Mode::Messages | Mode::Full | Mode::Ids)
     }
 }

@@ -10,6 +10,7 @@ use crate::cli::args::{is_given, is_set, many, typed, value, values};
 use crate::container::plan_make::network::is_network;
 use crate::error::{Error, Kind, Result};
 use crate::grammar::{go, mount, units};
+use crate::identity::Mode;
 use crate::network::plan::Tool;
 use crate::store::containers::{DeviceMapping, HostConfig, LogConfig, RestartPolicy, Ulimit};
 use crate::store::networks::Wish;
@@ -423,9 +424,9 @@ fn log(matches: &ArgMatches, config: BTreeMap<String, String>) -> Result<LogConf
 fn identity(mode: Option<&str>) -> Result<String> {
     match mode {
         None => Ok("auto".to_owned()),
-        Some(mode @ ("auto" | "native" | "full" | "ids" | "off")) => Ok(mode.to_owned()),
+        Some(mode) if mode == "auto" || Mode::parse(mode).is_some() => Ok(mode.to_owned()),
         Some(_) => Err(usage(
-            "--identity: must be one of \"auto\", \"native\", \"full\", \"ids\" or \"off\"",
+            "--identity: must be one of \"auto\", \"native\", \"messages\", \"full\", \"ids\" or \"off\"",
         )),
     }
 }

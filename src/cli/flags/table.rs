@@ -135,7 +135,7 @@ const COMMON: &[Row] = &[
         "identity",
         NO,
         STRING,
-        "How user ids other than root are provided (\"auto\", \"native\", \"full\", \"ids\", \"off\")",
+        "How user ids other than root are provided (\"auto\", \"native\", \"messages\", \"full\", \"ids\", \"off\")",
     ),
     (
         "init",

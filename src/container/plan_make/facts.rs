@@ -90,6 +90,7 @@ impl Facts {
             accounts: Accounts::of_layers(&stack, &wanted),
             needs: Needs {
                 escalates: !matches!(user, "" | "0" | "root" | "0:0") && escalates(&stack),
+                has_bus: layered::mode(&stack, "/usr/bin/dbus-daemon").is_some(),
                 adds_groups: false,
                 is_host: record.driver == rootfs::host::NAME,
                 kernel,

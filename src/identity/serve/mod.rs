@@ -18,6 +18,7 @@ mod files;
 mod groups;
 mod leave;
 mod make;
+mod messages;
 mod owners;
 mod paths;
 mod pool;

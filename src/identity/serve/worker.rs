@@ -158,6 +158,7 @@ impl Worker {
                 self.enter(asked)
             }
             Utime | Futimesat | Utimensat => self.touch(asked),
+            Sendmsg => self.send(asked),
             Setxattr | Lsetxattr | Fsetxattr | Getxattr | Lgetxattr | Fgetxattr | Listxattr
             | Llistxattr | Flistxattr | Removexattr | Lremovexattr | Fremovexattr => {
                 self.attributes(asked)
