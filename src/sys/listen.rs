@@ -81,7 +81,11 @@ mod tests {
         let (ours, theirs) = super::super::socket::pair().unwrap();
         send(ours.as_raw_fd(), b"n", &[]).unwrap();
         send(ours.as_raw_fd(), b"l", &[0, 1, 2, 0]).unwrap();
-        let next = || super::super::socket::receive(theirs.as_fd()).unwrap().unwrap();
+        let next = || {
+            super::super::socket::receive(theirs.as_fd())
+                .unwrap()
+                .unwrap()
+        };
         let (first, second) = (next(), next());
         assert_eq!((first.bytes, first.fds.len()), (b"n".to_vec(), 0));
         assert_eq!((second.bytes, second.fds.len()), (b"l".to_vec(), 4));

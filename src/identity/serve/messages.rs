@@ -113,7 +113,10 @@ mod tests {
         let fds = part(libc::SCM_RIGHTS, &[0; 12]);
         assert_eq!(find(&own), Some((20, [33, 34])));
         assert_eq!(find(&own[..CLAIM]), Some((20, [33, 34])));
-        assert_eq!(find(&[fds.clone(), own.clone()].concat()), Some((52, [33, 34])));
+        assert_eq!(
+            find(&[fds.clone(), own.clone()].concat()),
+            Some((52, [33, 34]))
+        );
         assert_eq!(find(&fds), None);
         assert_eq!(find(&[]), None);
     }
