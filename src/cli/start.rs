@@ -7,6 +7,8 @@ use super::streams::{self, Attached};
 use super::{Session, Verb, session};
 use crate::container::{attach, start};
 use crate::error::{Error, Kind, Result};
+use crate::store::Store;
+use crate::store::containers::Found;
 use crate::ui::out;
 
 pub(super) const VERB: Verb = Verb {
@@ -68,13 +70,30 @@ fn run(matches: &ArgMatches, session: &mut Session) -> Result<u8> {
 
 /// Starts a container and leaves it to itself; one that runs stays as it is.
 pub(super) fn one(session: &Session, name: &str) -> Result<()> {
+    /// How often and long a monitor is waited for that begins or ends.
+    const TRIES: u32 = 500;
+    const PAUSE: std::time::Duration = std::time::Duration::from_millis(10);
     let store = session.store()?;
-    let container = store.containers().find(name)?;
-    if container.is_running {
-        return Ok(());
+    let mut container = store.containers().find(name)?;
+    for attempt in 1.. {
+        if container.is_running {
+            break;
+        }
+        let started = start::start(store, &container.record, [false; 3], session::DOOR)
+            .and_then(|mut process| process.wait_started());
+        match started {
+            Err(e) if e.kind() == Kind::State && attempt < TRIES && is_held(store, &container) => {
+                std::thread::sleep(PAUSE);
+                container = store.containers().find(container.id())?;
+            }
+            started => return started.map(drop),
+        }
     }
-    start::start(store, &container.record, [false; 3], session::DOOR)?.wait_started()?;
     Ok(())
+}
+
+fn is_held(store: &Store, container: &Found) -> bool {
+    store.containers().is_held(container.id()).unwrap_or(false)
 }
 
 fn attached(session: &Session, name: &str, stdin: bool, keys: Option<&str>) -> Result<u8> {

@@ -73,7 +73,7 @@ pub(super) fn relay(
 ) -> Result<Ended> {
     let options = RelayOptions {
         detach_keys: detach_keys(how, session)?,
-        sig_proxy: how.sig_proxy && !how.tty,
+        sig_proxy: how.sig_proxy,
         tty: how.tty,
         leaves_unread: how.outlives,
     };

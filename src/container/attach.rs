@@ -52,7 +52,7 @@ pub(crate) enum End {
     Detached,
     /// The monitor was killed, and the container with it.
     Lost,
-    /// Our stdout (1) or stderr (2) takes no more; the process goes on.
+    /// Our stdout (1) or stderr (2) takes no more; the process may go on.
     Unread(i32, Errno),
 }
 
@@ -129,7 +129,7 @@ impl Session {
         } else {
             None
         };
-        let signals = Signals::take(options.sig_proxy && !interactive, options.tty)?;
+        let signals = Signals::take(options.sig_proxy, options.tty)?;
         let mut relay = Relay {
             client: self.client,
             streams: self.streams,
@@ -210,7 +210,13 @@ impl Relay<'_> {
             // the exit is told first, output may still lie in the pipes: they end when the monitor closes them
             if self.streams.stdout.is_none() && self.streams.stderr.is_none() {
                 if let Some(code) = self.exited {
-                    return Ok(End::Exited(code));
+                    return Ok(match self.unread {
+                        // a full disk; of a reader that has gone nobody wants to hear
+                        Some((number, errno)) if errno != Errno::EPIPE => {
+                            End::Unread(number, errno)
+                        }
+                        _ => End::Exited(code),
+                    });
                 }
                 if self.lost {
                     return Ok(End::Lost);
@@ -297,17 +303,9 @@ impl Relay<'_> {
     }
 
     fn keyboard(&mut self) {
-        let Some(target) = &self.streams.stdin else {
-            return;
-        };
         match read_some(fd::standard(0), &mut self.buffer) {
-            Ok(Some(0)) | Err(_) => {
-                if self.options.tty {
-                    // a pty has no end of file but the character; the process keeps its terminal
-                    let _ = write_all(target.as_fd(), b"\x04");
-                }
-                self.streams.stdin = None;
-            }
+            // of a pty: our terminal is gone, of which SIGHUP tells; the process keeps its own
+            Ok(Some(0)) | Err(_) => self.streams.stdin = None,
             Ok(Some(n)) => {
                 let (pass, detach) = self.keys.filter(&self.buffer[..n]);
                 // a process that does not read any more: EPIPE, its stdin is over

@@ -40,7 +40,10 @@ pub(crate) fn commit(store: &Store, container: &Found, request: &Request) -> Res
     let made = files::changes(store, record).and_then(|changes| changes.commit(store));
     if pause {
         let paused = store.containers().find(container.id())?;
-        stop::pause(store, &paused, false)?;
+        // somebody else may have thawed it
+        if paused.state.status == Status::Paused {
+            stop::pause(store, &paused, false)?;
+        }
     }
     let layer = made?;
     let mut image = base(store, record);

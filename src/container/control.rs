@@ -4,6 +4,7 @@
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
+use nix::errno::Errno;
 use serde::{Deserialize, Serialize};
 
 use super::etc_files::Files;
@@ -112,7 +113,6 @@ impl Client {
 
     /// As [`Client::connect`], by the socket's path.
     pub(crate) fn connect_at(path: &Path) -> Result<Option<Client>> {
-        use nix::errno::Errno;
         match socket::connect_to(path) {
             Ok(socket) => Ok(Some(Client { socket })),
             Err(e)
@@ -127,11 +127,14 @@ impl Client {
         }
     }
 
-    /// Sends one message.
+    /// Sends one message. Of a monitor that has just ended [`Client::told`] tells.
     pub(crate) fn ask(&self, ask: &Ask, fds: &[BorrowedFd<'_>]) -> Result<()> {
         let bytes =
             serde_json::to_vec(ask).context(Kind::System, || "cannot write a control message")?;
-        Ok(socket::send(self.socket.as_fd(), &bytes, fds)?)
+        match socket::send(self.socket.as_fd(), &bytes, fds) {
+            Err(e) if matches!(e.errno(), Errno::EPIPE | Errno::ECONNRESET) => Ok(()),
+            sent => Ok(sent?),
+        }
     }
 
     /// Receives one message; `None` when the monitor is gone.

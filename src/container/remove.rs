@@ -15,43 +15,42 @@ pub(crate) struct Options {
     pub(crate) volumes: bool,
 }
 
-/// How long a monitor that is ending is waited for.
-const ENDING_TRIES: u32 = 500;
-const ENDING_PAUSE: std::time::Duration = std::time::Duration::from_millis(10);
+/// How often and long a monitor is waited for that holds its lock and does not listen.
+const TRIES: u32 = 500;
+const PAUSE: std::time::Duration = std::time::Duration::from_millis(10);
 
 /// Removes a container.
 ///
 /// `Kind::Conflict` with docker's text when it runs and `force` is not set.
 pub(crate) fn remove(store: &Store, container: &Found, options: Options) -> Result<()> {
-    if !options.force {
-        check(container)?;
-    }
-    stop::end_orphan(container)?;
-    if container.is_running
-        && let Some(client) = Client::connect(store.paths(), container.id())?
-    {
-        client.stop(libc::SIGKILL, 0)?;
-    }
-    let mut removed = store.containers().remove(container.id());
-    // its monitor was killed or told to end, answers nobody any more, and is about to let go of its lock
-    for _ in 0..ENDING_TRIES {
-        match &removed {
-            Err(e) if options.force && e.kind() == Kind::State => {
-                std::thread::sleep(ENDING_PAUSE);
-                removed = store.containers().remove(container.id());
+    for attempt in 1.. {
+        match remove_now(store, container.id(), options.force) {
+            // a monitor that is beginning, or was told to end and is about to let go of its lock
+            Err(e) if e.kind() == Kind::State && attempt < TRIES => std::thread::sleep(PAUSE),
+            // `--rm`: its monitor was faster
+            Err(e) if options.force && e.kind() == Kind::NotFound => return Ok(()),
+            other => {
+                other?;
+                break;
             }
-            _ => break,
         }
-    }
-    match removed {
-        // `--rm`: its monitor was faster
-        Err(e) if options.force && e.kind() == Kind::NotFound => return Ok(()),
-        other => other?,
     }
     if options.volumes {
         remove_anonymous(store, container)?;
     }
     Ok(())
+}
+
+fn remove_now(store: &Store, id: &str, force: bool) -> Result<()> {
+    let container = store.containers().find(id)?;
+    if !force {
+        check(&container)?;
+    }
+    stop::end_orphan(&container)?;
+    if force && let Some(client) = Client::connect(store.paths(), id)? {
+        client.stop(libc::SIGKILL, 0)?;
+    }
+    store.containers().remove(id)
 }
 
 /// Asks the monitor to kill a container, and does not wait: when many are to be removed, they end side by side.
@@ -61,8 +60,8 @@ pub(crate) fn begin_kill(store: &Store, container: &Found) -> Result<()> {
         timeout: 0,
     };
     match Client::connect(store.paths(), container.id())? {
-        Some(client) if container.is_running => client.ask(&ask, &[]),
-        _ => Ok(()),
+        Some(client) => client.ask(&ask, &[]),
+        None => Ok(()),
     }
 }
 

@@ -29,9 +29,7 @@ pub(crate) fn stop(store: &Store, container: &Found, options: &Options) -> Resul
     };
     let timeout = options.timeout.or(config.stop_timeout).unwrap_or(TIMEOUT);
     end_orphan(container)?;
-    if !container.is_running {
-        return Ok(());
-    }
+    // whoever listens lives, also where a full disk kept it from saying so
     if let Some(client) = Client::connect(store.paths(), container.id())? {
         client.stop(signal, timeout.max(-1))?;
     }
@@ -44,11 +42,7 @@ pub(crate) fn stop(store: &Store, container: &Found, options: &Options) -> Resul
 pub(crate) fn kill(store: &Store, container: &Found, signal: &str) -> Result<()> {
     let signal = parse_signal(signal)?;
     end_orphan(container)?;
-    let client = match container.is_running {
-        true => Client::connect(store.paths(), container.id())?,
-        false => None,
-    };
-    match client {
+    match Client::connect(store.paths(), container.id())? {
         Some(client) if signal == libc::SIGKILL => {
             // docker's `kill` returns when the container is down
             client.stop(signal, 0).map(drop)

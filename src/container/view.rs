@@ -224,9 +224,9 @@ pub(super) fn living_root(pid: i32, start: u64) -> Result<OwnedFd> {
     let _alive = process::open_pid(pid, start)?
         .ok_or_else(|| Error::new(Kind::State, failed()).because("it has just ended"))?;
     let path = PathBuf::from(format!("/proc/{pid}/root"));
-    let root = open(&path, FOLDER, Mode::empty()).context(Kind::System, failed)?;
+    let root = open(&path, FOLDER, Mode::empty());
     match process::open_pid(pid, start)? {
-        Some(_) => Ok(root),
+        Some(_) => root.context(Kind::System, failed),
         None => Err(Error::new(Kind::State, failed()).because("it has just ended")),
     }
 }

@@ -21,15 +21,7 @@ pub(super) fn live(plan: &Plan, launcher: &OwnedFd, attach: [bool; 3]) -> Result
     let PlanKind::Join(join) = &plan.kind else {
         unreachable!("a joiner's plan joins")
     };
-    let stopped = || {
-        Error::new(
-            Kind::State,
-            format!(
-                "container {} is not running",
-                crate::store::short_id(&plan.id)
-            ),
-        )
-    };
+    let stopped = || not_running(plan);
     let pidfd = sys::process::open_pid(join.pid, join.pid_start)?.ok_or_else(stopped)?;
     let target = Target::look(join, plan)?;
     let proc = sys::fd::open(c"/proc", libc::O_PATH | libc::O_DIRECTORY)?;
@@ -72,6 +64,12 @@ pub(super) fn live(plan: &Plan, launcher: &OwnedFd, attach: [bool; 3]) -> Result
         wait_for(&io, &[])?.into_iter().for_each(|fd| io.flush(fd));
     }
     Ok(())
+}
+
+/// Docker's words for a container that ended before it was joined.
+pub(super) fn not_running(plan: &Plan) -> Error {
+    let id = crate::store::short_id(&plan.id);
+    Error::new(Kind::State, format!("container {id} is not running"))
 }
 
 /// Which namespaces to enter, by comparing ours with the container's.

@@ -196,9 +196,14 @@ impl<'a> Life<'a> {
         self.io.succeed(io);
         self.child = Some(child);
         self.started = Instant::now();
-        // a state that cannot be written: see `save`
-        let _ = self.store.containers().publish_state(&self.plan.id);
-        Ok(())
+        self.store
+            .containers()
+            .publish_state(&self.plan.id)
+            .inspect_err(|_| {
+                self.signal(libc::SIGKILL);
+                let child = self.child.take();
+                child.map(|child| sys::process::wait(child.pid));
+            })
     }
 
     /// What a running container needs, made while the child mounts: whoever reads "running" finds somebody who answers.
@@ -218,11 +223,10 @@ impl<'a> Life<'a> {
         self.state.exit_code = 0;
         self.state.error = String::new();
         self.state.health = self.checks.as_ref().map(|c| c.health.clone());
-        let _ = self
-            .store
+        // who cannot say that it runs does not
+        self.store
             .containers()
-            .prepare_state(&self.plan.id, &self.state);
-        Ok(())
+            .prepare_state(&self.plan.id, &self.state)
     }
 
     /// A state that cannot be written (full disk) leaves the old one: the lock still tells the truth about running.

@@ -238,6 +238,10 @@ fn start_error(plan: &Plan, op: &Op, errno: nix::errno::Errno) -> Error {
     let program = plan.process.argv.first().map_or("", String::as_str);
     let sentence = sys::sentence(errno);
     match op {
+        // while we joined
+        _ if errno == Errno::ESRCH && matches!(plan.kind, PlanKind::Join(_)) => {
+            super::joiner::not_running(plan)
+        }
         Op::Find(_) if errno == Errno::ENOENT && !program.contains('/') => Error::new(
             not_found,
             format!("{runc}: exec: \"{program}\": executable file not found in $PATH: unknown"),

@@ -111,21 +111,34 @@ pub(crate) fn write_bytes_new(path: &Path, bytes: &[u8]) -> Result<()> {
     put(path, bytes, true)
 }
 
-/// Writes a record beside `path`, for [`publish`].
+/// Writes a record beside `path`, for [`publish`]; where there is no room for two, over what is there.
 pub(crate) fn prepare<T: Serialize>(path: &Path, value: &T) -> Result<()> {
-    put(&temporary(path), json(path, value)?.as_bytes(), false)
+    write_or_over(path, &json(path, value)?).map(drop)
 }
 
 /// Writes a text: temporary file beside `path`, then rename. Where there is no room for two, over what is there: how a
 /// container on a full disk ended is to be known.
 pub(crate) fn write_text(path: &Path, text: &str) -> Result<()> {
+    match write_or_over(path, text)? {
+        Written::Beside => publish(path),
+        Written::Over => Ok(()),
+    }
+}
+
+enum Written {
+    /// Under the temporary name.
+    Beside,
+    /// In place.
+    Over,
+}
+
+fn write_or_over(path: &Path, text: &str) -> Result<Written> {
     let cannot = || format!("cannot write `{}`", path.display());
     match put_bytes(&temporary(path), text.as_bytes(), false) {
-        Ok(()) => publish(path),
+        Ok(()) => Ok(Written::Beside),
         Err(e) if matches!(e.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded) => {
-            write_over(path, text)
-                .or(Err(e))
-                .context(Kind::System, cannot)
+            let over = write_over(path, text).map(|()| Written::Over);
+            over.or(Err(e)).context(Kind::System, cannot)
         }
         Err(e) => Err(e).context(Kind::System, cannot),
     }
@@ -141,9 +154,13 @@ fn write_over(path: &Path, text: &str) -> std::io::Result<()> {
     file.set_len(text.len() as u64)
 }
 
-/// Makes the record that was prepared beside `path` the one that is read.
+/// Makes the record that was prepared beside `path` the one that is read, unless it is already.
 pub(crate) fn publish(path: &Path) -> Result<()> {
-    std::fs::rename(temporary(path), path).context(Kind::System, || {
+    match std::fs::rename(temporary(path), path) {
+        Err(e) if e.kind() != ErrorKind::NotFound => Err(e),
+        _ => Ok(()),
+    }
+    .context(Kind::System, || {
         format!("cannot write `{}`", path.display())
     })
 }

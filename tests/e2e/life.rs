@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::support::{Sandbox, eventually};
+use crate::support::{Sandbox, eventually, skipped};
 
 fn state(sandbox: &Sandbox, name: &str) -> String {
     sandbox
@@ -342,4 +342,54 @@ fn a_dead_monitor_means_exited() {
     assert_eq!(sandbox.wait_until_quiet(), Vec::<String>::new());
     assert_eq!(sandbox.coracle(["start", "c1"]).ok(), "c1\n");
     assert!(state(&sandbox, "c1").starts_with("running"));
+}
+
+#[test]
+fn on_a_full_disk_what_starts_can_be_stopped_and_what_cannot_be_known_does_not_start() {
+    let sandbox = Sandbox::new();
+    let Some(root) = crate::support::image::busybox_root() else {
+        return;
+    };
+    let data = sandbox.data();
+    std::fs::create_dir_all(&data).unwrap();
+    // a small disk in namespaces of the script's own
+    let script = r#"
+        mount -t tmpfs -o size=12m,mode=700 none "$DATA" || exit 99
+        c() { "$CORACLE" "$@"; }
+        c import - bb:1 >/dev/null < "$ROOT"
+        c run -d --name ran --network none bb:1 sleep 100 >/dev/null; c stop -t 0 ran >/dev/null
+        c create --name new --network none bb:1 sleep 100 >/dev/null
+        dd if=/dev/zero of="$DATA/fill" bs=4k 2>/dev/null
+        i=0; while [ $i -lt 20000 ] && : > "$DATA/f$i"; do i=$((i+1)); done 2>/dev/null
+        c start ran >/dev/null; echo "start $?"; c ps --format '{{.Names}}'
+        c stop -t 0 ran >/dev/null; echo "stop $?"; c ps --format '{{.Names}}'
+        c start ran >/dev/null; c kill ran >/dev/null; echo "kill $?"
+        c start new 2>&1; echo "new $?"; c ps --format '{{.Names}}'
+        rm "$DATA/fill"
+        c rm -f ran new >/dev/null; echo "rm $?"; c ps -aq
+    "#;
+    let archive = sandbox.work().join("root.tar");
+    std::fs::write(&archive, root).unwrap();
+    crate::support::open_up(&sandbox.work());
+    let mut command = sandbox.command("unshare");
+    command.args(["-r", "-m", "sh", "-c", script]);
+    command
+        .env("DATA", &data)
+        .env("ROOT", &archive)
+        .env("CORACLE", crate::support::program());
+    let output = command.output().unwrap();
+    if output.status.code() == Some(99) {
+        return skipped("no tmpfs can be mounted in a user namespace");
+    }
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    let (before, after) = said.split_once("kill 0\n").unwrap_or((&said, ""));
+    assert_eq!(
+        before,
+        "start 0\nran\nstop 0\n",
+        "{said}{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let lines: Vec<_> = after.lines().collect();
+    assert!(lines[0].contains("No space left on device"), "{said}");
+    assert_eq!(lines[2..], ["new 1", "rm 0"], "{said}");
 }

@@ -97,29 +97,74 @@ fn without_a_terminal_it_is_refused_as_docker_does() {
     );
 }
 
-#[test]
-fn signals_to_run_go_to_the_program() {
-    busybox!(sandbox, image);
-    let script = "trap 'echo term; exit 5' TERM; echo ready; while :; do sleep 0.05; done";
+/// Starts a program that tells of signals, sends `signal` to its `run`, and returns how that ended.
+fn signalled(flags: &[&str], signal: &str) -> Option<crate::support::Output> {
+    let (sandbox, image) = crate::support::Sandbox::with_busybox()?;
+    let script = "trap 'echo term; exit 5' TERM; trap 'echo hup; exit 6' HUP; echo ready; while :; do sleep 0.05; done";
+    let words = [&["run", "--rm", "--name", "c1"], flags].concat();
     let child = sandbox
-        .coracle(["run", "--rm", "--name", "c1", &image, "sh", "-c", script])
+        .coracle(words.into_iter().chain([&*image, "sh", "-c", script]))
         .spawn();
     eventually("it is ready", || {
-        sandbox
-            .coracle(["logs", "c1"])
-            .output()
-            .stdout
-            .contains("ready")
+        let logs = sandbox.coracle(["logs", "c1"]).output();
+        logs.stdout.contains("ready")
     });
-    std::process::Command::new("kill")
-        .arg(child.id().to_string())
-        .status()
-        .unwrap();
-    let output = crate::support::finish(
+    let pid = child.id().to_string();
+    let kill = std::process::Command::new("kill")
+        .args(["-s", signal, &pid])
+        .status();
+    assert!(kill.unwrap().success());
+    let limit = std::time::Duration::from_secs(10);
+    Some(crate::support::finish(
         child,
         Vec::new(),
-        std::time::Duration::from_secs(10),
+        limit,
         "run".to_owned(),
-    );
-    assert_eq!((output.code, output.stdout.as_str()), (5, "ready\nterm\n"));
+    ))
+}
+
+#[test]
+fn signals_to_run_go_to_the_program_and_to_one_with_a_terminal_as_well() {
+    for (flags, signal, want) in [
+        (&[][..], "TERM", (5, "ready\nterm\n")),
+        (&["-t"], "TERM", (5, "ready\r\nterm\r\n")),
+        (&["-t"], "HUP", (6, "ready\r\nhup\r\n")),
+    ] {
+        let Some(output) = signalled(flags, signal) else {
+            return;
+        };
+        assert_eq!(
+            (output.code, output.stdout.as_str()),
+            want,
+            "{flags:?} {signal}"
+        );
+    }
+}
+
+#[test]
+fn output_that_cannot_be_written_is_told() {
+    busybox!(sandbox, image);
+    sandbox
+        .coracle(["run", "-d", "--name", "c1", &image, "sleep", "60"])
+        .ok();
+    for words in [
+        &["run", "--rm", &image, "echo", "hi"][..],
+        &["run", &image, "echo", "hi"],
+        &["exec", "c1", "seq", "100000"],
+    ] {
+        let script = "\"$@\" > /dev/full";
+        let mut command = sandbox.command("sh");
+        command
+            .args(["-c", script, "sh"])
+            .arg(crate::support::program())
+            .args(words);
+        let output = command.output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        // docker's word and exit status
+        assert!(
+            said.starts_with("write /dev/stdout: no space left on device\n"),
+            "{words:?}: {said}"
+        );
+        assert_eq!(output.status.code(), Some(1), "{words:?}");
+    }
 }
