@@ -44,7 +44,16 @@ pub enum Call {
     Prlimit,
     Getsockopt,
     Kill,
+    Ptrace,
+    /// process_vm_readv(2) and process_vm_writev(2).
+    Peek,
+    /// sched_setaffinity(2) and its like: a process, and what it gets.
+    Schedule,
+    Setpriority,
+    IoprioSet,
     Bind,
+    Connect,
+    Chroot,
     /// A call after which a path may mean something else than for us.
     Move,
     Stat,
@@ -133,6 +142,8 @@ pub(super) const ROWS: &[(&str, Call, Depth, When)] = &[
     ("capget", Capget, Depth::Ids, When::Always),
     ("capset", Capset, Depth::Ids, When::Always),
     ("prctl", Prctl, Depth::Ids, When::Is(0, 8)), // PR_SET_KEEPCAPS
+    ("prctl", Prctl, Depth::Ids, When::Is(0, 24)), // PR_CAPBSET_DROP
+    ("prctl", Prctl, Depth::Ids, When::Is(0, 47)), // PR_CAP_AMBIENT
     ("umask", Umask, Depth::Ids, When::Always),
     ("execve", Execve, Depth::Ids, When::Always),
     ("execveat", Execveat, Depth::Ids, When::Always),
@@ -152,7 +163,18 @@ pub(super) const ROWS: &[(&str, Call, Depth, When)] = &[
     ("prlimit64", Prlimit, Depth::Ids, When::Is(1, TAG)),
     ("getsockopt", Getsockopt, Depth::Ids, When::Is(2, 17)), // SO_PEERCRED; the level is looked at later
     ("kill", Kill, Depth::Ids, When::Always),
-    ("chroot", Move, Depth::Ids, When::Always),
+    ("rt_sigqueueinfo", Kill, Depth::Ids, When::Always),
+    ("ptrace", Ptrace, Depth::Ids, When::Is(0, 16)), // PTRACE_ATTACH
+    ("ptrace", Ptrace, Depth::Ids, When::Is(0, 0x4206)), // PTRACE_SEIZE
+    ("process_vm_readv", Peek, Depth::Ids, When::Always),
+    ("process_vm_writev", Peek, Depth::Ids, When::Always),
+    ("sched_setaffinity", Schedule, Depth::Ids, When::Always),
+    ("sched_setscheduler", Schedule, Depth::Ids, When::Always),
+    ("sched_setparam", Schedule, Depth::Ids, When::Always),
+    ("sched_setattr", Schedule, Depth::Ids, When::Always),
+    ("setpriority", Setpriority, Depth::Ids, When::Always),
+    ("ioprio_set", IoprioSet, Depth::Ids, When::Always),
+    ("chroot", Chroot, Depth::Ids, When::Always),
     ("pivot_root", Move, Depth::Ids, When::Always),
     ("setns", Move, Depth::Ids, When::Always),
     ("unshare", Move, Depth::Ids, When::Always),
@@ -166,7 +188,33 @@ pub(super) const ROWS: &[(&str, Call, Depth, When)] = &[
         Depth::Ids,
         When::Never(libc::ENOSYS),
     ),
+    // their arguments lie in memory (Linux 6.13); whoever knows them knows the older ones too
+    (
+        "setxattrat",
+        Setxattr,
+        Depth::Files,
+        When::Never(libc::ENOSYS),
+    ),
+    (
+        "getxattrat",
+        Getxattr,
+        Depth::Files,
+        When::Never(libc::ENOSYS),
+    ),
+    (
+        "listxattrat",
+        Listxattr,
+        Depth::Files,
+        When::Never(libc::ENOSYS),
+    ),
+    (
+        "removexattrat",
+        Removexattr,
+        Depth::Files,
+        When::Never(libc::ENOSYS),
+    ),
     ("bind", Bind, Depth::Files, When::Always),
+    ("connect", Connect, Depth::Files, When::Always),
     ("stat", Stat, Depth::Files, When::Always),
     ("lstat", Lstat, Depth::Files, When::Always),
     ("fstat", Fstat, Depth::Files, When::Always),

@@ -30,16 +30,30 @@ pub mod cap {
     pub const CHOWN: u32 = 0;
     /// CAP_DAC_OVERRIDE.
     pub const DAC_OVERRIDE: u32 = 1;
+    /// CAP_DAC_READ_SEARCH.
+    pub const DAC_READ_SEARCH: u32 = 2;
     /// CAP_FOWNER.
     pub const FOWNER: u32 = 3;
+    /// CAP_FSETID.
+    pub const FSETID: u32 = 4;
     /// CAP_KILL.
     pub const KILL: u32 = 5;
     /// CAP_SETGID.
     pub const SETGID: u32 = 6;
     /// CAP_SETUID.
     pub const SETUID: u32 = 7;
+    /// CAP_SETPCAP.
+    pub const SETPCAP: u32 = 8;
+    /// CAP_SYS_CHROOT.
+    pub const SYS_CHROOT: u32 = 18;
+    /// CAP_SYS_NICE.
+    pub const SYS_NICE: u32 = 23;
     /// CAP_MKNOD.
     pub const MKNOD: u32 = 27;
+    /// CAP_SETFCAP.
+    pub const SETFCAP: u32 = 31;
+    /// CAP_CHECKPOINT_RESTORE.
+    pub const LAST: u64 = 40;
 }
 
 /// The longest list of groups (NGROUPS_MAX).
@@ -60,7 +74,11 @@ pub struct Credentials {
     pub effective: u64,
     /// Permitted capabilities.
     pub permitted: u64,
-    /// What an exec as root permits: the bounding set that the container started with.
+    /// Capabilities that an exec may hand on.
+    pub inheritable: u64,
+    /// Capabilities that an exec as another than root hands on.
+    pub ambient: u64,
+    /// What an exec as root permits: the bounding set that the container started with, without what was dropped.
     pub bounding: u64,
     /// umask(2).
     pub umask: u32,
@@ -167,6 +185,8 @@ impl Credentials {
             keep: false,
             effective: capabilities,
             permitted: capabilities,
+            inheritable: 0,
+            ambient: 0,
             bounding,
             umask: 0o022,
         }
@@ -190,6 +210,21 @@ impl Credentials {
     /// Whether it is in a group, for file permissions.
     pub fn is_in(&self, gid: u32) -> bool {
         self.group.fs == gid || self.groups.binary_search(&gid).is_ok()
+    }
+
+    /// Whether every folder may be searched.
+    pub fn searches_all(&self) -> bool {
+        self.has(cap::DAC_OVERRIDE) || self.has(cap::DAC_READ_SEARCH)
+    }
+
+    /// access(2) asks as who started the program (access_override_creds).
+    pub fn ask_as_real(&mut self) {
+        (self.user.fs, self.group.fs) = (self.user.real, self.group.real);
+        self.effective = if self.user.real == 0 {
+            self.permitted
+        } else {
+            0
+        };
     }
 
     /// setuid(2).
@@ -254,13 +289,64 @@ impl Credentials {
         Ok(())
     }
 
-    /// capset(2) of oneself; the inheritable set is not modelled.
-    pub fn set_capabilities(&mut self, effective: u64, permitted: u64) -> Result<(), Errno> {
-        if permitted & !self.permitted != 0 || effective & !permitted != 0 {
+    /// capset(2) of oneself (cap_capset).
+    pub fn set_capabilities(
+        &mut self,
+        effective: u64,
+        permitted: u64,
+        inheritable: u64,
+    ) -> Result<(), Errno> {
+        let may_inherit = match self.has(cap::SETPCAP) {
+            true => self.inheritable | self.bounding,
+            false => self.inheritable | self.permitted & self.bounding,
+        };
+        if permitted & !self.permitted != 0
+            || effective & !permitted != 0
+            || inheritable & !may_inherit != 0
+        {
             return Err(Errno::EPERM);
         }
-        (self.effective, self.permitted) = (effective, permitted);
+        (self.effective, self.permitted, self.inheritable) = (effective, permitted, inheritable);
+        self.ambient &= permitted & inheritable;
         Ok(())
+    }
+
+    /// prctl(PR_CAPBSET_DROP).
+    pub fn drop_bounding(&mut self, capability: u64) -> Result<(), Errno> {
+        if !self.has(cap::SETPCAP) {
+            return Err(Errno::EPERM);
+        }
+        if capability > cap::LAST {
+            return Err(Errno::EINVAL);
+        }
+        self.bounding &= !(1 << capability);
+        Ok(())
+    }
+
+    /// prctl(PR_CAP_AMBIENT, `what`, `capability`, `rest`...): returns the call's result.
+    pub fn change_ambient(
+        &mut self,
+        what: u64,
+        capability: u64,
+        rest: [u64; 2],
+    ) -> Result<u8, Errno> {
+        const IS_SET: u64 = 1;
+        const RAISE: u64 = 2;
+        const LOWER: u64 = 3;
+        const CLEAR_ALL: u64 = 4;
+        if rest != [0, 0] || capability > cap::LAST || what == CLEAR_ALL && capability != 0 {
+            return Err(Errno::EINVAL);
+        }
+        let bit = 1 << capability;
+        match what {
+            IS_SET => return Ok(u8::from(self.ambient & bit != 0)),
+            RAISE if self.permitted & self.inheritable & bit == 0 => return Err(Errno::EPERM),
+            RAISE => self.ambient |= bit,
+            LOWER => self.ambient &= !bit,
+            CLEAR_ALL => self.ambient = 0,
+            _ => return Err(Errno::EINVAL),
+        }
+        Ok(0)
     }
 
     /// What they are after execve(2) of a file. `set_id`: its owner and group, where its mode and mount say that they
@@ -278,11 +364,21 @@ impl Credentials {
         let group = &mut new.group;
         (group.saved, group.fs) = (group.effective, group.effective);
         let is_root = new.user.effective == 0 || new.user.real == 0;
-        new.permitted = if is_root { new.bounding } else { 0 };
+        let is_set_id =
+            new.user.effective != self.user.real || new.group.effective != self.group.real;
+        if is_set_id {
+            new.ambient = 0;
+        }
+        let of_root = if is_root {
+            new.bounding | new.inheritable
+        } else {
+            0
+        };
+        new.permitted = of_root | new.ambient;
         new.effective = if new.user.effective == 0 {
             new.permitted
         } else {
-            0
+            new.ambient
         };
         new.keep = false;
         new
@@ -297,8 +393,11 @@ impl Credentials {
         let privileged = self.has(cap::SETUID);
         change(&mut self.user, privileged)?;
         let new = self.user;
-        if old.is_any(0) && !new.is_any(0) && !self.keep {
-            (self.permitted, self.effective) = (0, 0);
+        if old.is_any(0) && !new.is_any(0) {
+            if !self.keep {
+                (self.permitted, self.effective) = (0, 0);
+            }
+            self.ambient = 0;
         }
         if old.effective == 0 && new.effective != 0 {
             self.effective = 0;
@@ -389,6 +488,37 @@ mod tests {
         assert_eq!(c.set_fsuid(SAME), 33);
         assert_eq!(c.set_fsuid(0), 33);
         assert!(c.has(cap::CHOWN));
+    }
+
+    #[test]
+    fn ambient_capabilities_go_through_an_exec_of_another() {
+        let chown = 1 << cap::CHOWN;
+        let mut c = root();
+        c.keep = true;
+        c.set_uid(1001).unwrap();
+        let raise = |c: &mut Credentials| c.change_ambient(2, 0, [0, 0]);
+        assert_eq!(raise(&mut c), Err(Errno::EPERM));
+        c.set_capabilities(chown, chown, chown).unwrap();
+        assert_eq!(c.set_capabilities(chown, chown, 1 << 5), Err(Errno::EPERM));
+        assert_eq!(raise(&mut c), Ok(0));
+        assert_eq!(c.change_ambient(1, 0, [0, 0]), Ok(1));
+        assert_eq!(c.change_ambient(1, 41, [0, 0]), Err(Errno::EINVAL));
+        assert_eq!(c.change_ambient(4, 0, [1, 0]), Err(Errno::EINVAL));
+        let done = c.executed((None, None));
+        assert_eq!((done.effective, done.permitted), (chown, chown));
+        assert_eq!(c.executed((Some(7), None)).permitted, 0);
+        c.change_ambient(4, 0, [0, 0]).unwrap();
+        assert_eq!(c.executed((None, None)).permitted, 0);
+    }
+
+    #[test]
+    fn what_is_dropped_from_the_bounding_set_is_gone_after_an_exec() {
+        let mut c = root();
+        c.drop_bounding(0).unwrap();
+        assert!(c.has(cap::CHOWN) && !c.executed((None, None)).has(cap::CHOWN));
+        assert_eq!(c.drop_bounding(41), Err(Errno::EINVAL));
+        c.set_uid(5).unwrap();
+        assert_eq!(c.drop_bounding(1), Err(Errno::EPERM));
     }
 
     #[test]

@@ -17,14 +17,14 @@ pub struct Seen {
 
 /// Returns owner and group after chown(2), `SAME` for one that stays.
 pub fn chown(who: &Credentials, file: &Seen, uid: u32, gid: u32) -> Result<(u32, u32), Errno> {
-    let new = (
-        if uid == SAME { file.uid } else { uid },
-        if gid == SAME { file.gid } else { gid },
-    );
     let is_own = file.uid == who.user.fs;
-    let may_group = new.1 == file.gid || who.is_in(new.1);
-    match who.has(cap::CHOWN) || is_own && new.0 == file.uid && may_group {
-        true => Ok(new),
+    let may_own = uid == SAME || is_own && uid == file.uid;
+    let may_group = gid == SAME || is_own && (gid == file.gid || who.is_in(gid));
+    match who.has(cap::CHOWN) || may_own && may_group {
+        true => Ok((
+            if uid == SAME { file.uid } else { uid },
+            if gid == SAME { file.gid } else { gid },
+        )),
         false => Err(Errno::EPERM),
     }
 }
@@ -66,6 +66,28 @@ pub fn access(
     bits & wanted == wanted
 }
 
+/// Whether a file that is another's may get one more name where one may read and write it (safe_hardlink_source).
+pub fn is_safe_to_link(file: &Seen) -> bool {
+    let is_set_gid = file.mode & (libc::S_ISGID | libc::S_IXGRP) == libc::S_ISGID | libc::S_IXGRP;
+    file.mode & libc::S_IFMT == libc::S_IFREG && file.mode & libc::S_ISUID == 0 && !is_set_gid
+}
+
+/// Whether who has these ids may look into a process and trace it (ptrace(2), __ptrace_may_access).
+pub fn trace(uid: &u32, gid: &u32, of: &Credentials) -> bool {
+    let (user, group) = (of.user, of.group);
+    [user.real, user.effective, user.saved]
+        .iter()
+        .all(|id| id == uid)
+        && [group.real, group.effective, group.saved]
+            .iter()
+            .all(|id| id == gid)
+}
+
+/// Whether how a process is scheduled may be changed (check_same_owner).
+pub fn schedule(who: &Credentials, of: &Credentials) -> bool {
+    who.has(cap::SYS_NICE) || [of.user.real, of.user.effective].contains(&who.user.effective)
+}
+
 /// Whether a signal may be sent (kill(2)).
 pub fn kill(from: &Credentials, to: &Credentials) -> bool {
     let targets = [to.user.real, to.user.saved];
@@ -99,6 +121,7 @@ mod tests {
         assert_eq!(chown(&bob, &own, SAME, 50), Ok((1000, 50)));
         assert_eq!(chown(&bob, &own, 1000, 51), Err(Errno::EPERM));
         assert_eq!(chown(&bob, &own, 0, SAME), Err(Errno::EPERM));
+        assert_eq!(chown(&bob, &file(0, 50, 0o644), SAME, SAME), Ok((0, 50)));
         assert_eq!(
             chown(&bob, &file(0, 50, 0o644), 1000, SAME),
             Err(Errno::EPERM)
@@ -143,6 +166,32 @@ mod tests {
         assert!(ask(&root, &file(5, 5, 0), 6) && !ask(&root, &file(5, 5, 0o644), 1));
         // the owner's class hides the others'
         assert!(!ask(&bob, &file(1000, 0, 0o077), 4));
+    }
+
+    #[test]
+    fn only_plain_files_are_safe_to_link() {
+        for (mode, expected) in [
+            (libc::S_IFREG | 0o666, true),
+            (libc::S_IFREG | 0o2666, true),
+            (libc::S_IFREG | 0o2676, false),
+            (libc::S_IFREG | 0o4666, false),
+            (libc::S_IFIFO | 0o666, false),
+        ] {
+            let file = Seen {
+                mode,
+                ..file(0, 0, 0)
+            };
+            assert_eq!(is_safe_to_link(&file), expected, "{mode:o}");
+        }
+    }
+
+    #[test]
+    fn a_set_id_program_is_not_traced_but_by_its_like() {
+        let bob = user(1000, &[]);
+        let sudo = bob.executed((Some(0), None));
+        assert!(trace(&1000, &1000, &bob) && !trace(&1000, &0, &bob));
+        assert!(!trace(&1000, &1000, &sudo) && !trace(&0, &1000, &sudo));
+        assert!(schedule(&bob, &sudo) && !schedule(&bob, &user(0, &[])));
     }
 
     #[test]

@@ -152,6 +152,50 @@ fn odd_calls_fail_as_they_do_on_a_kernel() {
 }
 
 #[test]
+fn attributes_hide_our_records_and_are_held_to_modes() {
+    debian!(sandbox, image);
+    let Some(out) = script(&sandbox, &image, &["attributes"], "exec /p/attributes") else {
+        return;
+    };
+    // recorded from the same program in docker 26
+    assert_eq!(out, include_str!("../programs/attributes.txt"));
+}
+
+#[test]
+fn another_than_root_may_what_it_may_by_every_way_to_a_file() {
+    debian!(sandbox, image);
+    let Some(out) = script(&sandbox, &image, &["permissions"], "exec /p/permissions") else {
+        return;
+    };
+    // recorded from the same program in docker 26
+    assert_eq!(out, include_str!("../programs/permissions.txt"));
+}
+
+#[test]
+fn capabilities_are_dropped_for_good_and_handed_on_to_others() {
+    debian!(sandbox, image);
+    let text = r#"touch /tmp/f /tmp/six; chown 6 /tmp/six; chmod 644 /tmp/six
+by() { setpriv --reuid 1001 --regid 1001 --clear-groups --inh-caps +chown,+kill --ambient-caps "$1" sh -c "$2"; }
+by +chown 'grep -E "Cap(Inh|Prm|Eff|Amb)" /proc/self/status; chown 5 /tmp/f && stat -c %u /tmp/f'
+by +kill 'chown 7 /tmp/f; kill -0 1 && echo killed'
+setpriv --bounding-set -chown chown 8 /tmp/f
+setpriv --bounding-set -fowner chmod 600 /tmp/six
+setpriv --bounding-set -mknod mknod /tmp/n c 1 3
+stat -c '%u %a' /tmp/f /tmp/six"#;
+    let Some(out) = script(&sandbox, &image, &[], text) else {
+        return;
+    };
+    // recorded from the same script in docker 26
+    let expected = "CapInh:\t0000000000000021\nCapPrm:\t0000000000000001\nCapEff:\t0000000000000001\n\
+                    CapAmb:\t0000000000000001\n5\nkilled\n5 644\n6 644\n";
+    assert_eq!(out, expected);
+    let text = "touch /tmp/f; chown 6 /tmp/f; chmod 600 /tmp/f; stat -c '%u %a' /tmp/f";
+    let caps = ["--cap-drop", "ALL", "--cap-add", "CHOWN"];
+    let run = [&["run", "--rm"], &caps[..], &[&image, "sh", "-c", text]].concat();
+    assert_eq!(sandbox.coracle(run).ok(), "6 644\n");
+}
+
+#[test]
 fn access_control_lists_name_others_and_count() {
     debian!(sandbox, image);
     let text = "exec /p/acl";

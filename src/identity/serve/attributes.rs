@@ -1,5 +1,7 @@
-//! Answers to calls about extended attributes: access control lists that name ids the kernel cannot keep. They lie in
-//! attributes of the file's own ([`List::kept`]); a file `acls` in the container's folder says that there are any.
+//! Answers to calls about extended attributes. Records of ours are hidden: whoever copies attributes would copy owners, and
+//! whoever removes or sets them would take files. Those of programs are held to the file's mode. Access control lists that
+//! name ids the kernel cannot keep lie in attributes of the file's own ([`List::kept`]); a file `acls` in the container's
+//! folder says that there are any.
 
 use std::ffi::{CStr, CString};
 use std::sync::atomic::Ordering;
@@ -7,12 +9,15 @@ use std::sync::atomic::Ordering;
 use nix::errno::Errno;
 use nix::sys::stat::{FchmodatFlags, Mode, fchmodat};
 
+use super::enter::{READ, WRITE};
 use super::files::{File, Last};
+use super::search::Way;
 use super::worker::{Asked, CONTINUE, Outcome, Worker, value};
 use crate::identity::acl::Acl;
 use crate::identity::calls::Call;
+use crate::identity::credentials::cap;
 use crate::identity::permission::{self, Seen};
-use crate::store::owners::Place;
+use crate::store::owners::{MARK, Place};
 use crate::sys::xattr;
 
 /// Which list of a file's.
@@ -44,52 +49,130 @@ impl List {
     }
 }
 
-/// What no program is shown.
+/// What no program is shown, and none may set.
 const OURS: &[u8] = b"user.coracle.";
 /// Longest list that is looked at: 500 entries.
 const LONGEST: usize = 4 + 8 * 500;
 
+/// What a call does to attributes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Act {
+    Set,
+    Get,
+    List,
+    Remove,
+}
+
+/// Which attribute a call is about, as far as it matters to us.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Attribute {
+    /// A record of ours.
+    Ours,
+    /// File capabilities; on links, FIFOs and sockets a record of ours.
+    Capability,
+    List(List),
+    /// A program's own, for which the file's mode counts.
+    User,
+    Other,
+}
+
+impl Attribute {
+    fn of(name: &[u8]) -> Attribute {
+        let list = List::BOTH.iter().find(|l| l.name().to_bytes() == name);
+        match (name, list) {
+            (_, Some(list)) => Attribute::List(*list),
+            (name, _) if name.starts_with(OURS) => Attribute::Ours,
+            (name, _) if name == MARK.to_bytes() => Attribute::Capability,
+            (name, _) if name.starts_with(b"user.") => Attribute::User,
+            _ => Attribute::Other,
+        }
+    }
+}
+
 impl Worker {
     pub(super) fn attributes(&mut self, asked: &Asked<'_>) -> Outcome {
         use Call::*;
-        let sets = matches!(asked.call, Setxattr | Lsetxattr | Fsetxattr);
-        if !sets && !self.shared.has_acls.load(Ordering::Acquire) {
-            return CONTINUE;
+        let act = match asked.call {
+            Setxattr | Lsetxattr | Fsetxattr => Act::Set,
+            Getxattr | Lgetxattr | Fgetxattr => Act::Get,
+            Listxattr | Llistxattr | Flistxattr => Act::List,
+            _ => Act::Remove,
+        };
+        let attribute = match act {
+            Act::List => Attribute::Other,
+            _ => match self.read_path(asked, asked.args[1]) {
+                Err(Errno::ESTALE) => return Err(Errno::ESTALE),
+                Err(_) => return CONTINUE, // the kernel says what is wrong
+                Ok(()) => Attribute::of(&self.path),
+            },
+        };
+        let has_acls = self.shared.has_acls.load(Ordering::Acquire);
+        match (attribute, act) {
+            (Attribute::Other, Act::List) | (Attribute::Ours | Attribute::Capability, _) => {}
+            (Attribute::List(_), _) if has_acls || act == Act::Set => {}
+            (Attribute::User, _) if !self.credentials(asked)?.has(cap::DAC_OVERRIDE) => {}
+            _ => return CONTINUE,
         }
-        let lists = matches!(asked.call, Listxattr | Llistxattr | Flistxattr);
-        let mut list = List::Access;
-        if !lists {
-            let mut name = Vec::new();
-            let read = self.tracee(asked)?.read_path(asked.args[1], &mut name);
-            let found = List::BOTH.iter().find(|l| l.name().to_bytes() == name);
-            match found {
-                Some(found) if read.is_ok() => list = *found,
-                _ => return CONTINUE,
-            }
-        }
-        let (name, last) = match asked.call {
+        let last = match asked.call {
+            Lsetxattr | Lgetxattr | Llistxattr | Lremovexattr => Last::Itself,
+            _ => Last::Follow,
+        };
+        let name = match asked.call {
             Fsetxattr | Fgetxattr | Flistxattr | Fremovexattr => {
-                (self.descriptor(asked, asked.int(0)), Last::Follow)
+                self.descriptor(asked, asked.int(0))
             }
-            Lsetxattr | Lgetxattr | Llistxattr | Lremovexattr => (
-                self.name(asked, libc::AT_FDCWD, asked.args[0], false),
-                Last::Itself,
-            ),
-            _ => (
-                self.name(asked, libc::AT_FDCWD, asked.args[0], false),
-                Last::Follow,
-            ),
+            _ => self.name(asked, libc::AT_FDCWD, asked.args[0], false),
         };
-        let Ok(file) = name.and_then(|name| self.file(&name, last)) else {
-            return CONTINUE; // the kernel says what is wrong
+        if let Ok(name) = &name {
+            self.asker_may_walk(asked, name, last)?;
+        }
+        let file = match name.and_then(|name| self.file(&name, last)) {
+            Ok(file) => file,
+            Err(errno) if attribute == Attribute::Ours => return Err(errno),
+            Err(_) => return CONTINUE, // the kernel says what is wrong
         };
+        match attribute {
+            Attribute::Ours => hidden(act),
+            Attribute::Capability if file.place() == Place::Mark => hidden(act),
+            Attribute::Capability => match act {
+                Act::Get => CONTINUE,
+                _ if self.credentials(asked)?.has(cap::SETFCAP) => CONTINUE,
+                _ => Err(Errno::EPERM),
+            },
+            Attribute::User => self.may_use_attribute(asked, &file, act),
+            Attribute::List(list) => self.acl_call(asked, &file, list, act),
+            Attribute::Other => self.list(asked, &file),
+        }
+    }
+
+    /// Whether a program's own attribute may be read or changed (xattr_permission).
+    fn may_use_attribute(&mut self, asked: &Asked<'_>, file: &File, act: Act) -> Outcome {
+        let who = self.credentials(asked)?;
+        let seen = file.seen();
+        if !matches!(seen.mode & libc::S_IFMT, libc::S_IFREG | libc::S_IFDIR) {
+            return match act {
+                Act::Get => Err(Errno::ENODATA),
+                _ => Err(Errno::EPERM),
+            };
+        }
+        let is_sticky = file.is_folder() && seen.mode & libc::S_ISVTX != 0;
+        let wanted = match act {
+            Act::Get => READ,
+            _ if is_sticky && !permission::is_owner(&who, &seen) => return Err(Errno::EPERM),
+            _ => WRITE,
+        };
+        // the way to it was gone already
+        self.may_use(&who, file, Way::Held, wanted)
+    }
+
+    fn acl_call(&mut self, asked: &Asked<'_>, file: &File, list: List, act: Act) -> Outcome {
         if file.place() != Place::Text || !self.shared.ours.contains(&file.stat.stx_mnt_id) {
             return CONTINUE;
         }
-        match asked.call {
-            _ if sets => self.set_acl(asked, &file, list),
-            _ if lists => self.list(asked, &file),
-            Getxattr | Lgetxattr | Fgetxattr => match self.acl(&file.own_name(), list) {
+        match act {
+            Act::Set => self.set_acl(asked, file, list),
+            Act::Remove => self.remove_acl(asked, file, list),
+            _ => match self.acl(&file.own_name(), list) {
                 Some(acl) => {
                     let acl = match list {
                         List::Access => acl.with_mode(file.seen().mode),
@@ -99,7 +182,6 @@ impl Worker {
                 }
                 None => CONTINUE,
             },
-            _ => self.remove_acl(asked, &file, list),
         }
     }
 
@@ -168,15 +250,23 @@ impl Worker {
         Ok(())
     }
 
-    /// The kernel's list with the name of the attribute that is shown, without that which is kept.
+    /// The kernel's list without what is ours, and with the name of a list that is kept.
     fn list(&mut self, asked: &Asked<'_>, file: &File) -> Outcome {
         let name = file.own_name();
-        let kept = List::BOTH.map(|list| self.acl(&name, list).map(|_| list.name()));
-        if kept == [None, None] {
+        let kept = match self.shared.has_acls.load(Ordering::Acquire) {
+            true => List::BOTH.map(|list| self.acl(&name, list).map(|_| list.name())),
+            false => [None, None],
+        };
+        if file.ids.is_none() && kept == [None, None] {
             return CONTINUE;
         }
-        let mut names: Vec<CString> = xattr::list_by_path(&name)?;
-        names.retain(|name| !name.to_bytes().starts_with(OURS));
+        let Ok(mut names) = xattr::list_by_path(&name) else {
+            return CONTINUE; // the kernel says what is wrong
+        };
+        names.retain(|name| match file.place() {
+            Place::Mark => name.as_c_str() != MARK,
+            _ => !name.to_bytes().starts_with(OURS),
+        });
         let bytes: Vec<u8> = (names.iter().map(CString::as_c_str))
             .chain(kept.into_iter().flatten())
             .flat_map(CStr::to_bytes_with_nul)
@@ -218,5 +308,36 @@ impl Worker {
             }
             None => permission::access(seen, wanted, uid, is_in, false),
         }
+    }
+}
+
+/// What comes of a call about a record of ours: there is none, and there can be none.
+fn hidden(act: Act) -> Outcome {
+    match act {
+        Act::Set => Err(Errno::EOPNOTSUPP),
+        _ => Err(Errno::ENODATA),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn attributes_are_told_apart_by_their_names() {
+        for (name, expected) in [
+            (&b"user.coracle.ids"[..], Attribute::Ours),
+            (b"user.coracle.acl.default", Attribute::Ours),
+            (b"user.coraclex", Attribute::User),
+            (b"user.x", Attribute::User),
+            (b"security.capability", Attribute::Capability),
+            (b"system.posix_acl_default", Attribute::List(List::Default)),
+            (b"security.selinux", Attribute::Other),
+            (b"", Attribute::Other),
+        ] {
+            assert_eq!(Attribute::of(name), expected);
+        }
+        assert_eq!(hidden(Act::Set), Err(Errno::EOPNOTSUPP));
+        assert_eq!(hidden(Act::Remove), Err(Errno::ENODATA));
     }
 }

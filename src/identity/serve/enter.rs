@@ -4,24 +4,40 @@
 //! What is allowed the kernel does, and it reads the path again: a program that changes it meanwhile gets what its real
 //! user may. This keeps programs honest with each other, it does not part them.
 
-use std::ffi::{CStr, CString};
-use std::os::unix::ffi::OsStrExt;
+use std::ffi::CStr;
 
 use nix::errno::Errno;
-use nix::fcntl::readlink;
 
 use super::files::{File, Last, seen};
 use super::make::parent;
+use super::proc::{self, Whose};
+use super::search::Way;
 use super::worker::{Asked, CONTINUE, Outcome, Worker};
 use crate::identity::calls::Call;
 use crate::identity::credentials::{Credentials, cap};
 use crate::identity::permission::{self, Seen};
 use crate::store::owners::Place;
 use crate::sys::seccomp::Arch;
+use crate::sys::stat::{EVERYTHING, statx_here};
 
-const READ: u32 = 4;
+pub(super) const READ: u32 = 4;
 pub(super) const WRITE: u32 = 2;
 pub(super) const SEARCH: u32 = 1;
+/// Where it is no folder the kernel says so before it asks who may.
+const FOLDER: u32 = 8;
+/// The same where it is one.
+const NO_FOLDER: u32 = 16;
+/// Only its owner may.
+const OWNER: u32 = 32;
+
+/// What takes a name away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Gone {
+    /// It must be there.
+    Must,
+    /// It may be.
+    May,
+}
 
 /// What a call does to a file's times.
 enum Times {
@@ -43,14 +59,20 @@ impl Worker {
             Call::Unlinkat => ((asked.int(0), a[1]), None),
             Call::Rename => ((here, a[0]), Some((here, a[1]))),
             Call::Renameat => ((asked.int(0), a[1]), Some((asked.int(2), a[3]))),
-            Call::Link => return self.may_make(asked, &who, here, a[1]),
-            Call::Linkat => return self.may_make(asked, &who, asked.int(2), a[3]),
-            Call::Chdir => return self.may_enter(asked, &who, (here, a[0]), Last::Follow, SEARCH),
+            Call::Link => return self.may_link(asked, &who, ((here, a[0]), 0), (here, a[1])),
+            Call::Linkat => {
+                let (from, to) = ((asked.int(0), a[1]), (asked.int(2), a[3]));
+                return self.may_link(asked, &who, (from, asked.int(4)), to);
+            }
+            Call::Chdir => {
+                let what = (Last::Follow, false);
+                return self.may_enter(asked, &who, (here, a[0]), what, SEARCH | FOLDER);
+            }
             _ => return self.may_open(asked, &who, (here, a[0]), libc::O_WRONLY),
         };
-        self.may_remove(asked, &who, from)?;
-        if let Some(to) = to {
-            self.may_remove(asked, &who, to)?;
+        let is_there = self.may_remove(asked, &who, from, Gone::Must)?;
+        if let Some(to) = to.filter(|_| is_there) {
+            self.may_remove(asked, &who, to, Gone::May)?;
         }
         CONTINUE
     }
@@ -63,35 +85,79 @@ impl Worker {
         (dirfd, path): (i32, u64),
         flags: i32,
     ) -> Outcome {
-        if who.has(cap::DAC_OVERRIDE) || flags & libc::O_PATH != 0 {
-            return CONTINUE;
-        }
         let last = match flags & libc::O_NOFOLLOW {
             0 => Last::Follow,
             _ => Last::Itself,
         };
-        self.may_enter(asked, who, (dirfd, path), last, wanted(flags))
+        let wanted = match flags & libc::O_PATH {
+            0 => wanted(flags),
+            _ => 0,
+        };
+        self.may_enter(asked, who, (dirfd, path), (last, false), wanted)
     }
 
     /// EACCES where what a path names may not be reached and used so.
-    fn may_enter(
+    pub(super) fn may_enter(
         &mut self,
         asked: &Asked<'_>,
         who: &Credentials,
         (dirfd, path): (i32, u64),
-        last: Last,
+        (last, may_be_empty): (Last, bool),
         wanted: u32,
     ) -> Outcome {
-        let Ok(name) = self.name(asked, dirfd, path, false) else {
+        if who.has(cap::DAC_OVERRIDE) {
+            return CONTINUE;
+        }
+        let Ok(name) = self.name(asked, dirfd, path, may_be_empty) else {
             return CONTINUE;
         };
-        let is_absolute = self.path.first() == Some(&b'/');
-        if self.path.starts_with(b"/proc/") || self.path.starts_with(b"/sys/") {
+        match proc::parse(&self.path) {
+            Some(below) if below.leads_on(&self.path, last) => {
+                self.may_lead_on(asked, who, &below)?;
+            }
+            Some(below) => return self.may_use_process(asked, who, &name, below.whose, wanted),
+            None if self.path.starts_with(b"/proc/") || self.path.starts_with(b"/sys/") => {
+                return CONTINUE;
+            }
+            None => {}
+        }
+        if wanted == 0 {
+            self.may_walk(who, &name, last)?;
             return CONTINUE;
         }
         match self.file(&name, last) {
-            Ok(file) => self.may_use(who, &file, is_absolute, wanted),
-            Err(_) => CONTINUE,
+            Ok(file) => self.may_use(who, &file, Way::Named(&name, last), wanted),
+            Err(_) => {
+                self.may_walk(who, &name, last)?;
+                CONTINUE
+            }
+        }
+    }
+
+    /// The same of what is in a process's folder.
+    fn may_use_process(
+        &mut self,
+        asked: &Asked<'_>,
+        who: &Credentials,
+        name: &CStr,
+        whose: Whose,
+        wanted: u32,
+    ) -> Outcome {
+        let owner = match whose {
+            Whose::Asker => None,
+            Whose::Process(_) => self.owner_of(asked, whose),
+        };
+        let (Some(owner), Ok(stat)) = (owner, statx_here(name, 0, EVERYTHING)) else {
+            return CONTINUE;
+        };
+        let seen = Seen {
+            uid: owner.user.effective,
+            gid: owner.group.effective,
+            mode: stat.stx_mode.into(),
+        };
+        match permission::access(&seen, wanted, who.user.fs, |gid| who.is_in(gid), false) {
+            true => CONTINUE,
+            false => Err(Errno::EACCES),
         }
     }
 
@@ -100,14 +166,58 @@ impl Worker {
         &mut self,
         who: &Credentials,
         file: &File,
-        is_absolute: bool,
+        way: Way<'_>,
         wanted: u32,
     ) -> Outcome {
-        if !who.has(cap::DAC_OVERRIDE) && self.is_judged(file) {
-            self.may_reach(who, file, is_absolute)?;
-            self.allowed(who, &file.own_name(), &file.seen(), wanted)?;
+        if who.has(cap::DAC_OVERRIDE) {
+            return CONTINUE;
+        }
+        self.may_reach(who, file, way)?;
+        let wrong = if file.is_folder() { NO_FOLDER } else { FOLDER };
+        if self.is_judged(file) && wanted & wrong == 0 {
+            let seen = file.seen();
+            self.allowed(who, &file.own_name(), &seen, wanted)?;
+            if wanted & OWNER != 0 && !permission::is_owner(who, &seen) {
+                return Err(Errno::EPERM);
+            }
         }
         CONTINUE
+    }
+
+    /// Whether a file may get one more name: another's only if one may write it (fs.protected_hardlinks, may_linkat).
+    fn may_link(
+        &mut self,
+        asked: &Asked<'_>,
+        who: &Credentials,
+        ((dirfd, path), flags): ((i32, u64), i32),
+        to: (i32, u64),
+    ) -> Outcome {
+        let last = match flags & libc::AT_SYMLINK_FOLLOW {
+            0 => Last::Itself,
+            _ => Last::Follow,
+        };
+        let may_be_empty = flags & libc::AT_EMPTY_PATH != 0;
+        let name = self.name(asked, dirfd, path, may_be_empty);
+        let source = match name {
+            Ok(name) => {
+                self.may_walk(who, &name, last)?;
+                self.file(&name, last).ok()
+            }
+            Err(_) => None,
+        };
+        self.may_make(asked, who, to)?;
+        let Some(file) = source.filter(|file| self.is_judged(file)) else {
+            return CONTINUE;
+        };
+        let seen = file.seen();
+        let is_safe = permission::is_safe_to_link(&seen)
+            && self
+                .allowed(who, &file.own_name(), &seen, READ | WRITE)
+                .is_ok();
+        match is_safe || permission::is_owner(who, &seen) {
+            true => CONTINUE,
+            false => Err(Errno::EPERM),
+        }
     }
 
     /// The utime family: only its owner gives a file any time, who may write gives it the present one.
@@ -130,8 +240,12 @@ impl Worker {
             0 => Last::Follow,
             _ => Last::Itself,
         };
-        let Ok(file) = name.and_then(|name| self.file(&name, last)) else {
+        let Ok(name) = name else {
             return CONTINUE; // the kernel says what is wrong
+        };
+        self.may_walk(&who, &name, last)?;
+        let Ok(file) = self.file(&name, last) else {
+            return CONTINUE;
         };
         let seen = file.seen();
         if permission::is_owner(&who, &seen) || !self.is_judged(&file) {
@@ -171,16 +285,15 @@ impl Worker {
         &mut self,
         asked: &Asked<'_>,
         who: &Credentials,
-        dirfd: i32,
-        path: u64,
+        (dirfd, path): (i32, u64),
     ) -> Outcome {
         if let Ok(name) = self.name(asked, dirfd, path, false) {
-            self.may_change(who, &name)?;
+            self.may_add(who, &name)?;
         }
         CONTINUE
     }
 
-    /// The same by our name for it; returns the folder as it is seen.
+    /// Whether names may be made and taken away in the folder of our name for one; returns the folder as it is seen.
     pub(super) fn may_change(
         &mut self,
         who: &Credentials,
@@ -189,13 +302,13 @@ impl Worker {
         if who.has(cap::DAC_OVERRIDE) {
             return Ok(None);
         }
+        self.may_walk(who, name, Last::Itself)?;
         let Ok(folder) = self.file(&parent(name), Last::Follow) else {
             return Ok(None);
         };
         if !self.is_judged(&folder) {
             return Ok(None);
         }
-        self.may_reach(who, &folder, self.path.first() == Some(&b'/'))?;
         let seen = folder.seen();
         self.allowed(who, &folder.own_name(), &seen, WRITE | SEARCH)?;
         Ok(Some(seen))
@@ -204,41 +317,38 @@ impl Worker {
     /// Whether a new name may be made; `false` where there is one, which the kernel finds before it asks who may.
     pub(super) fn may_add(&mut self, who: &Credentials, name: &CStr) -> Result<bool, Errno> {
         if self.look(name, libc::AT_SYMLINK_NOFOLLOW).is_ok() {
+            self.may_walk(who, name, Last::Itself)?;
             return Ok(false);
         }
         self.may_change(who, name).map(|_| true)
     }
 
-    /// Whether a name may be taken away: in a sticky folder only what is one's own.
+    /// Whether a name may be taken away: in a sticky folder only what is one's own. `false` where there is none.
     fn may_remove(
         &mut self,
         asked: &Asked<'_>,
         who: &Credentials,
         (dirfd, path): (i32, u64),
-    ) -> Result<(), Errno> {
+        gone: Gone,
+    ) -> Result<bool, Errno> {
         let Ok(name) = self.name(asked, dirfd, path, false) else {
-            return Ok(());
+            return Ok(false);
         };
+        let file = self.look(&name, libc::AT_SYMLINK_NOFOLLOW).ok();
+        if gone == Gone::Must && file.is_none() {
+            self.may_walk(who, &name, Last::Itself)?;
+            return Ok(false);
+        }
         let Some(folder) = self.may_change(who, &name)? else {
-            return Ok(());
+            return Ok(true);
         };
         if folder.mode & libc::S_ISVTX == 0 || permission::is_owner(who, &folder) {
-            return Ok(());
+            return Ok(true);
         }
-        match self.look(&name, libc::AT_SYMLINK_NOFOLLOW) {
-            Ok((stat, ids)) if !permission::is_owner(who, &seen(&stat, ids)) => Err(Errno::EPERM),
-            _ => Ok(()),
+        match file {
+            Some((stat, ids)) if !permission::is_owner(who, &seen(&stat, ids)) => Err(Errno::EPERM),
+            _ => Ok(true),
         }
-    }
-
-    /// Whether a program may be executed.
-    pub(super) fn may_execute(
-        &mut self,
-        who: &Credentials,
-        file: &File,
-        is_absolute: bool,
-    ) -> Result<(), Errno> {
-        self.may_use(who, file, is_absolute, SEARCH).map(drop)
     }
 
     /// Files and folders of the container and of the user's are; what the kernel makes by itself (pipes, terminals) and
@@ -250,7 +360,7 @@ impl Worker {
         is_plain && (file.stat.stx_uid == 0 || file.ids.is_some())
     }
 
-    fn allowed(
+    pub(super) fn allowed(
         &self,
         who: &Credentials,
         name: &CStr,
@@ -258,49 +368,26 @@ impl Worker {
         wanted: u32,
     ) -> Result<(), Errno> {
         let user = (who.user.fs, |gid| who.is_in(gid));
+        let wanted = wanted & 7;
+        let is_folder = seen.mode & libc::S_IFMT == libc::S_IFDIR;
+        if who.has(cap::DAC_READ_SEARCH) && (wanted == READ || is_folder && wanted & WRITE == 0) {
+            return Ok(());
+        }
         match self.grants(user, name, seen, wanted) {
             true => Ok(()),
             false => Err(Errno::EACCES),
         }
     }
-
-    /// Whether the folders on the way may be searched; of a relative path only the nearest, since where it begins was
-    /// reached already.
-    fn may_reach(
-        &mut self,
-        who: &Credentials,
-        file: &File,
-        is_absolute: bool,
-    ) -> Result<(), Errno> {
-        let Ok(path) = readlink(file.own_name().as_c_str()) else {
-            return Ok(());
-        };
-        let path = path.as_bytes();
-        let ends = (0..path.len()).filter(|at| path[*at] == b'/');
-        let ends: Vec<usize> = match is_absolute {
-            true => ends.collect(),
-            false => ends.max().into_iter().collect(),
-        };
-        for end in ends {
-            let folder = if end == 0 { &b"/"[..] } else { &path[..end] };
-            let Ok(folder) = CString::new(folder) else {
-                break;
-            };
-            if let Ok((stat, ids)) = self.look(&folder, 0) {
-                self.allowed(who, &folder, &seen(&stat, ids), SEARCH)?;
-            }
-        }
-        Ok(())
-    }
 }
 
 /// What an open with these flags needs.
 pub(super) fn wanted(flags: i32) -> u32 {
-    let truncates = if flags & libc::O_TRUNC != 0 { WRITE } else { 0 };
-    truncates
-        | match flags & libc::O_ACCMODE {
-            libc::O_RDONLY => READ,
-            libc::O_WRONLY => WRITE,
-            _ => READ | WRITE,
-        }
+    let with = |flag, needs| if flags & flag != 0 { needs } else { 0 };
+    let access = match flags & libc::O_ACCMODE {
+        libc::O_RDONLY => READ,
+        libc::O_WRONLY => WRITE,
+        _ => READ | WRITE,
+    } | with(libc::O_TRUNC, WRITE);
+    let is_written = if access & WRITE != 0 { NO_FOLDER } else { 0 };
+    access | is_written | with(libc::O_DIRECTORY, FOLDER) | with(libc::O_NOATIME, OWNER)
 }

@@ -9,7 +9,9 @@ use nix::errno::Errno;
 use nix::fcntl::{OFlag, open};
 use nix::sys::stat::Mode;
 
+use super::enter::SEARCH;
 use super::files::{File, Last};
+use super::search::Way;
 use super::worker::{Asked, CONTINUE, Outcome, Worker};
 use crate::identity::calls::Call;
 use crate::identity::table::Entry;
@@ -32,8 +34,7 @@ impl Worker {
         let Ok(file) = self.file(&name, Last::Follow) else {
             return CONTINUE; // the kernel says what is wrong
         };
-        let is_absolute = self.path.first() == Some(&b'/');
-        self.may_execute(&who, &file, is_absolute)?;
+        self.may_use(&who, &file, Way::Named(&name, Last::Follow), SEARCH)?;
         let set_id = self.set_id(asked, &file);
         let after = who.executed(set_id);
         if after == who {

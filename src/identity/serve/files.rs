@@ -123,8 +123,13 @@ impl File {
     }
 
     fn is_foreign(&self) -> bool {
-        self.stat.stx_uid == NOBODY
+        is_foreign(&self.stat)
     }
+}
+
+/// Whether a file is not the user's.
+pub(super) fn is_foreign(stat: &Statx) -> bool {
+    stat.stx_uid == NOBODY
 }
 
 /// Owner, group and mode of a file with this record.
@@ -219,6 +224,18 @@ impl Worker {
             return Some(ids);
         }
         if !shared.ours.contains(&stat.stx_mnt_id) {
+            // the host's devices and /sys are its root's
+            let is_device = Place::of(stat.stx_mode.into()) == Place::Nowhere;
+            let device = (stat.stx_dev_major, stat.stx_dev_minor);
+            if is_foreign(stat) && (is_device || shared.sys == Some(device)) {
+                return Some(Ids {
+                    gid: Some(stat.stx_gid)
+                        .filter(|gid| *gid != NOBODY)
+                        .unwrap_or(0)
+                        .into(),
+                    ..Ids::default()
+                });
+            }
             // the user's own trees are whose the container is, as natively
             return (stat.stx_uid == 0 && !shared.first.is_plain()).then_some(shared.first);
         }

@@ -45,15 +45,29 @@ impl Worker {
                 })?;
                 CONTINUE
             }
-            Prctl => {
-                let on = asked.args[1];
+            Prctl => self.prctl(asked),
+            _ => self.get(asked),
+        }
+    }
+
+    /// What is asked of the filter: see [`Prctl`](crate::identity::calls::Call::Prctl).
+    fn prctl(&mut self, asked: &Asked<'_>) -> Outcome {
+        let [what, a, b, c, d, _] = asked.args;
+        match what as i32 {
+            libc::PR_CAP_AMBIENT => {
+                value(self.change(asked, |who| who.change_ambient(a, b, [c, d]))?)
+            }
+            libc::PR_CAPBSET_DROP => {
+                self.change(asked, |who| who.drop_bounding(a))?;
+                CONTINUE
+            }
+            _ => {
                 self.change(asked, |who| {
-                    who.keep = on == 1;
+                    who.keep = a == 1;
                     Ok(())
                 })?;
                 CONTINUE
             }
-            _ => self.get(asked),
         }
     }
 

@@ -10,7 +10,9 @@ use nix::sys::socket::{UnixAddr, bind};
 use nix::sys::stat::{Mode, mkdirat, umask};
 use nix::unistd::{fchdir, symlinkat};
 
+use super::enter::WRITE;
 use super::files::{Last, seen};
+use super::search::Way;
 use super::worker::{Asked, CONTINUE, Outcome, Worker, value};
 use crate::identity::acl::Acl;
 use crate::identity::calls::Call;
@@ -26,11 +28,17 @@ pub(super) struct New {
     umask: u32,
     /// What its folder hands on.
     list: Option<Acl>,
+    /// Whether a set-gid program may be of that group (mode_strip_sgid).
+    is_in_group: bool,
 }
 
 impl New {
     /// The mode that it gets: a list that is handed on takes the place of the umask (posix_acl_create).
     pub(super) fn bits(&self, mode: u32) -> Mode {
+        let mode = match mode & 0o2010 == 0o2010 && !self.is_in_group {
+            true => mode & !0o2000,
+            false => mode,
+        };
         Mode::from_bits_truncate(match &self.list {
             Some(list) => mode & 0o7000 | list.clone().masked(mode).mode(),
             None => mode & 0o7777 & !self.umask,
@@ -82,6 +90,7 @@ impl Worker {
             owner,
             umask: who.umask,
             list,
+            is_in_group: who.is_in(owner.1) || who.has(cap::FSETID),
         })
     }
 
@@ -191,8 +200,8 @@ impl Worker {
             return CONTINUE;
         };
         if is_nameless {
-            let is_absolute = self.path.first() == Some(&b'/');
-            return self.nameless(asked, &who, (&name, is_absolute), (flags, mode as u32));
+            let way = Way::Named(&name, Last::Follow);
+            return self.nameless(asked, &who, (&name, way), (flags, mode as u32));
         }
         let judged = |worker: &mut Worker| worker.may_open(asked, &who, (dirfd, path), flags);
         self.create(asked, &who, &name, (flags, mode as u32), judged)
@@ -234,28 +243,18 @@ impl Worker {
     /// The socket of another than root's in the file system: bound by the kernel of the asker's own descriptor.
     fn bind(&mut self, asked: &Asked<'_>) -> Outcome {
         let who = self.credentials(asked)?;
-        let len = asked.args[2] as usize;
-        if who.makes_root_files() || !(4..=110).contains(&len) {
+        if who.makes_root_files() {
             return CONTINUE;
         }
-        let mut address = vec![0; len];
-        let tracee = self.tracee(asked)?;
-        tracee.read(asked.args[1], &mut address)?;
-        let family = u16::from_ne_bytes([address[0], address[1]]);
-        let text: Vec<u8> = address[2..]
-            .iter()
-            .copied()
-            .take_while(|b| *b != 0)
-            .collect();
-        if i32::from(family) != libc::AF_UNIX || text.is_empty() {
+        let Some(name) = self.socket(asked)? else {
             return CONTINUE;
-        }
-        self.path = text;
-        let name = self.name_of(asked, libc::AT_FDCWD)?;
+        };
+        self.may_add(&who, &name)?;
         let new = New {
             owner: self.maker(&who, &parent(&name)),
             umask: who.umask,
             list: None,
+            is_in_group: true,
         };
         let socket = self.copy_of(asked, asked.int(0))?;
         let address = UnixAddr::new(last(&name))?;
@@ -269,6 +268,44 @@ impl Worker {
         self.stand(asked)?;
         self.label(&name, Last::Itself, &new)?;
         value(0)
+    }
+
+    /// Our name for the socket in the file system that the address of a call names (unix(7)).
+    fn socket(&mut self, asked: &Asked<'_>) -> Result<Option<CString>, Errno> {
+        let len = asked.args[2] as usize;
+        if !(4..=110).contains(&len) {
+            return Ok(None);
+        }
+        let mut address = vec![0; len];
+        self.tracee(asked)?.read(asked.args[1], &mut address)?;
+        let family = u16::from_ne_bytes([address[0], address[1]]);
+        let text = address[2..].split(|b| *b == 0).next().unwrap_or_default();
+        if i32::from(family) != libc::AF_UNIX || text.is_empty() {
+            return Ok(None);
+        }
+        self.path = text.to_vec();
+        self.name_of(asked, libc::AT_FDCWD).map(Some)
+    }
+
+    /// Whether a socket in the file system may be connected to: by who may write it.
+    pub(super) fn connect(&mut self, asked: &Asked<'_>) -> Outcome {
+        if !self.shared.table.has_others() {
+            return CONTINUE;
+        }
+        let who = self.credentials(asked)?;
+        if who.has(cap::DAC_OVERRIDE) {
+            return CONTINUE;
+        }
+        let Some(name) = self.socket(asked)? else {
+            return CONTINUE;
+        };
+        match self.file(&name, Last::Follow) {
+            Ok(file) => self.may_use(&who, &file, Way::Named(&name, Last::Follow), WRITE),
+            Err(_) => {
+                self.may_walk(&who, &name, Last::Follow)?;
+                CONTINUE // the kernel says what is wrong
+            }
+        }
     }
 
     /// Records with a file that was made what there is to record.

@@ -22,8 +22,10 @@ mod messages;
 mod owners;
 mod paths;
 mod pool;
+mod proc;
 mod process;
 mod rules;
+mod search;
 mod show;
 mod status;
 mod tracee;
@@ -134,6 +136,8 @@ struct Shared {
     cache: Cache,
     /// Ids of the mounts whose files may get attributes.
     ours: Vec<u64>,
+    /// The device of the container's /sys.
+    sys: Option<(u32, u32)>,
     /// The host's /proc.
     proc: OwnedFd,
     /// The container's root.
@@ -210,6 +214,10 @@ pub fn run(settings: &Settings, begin: Begin, control: OwnedFd) -> Result<Served
         },
         cache: Cache::default(),
         ours: scene.ours,
+        sys: sys::stat::statx_here(c"/sys", 0, libc::STATX_TYPE)
+            .ok()
+            .filter(|stat| stat.stx_uid != 0)
+            .map(|stat| (stat.stx_dev_major, stat.stx_dev_minor)),
         proc,
         root: scene.root,
         user: scene.user,

@@ -1,6 +1,6 @@
 //! Answers to chown and chmod.
 
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 
 use nix::errno::Errno;
 use nix::sys::stat::{FchmodatFlags, Mode, fchmodat};
@@ -8,8 +8,10 @@ use nix::sys::stat::{FchmodatFlags, Mode, fchmodat};
 use super::files::{File, Last};
 use super::worker::{Asked, CONTINUE, Outcome, Worker, value};
 use crate::identity::calls::Call;
+use crate::identity::credentials::cap;
 use crate::identity::permission;
 use crate::store::owners::MARK;
+use crate::sys::stat::statx_here;
 use crate::sys::xattr;
 
 impl Worker {
@@ -27,6 +29,7 @@ impl Worker {
             }
             Call::Fchown => {
                 let name = self.descriptor(asked, asked.int(0))?;
+                may_change_by(&name)?;
                 self.chown(asked, name, Last::Follow, 1)
             }
             Call::Fchownat => {
@@ -46,6 +49,8 @@ impl Worker {
 
     /// `ids`: which argument is the owner; the next one is the group.
     fn chown(&mut self, asked: &Asked<'_>, name: CString, last: Last, ids: usize) -> Outcome {
+        let who = self.credentials(asked)?;
+        self.may_walk(&who, &name, last)?;
         let mut file = match self.file(&name, last) {
             Err(Errno::ENOENT) if last == Last::Follow => {
                 let name = self.follow_to_own(asked, name);
@@ -53,7 +58,6 @@ impl Worker {
             }
             file => file?,
         };
-        let who = self.credentials(asked)?;
         let old = file.seen();
         let (uid, gid) = permission::chown(&who, &old, asked.uid(ids), asked.uid(ids + 1))?;
         self.drop_privileges(&file)?;
@@ -89,7 +93,7 @@ impl Worker {
     /// The kernel changes modes; that only its owner changes a file's is ours to see to.
     fn chmod(&mut self, asked: &Asked<'_>) -> Outcome {
         let who = self.credentials(asked)?;
-        if who.is_root() {
+        if who.has(cap::FOWNER) {
             return CONTINUE;
         }
         let (args, here) = (asked.args, libc::AT_FDCWD);
@@ -98,12 +102,25 @@ impl Worker {
             Call::Fchmod => self.descriptor(asked, asked.int(0)),
             _ => self.name(asked, asked.int(0), args[1], true),
         };
-        let Ok(file) = name.and_then(|name| self.file(&name, Last::Follow)) else {
+        let Ok(name) = name else {
             return CONTINUE; // the kernel says what is wrong
+        };
+        self.may_walk(&who, &name, Last::Follow)?;
+        let Ok(file) = self.file(&name, Last::Follow) else {
+            return CONTINUE;
         };
         match permission::is_owner(&who, &file.seen()) {
             true => CONTINUE,
             false => Err(Errno::EPERM),
         }
+    }
+}
+
+/// EBADF for a descriptor that is a place only (O_PATH): its link in /proc says that it neither reads nor writes.
+fn may_change_by(descriptor: &CStr) -> Result<(), Errno> {
+    let link = statx_here(descriptor, libc::AT_SYMLINK_NOFOLLOW, libc::STATX_MODE);
+    match link.is_ok_and(|link| link.stx_mode & 0o700 == 0) {
+        true => Err(Errno::EBADF),
+        false => Ok(()),
     }
 }

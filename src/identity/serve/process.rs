@@ -28,6 +28,9 @@ impl Worker {
             Call::Prlimit => self.no_limit(asked, asked.args[3]),
             Call::Setrlimit => value(0),
             Call::Kill => self.kill(asked),
+            Call::Ptrace | Call::Peek | Call::Schedule | Call::Setpriority | Call::IoprioSet => {
+                self.meddle(asked)
+            }
             _ => self.peer(asked),
         }
     }
@@ -62,9 +65,10 @@ impl Worker {
         if version != VERSION || pid != 0 && self.number_inside(asked) != Some(pid) {
             return CONTINUE;
         }
-        let (e, p) = (who.effective, who.permitted);
-        let words = [e as u32, p as u32, 0, (e >> 32) as u32, (p >> 32) as u32, 0];
-        let bytes: Vec<u8> = words.iter().flat_map(|w| w.to_ne_bytes()).collect();
+        let sets = [who.effective, who.permitted, who.inheritable];
+        let low = sets.iter().map(|set| *set as u32);
+        let high = sets.iter().map(|set| (set >> 32) as u32);
+        let bytes: Vec<u8> = low.chain(high).flat_map(u32::to_ne_bytes).collect();
         tracee.write(asked.args[1], &bytes)?;
         value(0)
     }
@@ -80,10 +84,10 @@ impl Worker {
                 sets[n * 4..n * 4 + 4].try_into().expect("four bytes"),
             ))
         };
-        let (effective, permitted) = (word(0) | word(3) << 32, word(1) | word(4) << 32);
-        let every = self.credentials(asked)?.bounding;
+        let [effective, permitted, inheritable] = [0, 1, 2].map(|n| word(n) | word(n + 3) << 32);
         self.change(asked, |who| {
-            who.set_capabilities(effective & every, permitted & every)
+            let every = who.bounding | who.permitted | who.inheritable;
+            who.set_capabilities(effective & every, permitted & every, inheritable & every)
         })?;
         CONTINUE
     }
@@ -100,10 +104,52 @@ impl Worker {
         let Some(target) = task::pid_here(self.shared.pids(), pid) else {
             return CONTINUE;
         };
+        // the shell's `fg` of a program that another now is
+        if asked.int(1) == libc::SIGCONT && is_same_session(asked.tid, target) {
+            return CONTINUE;
+        }
         let target = self.credentials_of(target as u32).ok().flatten();
         match target.is_some_and(|target| !permission::kill(&who, &target)) {
             true => Err(Errno::EPERM),
             false => CONTINUE,
+        }
+    }
+
+    /// Whether another's process may be traced, looked into, and its scheduling changed.
+    fn meddle(&mut self, asked: &Asked<'_>) -> Outcome {
+        let (is_schedule, pid) = match asked.call {
+            Call::Ptrace => (false, asked.int(1)),
+            Call::Peek => (false, asked.int(0)),
+            Call::Schedule => (true, asked.int(0)),
+            // PRIO_PROCESS, IOPRIO_WHO_PROCESS
+            Call::Setpriority if asked.int(0) == 0 => (true, asked.int(1)),
+            Call::IoprioSet if asked.int(0) == 1 => (true, asked.int(1)),
+            _ => return CONTINUE,
+        };
+        if pid <= 0 || !self.shared.table.has_others() || self.has_other_pids(asked) {
+            return CONTINUE;
+        }
+        let pids = self.shared.pids();
+        let Some(target) = task::pid_here(pids, pid) else {
+            return CONTINUE;
+        };
+        if task::pid_there(pids, asked.tid as i32) == task::pid_there(pids, target) {
+            return CONTINUE; // itself
+        }
+        let who = self.credentials(asked)?;
+        let Some(target) = self.credentials_of(target as u32).ok().flatten() else {
+            return CONTINUE;
+        };
+        let may = match is_schedule {
+            true => permission::schedule(&who, &target),
+            // to root the container is open as it is to its user
+            false => {
+                who.user.real == 0 || permission::trace(&who.user.real, &who.group.real, &target)
+            }
+        };
+        match may {
+            true => CONTINUE,
+            false => Err(Errno::EPERM),
         }
     }
 
@@ -155,6 +201,11 @@ impl Worker {
             false => Err(Errno::ESRCH),
         }
     }
+}
+
+fn is_same_session(tid: u32, target: i32) -> bool {
+    let session = |pid: i32| nix::unistd::getsid(Some(nix::unistd::Pid::from_raw(pid)));
+    matches!((session(tid as i32), session(target)), (Ok(one), Ok(other)) if one == other)
 }
 
 /// Whether the process that made the connection is still there, and its number not another's. Before Linux 6.5 nobody

@@ -12,6 +12,7 @@ use super::enter::{SEARCH, WRITE, wanted};
 use super::files::Last;
 use super::make::{give, last, own_name, parent};
 use super::paths::of_asker;
+use super::search::Way;
 use super::worker::{Asked, CONTINUE, Outcome, Worker};
 use crate::identity::credentials::{Credentials, cap};
 
@@ -21,14 +22,14 @@ impl Worker {
         &mut self,
         asked: &Asked<'_>,
         who: &Credentials,
-        (folder, is_absolute): (&CStr, bool),
+        (folder, way): (&CStr, Way<'_>),
         (flags, mode): (i32, u32),
     ) -> Outcome {
         let Some(new) = self.new_in(who, folder) else {
             return CONTINUE;
         };
         if let Ok(file) = self.file(folder, Last::Follow) {
-            self.may_use(who, &file, is_absolute, WRITE | SEARCH)?;
+            self.may_use(who, &file, way, WRITE | SEARCH)?;
         }
         let flags_here = OFlag::from_bits_retain(flags) | OFlag::O_CLOEXEC;
         let Ok(fd) = open(folder, flags_here, new.bits(mode)) else {
@@ -70,7 +71,10 @@ impl Worker {
         let Some((start, path)) = self.beginning(asked)? else {
             return CONTINUE;
         };
-        let is_absolute = path.to_bytes().first() == Some(&b'/');
+        let way = match path.to_bytes().first() {
+            Some(b'/') => Way::FromRoot,
+            _ => Way::FromFolder,
+        };
         let reach = |path: &CStr, flags: OFlag| {
             let flags = flags | OFlag::O_PATH | OFlag::O_CLOEXEC;
             openat2(&start, path, OpenHow::new().flags(flags).resolve(rules))
@@ -84,7 +88,7 @@ impl Worker {
             let name = CString::new(name).expect("parts of C strings");
             return self.create(asked, &who, &name, (flags, mode), |worker| {
                 match reach(&path, itself).and_then(|fd| worker.opened(fd)) {
-                    Ok(file) => worker.may_use(&who, &file, is_absolute, wanted(flags)),
+                    Ok(file) => worker.may_use(&who, &file, way, wanted(flags)),
                     Err(_) => CONTINUE,
                 }
             });
@@ -95,9 +99,9 @@ impl Worker {
         match is_nameless {
             true => {
                 let folder = file.own_name();
-                self.nameless(asked, &who, (&folder, is_absolute), (flags, mode))
+                self.nameless(asked, &who, (&folder, way), (flags, mode))
             }
-            false => self.may_use(&who, &file, is_absolute, wanted(flags)),
+            false => self.may_use(&who, &file, way, wanted(flags)),
         }
     }
 

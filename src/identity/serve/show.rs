@@ -2,13 +2,17 @@
 
 use nix::errno::Errno;
 
-use super::files::seen;
+use super::files::{Last, is_foreign, seen};
+use super::proc::{self, Below, Whose};
 use super::worker::{Asked, CONTINUE, Outcome, Worker, value};
 use crate::identity::calls::Call;
 use crate::identity::layout::{self, Shown};
 use crate::store::ids::{Ids, What};
 use crate::sys::stat::{EVERYTHING, Statx, statx_here};
 use crate::sys::task;
+
+/// STATX__RESERVED.
+const STATX_RESERVED: u64 = 0x8000_0000;
 
 /// Where a call's arguments are.
 struct Wanted {
@@ -41,6 +45,9 @@ impl Worker {
     }
 
     fn stat(&mut self, asked: &Asked<'_>, wanted: &Wanted) -> Outcome {
+        if asked.call == Call::Statx && asked.args[3] & STATX_RESERVED != 0 {
+            return CONTINUE; // which the kernel refuses
+        }
         let tracee = self.tracee(asked)?;
         self.path.clear();
         if wanted.path != 0 {
@@ -56,25 +63,33 @@ impl Worker {
         {
             return CONTINUE;
         }
-        if let Some(rest) = self.path.strip_prefix(b"/proc") {
-            return match rest.first() {
-                Some(b'/') => self.process_folder(asked, wanted),
-                _ => CONTINUE,
-            };
-        }
-        if self.path.starts_with(b"/sys/") {
-            return CONTINUE;
+        let last = match wanted.flags & libc::AT_SYMLINK_NOFOLLOW {
+            _ if is_nameless => Last::Follow,
+            0 => Last::Follow,
+            _ => Last::Itself,
+        };
+        if let Some(below) = proc::parse(&self.path)
+            && !is_nameless
+        {
+            if !below.leads_on(&self.path, last) {
+                return self.show_process(asked, wanted, below, last);
+            }
+            let who = self.credentials(asked)?;
+            self.may_lead_on(asked, &who, &below)?;
         }
         let name = self.name_of(asked, wanted.dirfd)?;
-        let flags = match is_nameless {
-            true => wanted.flags & !libc::AT_SYMLINK_NOFOLLOW,
-            false => wanted.flags,
+        if !is_nameless {
+            self.asker_may_walk(asked, &name, last)?;
+        }
+        let follow = match last {
+            Last::Follow => 0,
+            Last::Itself => libc::AT_SYMLINK_NOFOLLOW,
         };
-        match self.look(
-            &name,
-            flags & (libc::AT_SYMLINK_NOFOLLOW | libc::AT_NO_AUTOMOUNT),
-        ) {
+        match self.look(&name, follow | wanted.flags & libc::AT_NO_AUTOMOUNT) {
             Ok((stat, Some(ids))) => self.show_as(asked, wanted, &stat, ids),
+            Ok((stat, None)) if is_foreign(&stat) && self.path.starts_with(b"/proc") => {
+                self.show_as(asked, wanted, &stat, Ids::default())
+            }
             // the thread may be another by now; in the other cases the memory that was read or is written shows it
             Err(_) if is_nameless && !tracee.is_current(wanted.buffer) => Err(Errno::ESTALE),
             _ => CONTINUE,
@@ -104,24 +119,34 @@ impl Worker {
         value(0)
     }
 
-    /// `/proc/PID` itself belongs to whom the process is.
-    fn process_folder(&mut self, asked: &Asked<'_>, wanted: &Wanted) -> Outcome {
-        let number = std::str::from_utf8(&self.path[6..])
-            .ok()
-            .and_then(|n| n.parse().ok());
-        let pid = number.and_then(|pid| task::pid_here(self.shared.pids(), pid));
-        let (Some(pid), false) = (pid, self.has_other_pids(asked)) else {
-            return CONTINUE;
-        };
-        // with `--pid host` there are others' processes, of which we may ask nothing
-        let Ok(Some(who)) = self.credentials_of(pid as u32) else {
+    /// What is in `/proc/PID` belongs to whom the process is.
+    fn show_process(
+        &mut self,
+        asked: &Asked<'_>,
+        wanted: &Wanted,
+        below: Below,
+        last: Last,
+    ) -> Outcome {
+        let is_link = below.whose == Whose::Asker && below.folder == self.path.len();
+        if is_link && last == Last::Itself {
+            return CONTINUE; // `/proc/self` is the kernel's
+        }
+        let Some(who) = self.owner_of(asked, below.whose) else {
             return CONTINUE;
         };
         if who.user.effective == 0 && who.group.effective == 0 {
             return CONTINUE;
         }
+        if below.whose == Whose::Asker
+            && let Some(pid) = task::pid_there(self.shared.pids(), asked.tid as i32)
+        {
+            // in the container's own /proc, whose device and inodes are asked for
+            let rest = self.path.split_off(below.folder);
+            self.path = [format!("/proc/{pid}").as_bytes(), &rest].concat();
+        }
         let name = self.name_of(asked, libc::AT_FDCWD)?;
-        let Ok(stat) = statx_here(&name, 0, EVERYTHING) else {
+        let Ok(stat) = statx_here(&name, wanted.flags & libc::AT_SYMLINK_NOFOLLOW, EVERYTHING)
+        else {
             return CONTINUE;
         };
         let ids = Ids {
@@ -141,35 +166,21 @@ impl Worker {
         mode: i32,
         flags: i32,
     ) -> Outcome {
-        let who = self.credentials(asked)?;
-        let is_effective = flags & libc::AT_EACCESS != 0;
-        let user = if is_effective {
-            who.user.effective
-        } else {
-            who.user.real
-        };
-        if mode == libc::F_OK || user == 0 {
-            return CONTINUE;
+        let mut who = self.credentials(asked)?;
+        if flags & libc::AT_EACCESS == 0 {
+            who.ask_as_real();
         }
-        let group = if is_effective {
-            who.group.effective
-        } else {
-            who.group.real
+        let last = match flags & libc::AT_SYMLINK_NOFOLLOW {
+            0 => Last::Follow,
+            _ => Last::Itself,
         };
-        let Ok(name) = self.name(asked, dirfd, path, flags & libc::AT_EMPTY_PATH != 0) else {
-            return CONTINUE;
-        };
-        let Ok((stat, ids)) = self.look(&name, flags & libc::AT_SYMLINK_NOFOLLOW) else {
-            return CONTINUE;
-        };
-        // what is nobody's of ours is the kernel's to judge
-        if ids.is_none() && stat.stx_uid != 0 {
-            return CONTINUE;
-        }
-        let is_in = |gid| gid == group || who.groups.binary_search(&gid).is_ok();
-        match self.grants((user, is_in), &name, &seen(&stat, ids), mode as u32) {
-            true => CONTINUE,
-            false => Err(Errno::EACCES),
-        }
+        let may_be_empty = flags & libc::AT_EMPTY_PATH != 0;
+        self.may_enter(
+            asked,
+            &who,
+            (dirfd, path),
+            (last, may_be_empty),
+            mode as u32 & 7,
+        )
     }
 }

@@ -64,6 +64,8 @@ fn shown(text: &str, who: &Credentials) -> String {
                 let groups = who.groups.iter().map(|gid| format!("{gid} "));
                 format!("\t{}", groups.collect::<String>())
             }
+            "CapInh" => format!("\t{:016x}", who.inheritable),
+            "CapAmb" => format!("\t{:016x}", who.ambient),
             "CapPrm" => format!("\t{:016x}", who.permitted),
             "CapEff" => format!("\t{:016x}", who.effective),
             _ => value.to_owned(),

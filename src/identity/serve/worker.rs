@@ -13,7 +13,7 @@ use super::Shared;
 use super::pool::Lead;
 use super::tracee::Tracee;
 use crate::identity::calls::{Call, Ids, Numbers};
-use crate::identity::credentials::Credentials;
+use crate::identity::credentials::{Credentials, cap};
 use crate::identity::table::Entry;
 use crate::sys::notify::{Answer, Question};
 use crate::sys::seccomp::Arch;
@@ -139,9 +139,8 @@ impl Worker {
             SetUid | SetGid | SetReuid | SetRegid | SetResuid | SetResgid | SetFsuid | SetFsgid
             | SetGroups | GetUid | GetEuid | GetGid | GetEgid | GetResuid | GetResgid
             | GetGroups | Umask | Prctl => self.ids(asked),
-            Capget | Capset | Getrlimit | Setrlimit | Prlimit | Getsockopt | Kill => {
-                self.process(asked)
-            }
+            Capget | Capset | Getrlimit | Setrlimit | Prlimit | Getsockopt | Kill | Ptrace
+            | Peek | Schedule | Setpriority | IoprioSet => self.process(asked),
             Execve | Execveat => {
                 let outcome = self.exec(asked);
                 // a vfork's child had its parent's memory, which lives on
@@ -154,6 +153,7 @@ impl Worker {
             }
             Mknod | Mknodat | Mkdir | Mkdirat | Symlink | Symlinkat | Creat | Open | Openat
             | Openat2 | Bind => self.make(asked),
+            Connect => self.connect(asked),
             Unlink | Unlinkat | Rename | Renameat | Link | Linkat | Truncate | Chdir => {
                 self.enter(asked)
             }
@@ -163,7 +163,8 @@ impl Worker {
             | Llistxattr | Flistxattr | Removexattr | Lremovexattr | Fremovexattr => {
                 self.attributes(asked)
             }
-            Move => {
+            Chroot if !self.credentials(asked)?.has(cap::SYS_CHROOT) => Err(Errno::EPERM),
+            Move | Chroot => {
                 self.shared.moved.store(true, Ordering::Relaxed);
                 CONTINUE
             }
