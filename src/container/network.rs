@@ -1,6 +1,7 @@
 //! Connecting containers to networks and taking them off, whether they run or not.
 
 use crate::error::{Error, Kind, Result};
+use crate::network::join;
 use crate::store::Store;
 use crate::store::containers::{Found, Record};
 use crate::store::networks::{Network, Wish};
@@ -41,6 +42,12 @@ pub(crate) fn connect(
         let mut named = record.clone();
         container.name().clone_into(&mut named.name);
         let place = attachment(&named, &record.config.hostname, &wish, network);
+        // here, and not where the container's connections or its output would wait with us
+        drop(join::hold(
+            store.paths(),
+            std::slice::from_ref(&place),
+            container.id(),
+        )?);
         let ask = |etc| Ask::Connect(Box::new(place), etc);
         rewire(store, container, ask, &before, &all)?;
     }

@@ -26,16 +26,14 @@ use crate::sys::inet::{self, Kind, Version};
 use crate::sys::netlink::{Family, Netlink, Refused};
 use crate::sys::{self, SysError, namespace};
 
-/// Mark of the SYNs that a relay lets through.
-pub(super) const MARK: u32 = 0xC0AC;
+/// Mark of what relays send: where there are no rules, only that finds the containers.
+const MARK: u32 = 0xC0AC;
 /// Index and name of the bridge in every gateway.
 const BRIDGE: u32 = 5;
 const BRIDGE_NAME: &str = "coracle0";
 const LOOPBACK: u32 = 1;
 /// Docker's. The kernel moves larger pieces over a veth pair anyway.
 const MTU: u32 = 1500;
-/// Connections that wait to be taken.
-const BACKLOG: i32 = 4096;
 /// Bytes that wait on a datagram socket.
 const DATAGRAM_BUFFER: i32 = 4 << 20;
 
@@ -52,9 +50,7 @@ pub(crate) enum Origin {
 #[derive(Debug)]
 pub(super) struct Sockets {
     pub(super) version: Version,
-    /// Takes connections that were let through; `None` where the relay makes both ends.
-    pub(super) listener: Option<OwnedFd>,
-    /// Takes every datagram of the container's; without a listener with its headers.
+    /// Takes every datagram of the container's; without rules with its headers.
     pub(super) datagrams: OwnedFd,
     /// Sees what begins.
     pub(super) capture: OwnedFd,
@@ -337,9 +333,13 @@ impl Worker {
             let fd = inet::socket(version, kind).ok()?;
             // its address is that of somebody outside, and its port may be another's too
             inet::set_transparent(fd.as_fd(), version).ok()?;
-            inet::set(fd.as_fd(), inet::REUSE_ADDRESS, 1).ok()?;
             if kind == Kind::Stream {
+                // of sockets with the same address and port the kernel looks at all before it lets one more have it, but for
+                // this option's: 9,000 connections to one port would be a matter of seconds
+                inet::set(fd.as_fd(), inet::REUSE_PORT, 1).ok()?;
                 inet::set(fd.as_fd(), inet::NO_DELAY, 1).ok()?;
+            } else {
+                inet::set(fd.as_fd(), inet::REUSE_ADDRESS, 1).ok()?;
             }
             if net.netfilter.is_none() {
                 inet::set(fd.as_fd(), inet::MARK, MARK as i32).ok()?;
@@ -404,6 +404,10 @@ fn make(network: &Network, endpoint: &Endpoint, rung: Rung) -> Result<Vec<Messag
         ("net/ipv6/conf/all/forwarding", "0"),
         ("net/ipv6/conf/default/accept_ra", "0"),
         ("net/ipv4/ip_local_port_range", "1024 65535"),
+        // between two ends in one kernel nothing arrives late, and a port in TIME_WAIT could not be used again
+        ("net/ipv4/tcp_max_tw_buckets", "0"),
+        // the host's may pace (bbr), which costs half on a link without delay; a kernel without it keeps its own
+        ("net/ipv4/tcp_congestion_control", "cubic"),
     ] {
         write_sysctl(name, value);
     }
@@ -420,18 +424,16 @@ fn make(network: &Network, endpoint: &Endpoint, rung: Rung) -> Result<Vec<Messag
         .first()
         .map_or(Ipv4Addr::LOCALHOST.into(), |p| p.gateway);
     route(wires(mac_of(seed), &pools, rung)).context(ErrorKind::Host, cannot)?;
-    Ok(nft::rules(MARK, BRIDGE, &pools))
+    Ok(nft::rules(BRIDGE, &pools))
 }
 
 /// What a gateway without rules needs: answers of the kernel itself, which carry no mark, find no way to the container, since
 /// every address is local to them.
-const UNRULED: [(&str, &str); 3] = [
+const UNRULED: [(&str, &str); 2] = [
     // the containers' addresses are local to what has no mark, too
     ("net/ipv4/conf/all/accept_local", "1"),
     // and the bridge must not answer for them
     ("net/ipv4/conf/all/arp_ignore", "1"),
-    // between two ends in one kernel nothing arrives late, and without a listener a port in TIME_WAIT could not be used again
-    ("net/ipv4/tcp_max_tw_buckets", "0"),
 ];
 
 /// The bridge, addresses and routes of a gateway.
@@ -464,7 +466,7 @@ fn try_gateway(rung: Rung) -> std::result::Result<(), String> {
     let pools = [(subnet, gateway)];
     route(wires(mac_of(gateway), &pools, rung)).map_err(|e| format!("a bridge: {e}"))?;
     if rung == Rung::Tproxy {
-        let rules = nft::rules(MARK, BRIDGE, &pools);
+        let rules = nft::rules(BRIDGE, &pools);
         let made = Netlink::open(Family::Netfilter).and_then(|n| netfilter(&n, rules));
         answer(made).map_err(|e| format!("the rules of nf_tables: {e}"))?;
     }
@@ -523,20 +525,12 @@ fn index_of(name: &str) -> sys::Result<u32> {
 /// The sockets of a container with this address, and the port that its packets are handed to.
 fn open_sockets(address: IpAddr, rung: Rung) -> sys::Result<(Sockets, u16)> {
     let version = Version::of(address);
-    let (listener, datagrams, port) = match rung {
-        Rung::Tproxy => {
-            let (listener, datagrams, port) = open_pair(version)?;
-            // the host's may pace (bbr), which costs half on a link without delay; a kernel without it keeps its own
-            let _ = inet::set_congestion(listener.as_fd(), "cubic");
-            // what it accepts has it too: small messages are whole messages
-            let _ = inet::set(listener.as_fd(), inet::NO_DELAY, 1);
-            inet::listen(listener.as_fd(), BACKLOG)?;
-            (Some(listener), datagrams, port)
-        }
+    let (datagrams, port) = match rung {
+        Rung::Tproxy => taker(version)?,
         Rung::AnyIp => {
             let datagrams = inet::socket(version, Kind::RawDatagram)?;
             inet::set_filter(datagrams.as_fd(), &filter::datagrams_of(address))?;
-            (None, datagrams, 0)
+            (datagrams, 0)
         }
     };
     inet::set_original_destination(datagrams.as_fd(), version)?;
@@ -556,7 +550,6 @@ fn open_sockets(address: IpAddr, rung: Rung) -> sys::Result<(Sockets, u16)> {
     let capture = inet::capture(BRIDGE, version, &filter::beginnings_of(address))?;
     let sockets = Sockets {
         version,
-        listener,
         datagrams,
         capture,
         raw,
@@ -564,35 +557,20 @@ fn open_sockets(address: IpAddr, rung: Rung) -> sys::Result<(Sockets, u16)> {
     Ok((sockets, port))
 }
 
-/// A listener and a socket of datagrams for any address, of one port: the map holds one for each address.
-fn open_pair(version: Version) -> sys::Result<(OwnedFd, OwnedFd, u16)> {
-    let any = |port| -> SocketAddr {
-        match version {
-            Version::V4 => (Ipv4Addr::UNSPECIFIED, port).into(),
-            Version::V6 => (Ipv6Addr::UNSPECIFIED, port).into(),
-        }
-    };
-    let socket = |kind| -> sys::Result<OwnedFd> {
-        let fd = inet::socket(version, kind)?;
-        inet::set_transparent(fd.as_fd(), version)?;
-        if version == Version::V6 {
+/// A socket that takes datagrams to any address, and its port.
+fn taker(version: Version) -> sys::Result<(OwnedFd, u16)> {
+    let fd = inet::socket(version, Kind::Datagram)?;
+    inet::set_transparent(fd.as_fd(), version)?;
+    let any: IpAddr = match version {
+        Version::V4 => Ipv4Addr::UNSPECIFIED.into(),
+        Version::V6 => {
             inet::set(fd.as_fd(), inet::V6_ONLY, 1)?;
+            Ipv6Addr::UNSPECIFIED.into()
         }
-        Ok(fd)
     };
-    loop {
-        let listener = socket(Kind::Stream)?;
-        inet::bind(listener.as_fd(), any(0))?;
-        let port = inet::local_address(listener.as_fd())
-            .map_err(|e| SysError::new("getsockname()", e))?
-            .port();
-        let datagrams = socket(Kind::Datagram)?;
-        match inet::bind(datagrams.as_fd(), any(port)) {
-            Ok(()) => return Ok((listener, datagrams, port)),
-            Err(e) if e.errno() == Errno::EADDRINUSE => {}
-            Err(e) => return Err(e),
-        }
-    }
+    inet::bind(fd.as_fd(), SocketAddr::new(any, 0))?;
+    let own = inet::local_address(fd.as_fd()).map_err(|e| SysError::new("getsockname()", e))?;
+    Ok((fd, own.port()))
 }
 
 /// Puts addresses into the gateway's maps, of a new one with its `rules` in one transaction; what a killed relay left there

@@ -4,11 +4,10 @@
 //! table inet coracle {
 //!   map v4 { type ipv4_addr : inet_service }     container's address : its relay's port
 //!   chain pre { type filter hook prerouting priority -150
-//!     (a SYN that a relay let through)  meta mark M, SYN               tproxy to :map[ip saddr], accept
-//!     (any other is held back)          iif br0, SYN, to outside       drop
-//!                                       iif br0, SYN, to the gateway   drop
-//!     (datagrams)                       iif br0, UDP, to outside       tproxy to :map[ip saddr], accept
-//!                                       iif br0, UDP, to the gateway   tproxy to :map[ip saddr], accept
+//!     (a SYN is the relay's)  iif br0, SYN, to outside       drop
+//!                             iif br0, SYN, to the gateway   drop
+//!     (datagrams)             iif br0, UDP, to outside       tproxy to :map[ip saddr], accept
+//!                             iif br0, UDP, to the gateway   tproxy to :map[ip saddr], accept
 //!   }
 //! }
 //! ```
@@ -40,9 +39,8 @@ fn map_name(version: Version) -> (&'static str, u32) {
     }
 }
 
-/// Returns the whole table for a network with these subnets and gateways. `mark`: that of SYNs let through; `bridge`: index
-/// of the link that containers are at.
-pub(super) fn rules(mark: u32, bridge: u32, subnets: &[(Subnet, IpAddr)]) -> Vec<Message> {
+/// Returns the whole table for a network with these subnets and gateways. `bridge`: index of the link that containers are at.
+pub(super) fn rules(bridge: u32, subnets: &[(Subnet, IpAddr)]) -> Vec<Message> {
     let mut all = vec![
         message(0, CREATE).text(1, TABLE),
         message(3, CREATE)
@@ -54,14 +52,12 @@ pub(super) fn rules(mark: u32, bridge: u32, subnets: &[(Subnet, IpAddr)]) -> Vec
     for (subnet, gateway) in subnets {
         let version = Version::of(*gateway);
         all.push(map(version));
-        let rule = || Rule::new(version).meta_is(META_PROTOCOL, &[protocol_number(version)]);
-        let from_container = || rule().meta_is(META_IN, &bridge.to_ne_bytes());
+        let from_container = || {
+            Rule::new(version)
+                .meta_is(META_PROTOCOL, &[protocol_number(version)])
+                .meta_is(META_IN, &bridge.to_ne_bytes())
+        };
         all.extend([
-            rule()
-                .meta_is(META_MARK, &mark.to_ne_bytes())
-                .syn()
-                .relayed()
-                .done(),
             from_container().syn().outside(subnet).drop().done(),
             from_container().syn().to(*gateway).drop().done(),
             from_container().udp().outside(subnet).relayed().done(),
@@ -123,7 +119,6 @@ fn protocol_number(version: Version) -> u8 {
     }
 }
 
-const META_MARK: u32 = 3;
 const META_IN: u32 = 4;
 const META_PROTOCOL: u32 = 15;
 const META_L4: u32 = 16;
@@ -256,7 +251,7 @@ mod tests {
     use crate::network::message::transaction;
 
     #[test]
-    fn a_network_of_two_versions_has_two_maps_and_ten_rules() {
+    fn a_network_of_two_versions_has_two_maps_and_eight_rules() {
         let subnets = [
             (
                 "172.17.0.0/16".parse().expect("subnet"),
@@ -267,8 +262,8 @@ mod tests {
                 "fd00::1".parse().expect("address"),
             ),
         ];
-        assert_eq!(rules(1, 5, &subnets[..1]).len(), 2 + 6);
-        assert_eq!(rules(1, 5, &subnets).len(), 2 + 12);
+        assert_eq!(rules(5, &subnets[..1]).len(), 2 + 5);
+        assert_eq!(rules(5, &subnets).len(), 2 + 10);
     }
 
     #[test]

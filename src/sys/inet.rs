@@ -51,6 +51,8 @@ impl Version {
 pub(crate) type Number = (libc::c_int, libc::c_int);
 /// Two sockets may have the same port.
 pub(crate) const REUSE_ADDRESS: Number = (libc::SOL_SOCKET, libc::SO_REUSEADDR);
+/// Two sockets of one user may have the same address and port.
+pub(crate) const REUSE_PORT: Number = (libc::SOL_SOCKET, libc::SO_REUSEPORT);
 /// Mark of what is sent (needs CAP_NET_ADMIN over the namespace).
 pub(crate) const MARK: Number = (libc::SOL_SOCKET, libc::SO_MARK);
 /// Receive buffer beyond the limit of plain users.
@@ -113,15 +115,6 @@ pub(crate) fn set_keepalive(fd: BorrowedFd<'_>) -> Result<()> {
     set(fd, (libc::IPPROTO_TCP, libc::TCP_KEEPIDLE), 60)?;
     set(fd, (libc::IPPROTO_TCP, libc::TCP_KEEPINTVL), 10)?;
     set(fd, (libc::IPPROTO_TCP, libc::TCP_KEEPCNT), 6)
-}
-
-/// TCP's congestion control by name.
-pub(crate) fn set_congestion(fd: BorrowedFd<'_>, name: &str) -> Result<()> {
-    set_bytes(
-        fd,
-        (libc::IPPROTO_TCP, libc::TCP_CONGESTION),
-        name.as_bytes(),
-    )
 }
 
 /// The next close sends a reset.

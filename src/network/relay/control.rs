@@ -125,9 +125,7 @@ impl Relay {
         let mut members = Members::hold(&self.paths)?;
         self.links.remove(&id);
         self.entries.retain(|_, e| match e {
-            Entry::Capture(link, _) | Entry::Listener(link, _) | Entry::Datagrams(link, _) => {
-                *link != id
-            }
+            Entry::Capture(link, _) | Entry::Datagrams(link, _) => *link != id,
             _ => true,
         });
         self.spares.retain(|(link, ..), _| *link != id);

@@ -1,10 +1,15 @@
 //! Gating of connections: a container's SYN waits until the outside has answered, so that refused is refused.
 //!
 //! ```text
-//! SYN ---> capture (the rules drop it) ---> connect on the host --- refused ---> RST, or "unreachable"
-//!                                                  |
-//!                                               stands ---> the same SYN, marked ---> listener ---> accept: a stream
+//! SYN ---> capture (nobody else takes it) ---> connect on the host --- refused ---> RST, or "unreachable"
+//!                                                     |
+//!                                                  stands ---> connect in the gateway, in the outside's name: a stream
 //! ```
+//!
+//! The other end connects to the container in turn, and the kernels open the connection from both sides at once (RFC 9293,
+//! 3.5). A listener that the SYN is let through to would do as well, but for one connection in 60,000: the kernel takes what
+//! is half open out of its table before it puts the whole in (inet_ehash_insert(), seen on Linux 6.18), and what the
+//! container says at once, on another processor, finds nobody there and is answered by a reset.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
@@ -14,17 +19,14 @@ use std::time::{Duration, Instant};
 use nix::errno::Errno;
 use nix::sys::epoll::EpollFlags;
 
-use super::{Entry, LinkId, Relay, Stream};
+use super::{Entry, LinkId, Relay};
 use crate::network::packet::{self, Beginning, Unreachable};
-use crate::store::networks::Rung;
 use crate::sys::inet::{self, Kind, Version};
 
 /// Connections being made at once.
 const MOST_PENDING: usize = 1024;
-/// How long a connection may take to stand, or to be taken by the container.
+/// How long a connection may take to stand.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// Packets taken in one look.
-const PACKETS: usize = 64;
 /// The largest packet that begins something.
 const LARGEST: usize = 65_536;
 
@@ -46,19 +48,10 @@ pub(super) struct Pending {
     fd: OwnedFd,
 }
 
-/// A host's socket that stands, until the container takes its side.
-struct Standing {
-    fd: OwnedFd,
-    since: Instant,
-    /// It had to be waited for.
-    is_watched: bool,
-}
-
 /// What is between a SYN and a stream.
 #[derive(Default)]
 pub(super) struct Gate {
     pending: HashMap<Ends, (u64, Instant)>,
-    ready: HashMap<Ends, Standing>,
     /// The host's sockets that are made ahead.
     ahead: HashMap<Version, Vec<OwnedFd>>,
     last: Option<Instant>,
@@ -92,12 +85,8 @@ impl Gate {
         }
     }
 
-    pub(super) fn has_ready(&self) -> bool {
-        !self.ready.is_empty()
-    }
-
     pub(super) fn is_empty(&self) -> bool {
-        self.pending.is_empty() && self.ready.is_empty()
+        self.pending.is_empty()
     }
 
     pub(super) fn clear(&mut self) {
@@ -108,9 +97,8 @@ impl Gate {
         self.pending.remove(&pending.ends);
     }
 
-    /// Drops what stands for too long; returns the entries of what takes too long to stand.
+    /// Returns the entries of what takes too long to stand.
     pub(super) fn expired(&mut self, now: Instant, entries: &HashMap<u64, Entry>) -> Vec<u64> {
-        self.ready.retain(|_, s| now < s.since + PATIENCE);
         self.pending.retain(|_, (id, _)| entries.contains_key(id));
         let late = self
             .pending
@@ -121,23 +109,18 @@ impl Gate {
 }
 
 impl Relay {
-    /// Packets that begin something.
+    /// A packet that begins something. One in each look: the next look costs no more than to be told that there is none.
     pub(super) fn captured(&mut self, link: LinkId, version: Version) {
         let mut buffer = std::mem::take(&mut self.packet);
         buffer.resize(LARGEST, 0);
-        for _ in 0..PACKETS {
-            let Some(sockets) = self.links.get(&link).and_then(|l| l.sockets(version)) else {
-                break;
-            };
-            let Ok(n) = inet::receive(sockets.capture.as_fd(), &mut buffer) else {
-                break;
-            };
-            match packet::read(&buffer[..n]) {
-                Some(Beginning::Connection(from, to)) => {
-                    self.syn(link, (from, to), buffer[..n].to_vec());
-                }
+        let sockets = self.links.get(&link).and_then(|l| l.sockets(version));
+        let got = sockets.map(|s| inet::receive(s.capture.as_fd(), &mut buffer));
+        if let Some(Ok(n)) = got {
+            let packet = &buffer[..n];
+            match packet::read(packet) {
+                Some(Beginning::Connection(from, to)) => self.syn(link, (from, to), packet),
                 Some(Beginning::Echo(from, to, id, at)) => {
-                    self.echo(link, (from, to, id), &buffer[..n], at);
+                    self.echo(link, (from, to, id), packet, at);
                 }
                 None => {}
             }
@@ -145,12 +128,8 @@ impl Relay {
         self.packet = buffer;
     }
 
-    fn syn(&mut self, link: LinkId, ends: Ends, mut syn: Vec<u8>) {
-        if self.gate.pending.contains_key(&ends) || packet::complete(&mut syn).is_none() {
-            return;
-        }
-        if self.gate.ready.contains_key(&ends) {
-            self.inject(link, ends.1.ip(), &syn, ends.1);
+    fn syn(&mut self, link: LinkId, ends: Ends, syn: &[u8]) {
+        if self.gate.pending.contains_key(&ends) {
             return;
         }
         let Some(to) = self.outside(link, ends.1) else {
@@ -160,20 +139,20 @@ impl Relay {
             return;
         }
         let Ok(to) = to else {
-            self.refuse(link, &syn, ends, Errno::ECONNREFUSED);
+            self.refuse(link, syn, ends, Errno::ECONNREFUSED);
             return;
         };
         let Some(fd) = self.gate.outside(Version::of(to.ip())) else {
             return;
         };
         match inet::connect_now(fd.as_fd(), to) {
-            Ok(true) => self.let_through(link, ends, &syn, fd, false),
+            Ok(true) => self.let_through(link, ends, fd, false),
             Ok(false) => {
                 let watched = crate::sys::fd::borrow(std::os::fd::AsRawFd::as_raw_fd(&fd));
                 let pending = Pending {
                     ends,
                     link,
-                    syn,
+                    syn: syn.to_vec(),
                     fd,
                 };
                 let flags = EpollFlags::EPOLLOUT | EpollFlags::EPOLLONESHOT;
@@ -181,7 +160,7 @@ impl Relay {
                 self.gate.pending.insert(ends, (id, Instant::now()));
                 self.expect_end();
             }
-            Err(e) => self.refuse(link, &syn, ends, e),
+            Err(e) => self.refuse(link, syn, ends, e),
         }
     }
 
@@ -216,35 +195,17 @@ impl Relay {
             fd,
         } = pending;
         match inet::take_error(fd.as_fd()) {
-            None => self.let_through(link, ends, &syn, fd, true),
+            None => self.let_through(link, ends, fd, true),
             Some(e) => self.refuse(link, &syn, ends, e),
         }
     }
 
-    fn let_through(&mut self, link: LinkId, ends: Ends, syn: &[u8], fd: OwnedFd, is_watched: bool) {
+    /// The outside stands: the container gets its answer. `is_watched`: it had to be waited for.
+    fn let_through(&mut self, link: LinkId, (from, to): Ends, fd: OwnedFd, is_watched: bool) {
         self.gate.last = Some(Instant::now());
-        if self.links.get(&link).is_some_and(|l| l.rung == Rung::AnyIp) {
-            self.meet(link, ends, fd, is_watched);
-            return;
-        }
-        let standing = Standing {
-            fd,
-            since: Instant::now(),
-            is_watched,
-        };
-        self.gate.ready.insert(ends, standing);
-        self.expect_end();
-        self.inject(link, ends.1.ip(), syn, ends.1);
-        // a link without delay: the container's answer is there before the call has returned
-        self.accept(link, Version::of(ends.1.ip()));
-    }
-
-    /// Without rules nobody listens for the container: the other end connects to it in turn, and the kernels open the
-    /// connection from both sides at once (RFC 9293, 3.5).
-    fn meet(&mut self, link: LinkId, (from, to): Ends, fd: OwnedFd, is_watched: bool) {
         // the same SYN once more finds the ends taken
         if let Some(inside) = self.connect_as(link, Version::of(to.ip()), to, from) {
-            self.begin(Stream::connecting(inside, fd), is_watched);
+            self.begin(inside.join(fd), is_watched);
         }
     }
 
@@ -277,31 +238,6 @@ impl Relay {
         if let Some(sockets) = sockets {
             // lost, as on any network; the port of a raw packet's address means nothing and must be 0
             let _ = inet::send_to(sockets.raw.as_fd(), packet, SocketAddr::new(to.ip(), 0));
-        }
-    }
-
-    /// The container takes its side of connections that stand.
-    pub(super) fn accept(&mut self, link: LinkId, version: Version) {
-        for _ in 0..PACKETS {
-            let sockets = self.links.get(&link).and_then(|l| l.sockets(version));
-            let Some(listener) = sockets.and_then(|s| s.listener.as_ref()) else {
-                return;
-            };
-            let Ok((inside, from)) = inet::accept(listener.as_fd()) else {
-                return;
-            };
-            let to = inet::local_address(inside.as_fd());
-            let standing = to.ok().and_then(|to| self.gate.ready.remove(&(from, to)));
-            match standing {
-                Some(Standing { fd, is_watched, .. }) => {
-                    self.begin(Stream::new(inside, fd), is_watched);
-                }
-                // its time was up
-                None => inet::set_reset(inside.as_fd()),
-            }
-            if !self.gate.has_ready() {
-                return;
-            }
         }
     }
 }

@@ -183,11 +183,21 @@ impl Link {
 /// Number of a link, by which entries know it: the links themselves come and go.
 type LinkId = u32;
 
+/// Where a socket is, and what it carries.
+type SpareKey = (LinkId, Version, Kind);
+
+/// Sockets of one kind in one gateway that nobody has used.
+#[derive(Default)]
+struct Spares {
+    made: Vec<OwnedFd>,
+    /// The gateway's thread is at the next ones.
+    coming: Option<mpsc::Receiver<Vec<OwnedFd>>>,
+}
+
 /// What a watched descriptor is.
 enum Entry {
     Control,
     Capture(LinkId, Version),
-    Listener(LinkId, Version),
     Datagrams(LinkId, Version),
     Published(usize),
     Pending(gate::Pending),
@@ -223,7 +233,7 @@ struct Relay {
     datagrams: datagrams::Datagrams,
     echoes: echo::Echoes,
     names: names::Names,
-    spares: HashMap<(LinkId, Version, Kind), Vec<OwnedFd>>,
+    spares: HashMap<SpareKey, Spares>,
     streams: u64,
     most_streams: u64,
     /// Connections whose turn was over before their bytes were.
@@ -367,12 +377,10 @@ impl Relay {
             .sockets
             .iter()
             .flat_map(|s| {
-                let listener = s.listener.as_ref().map(AsRawFd::as_raw_fd);
-                let listener = listener.map(|fd| (fd, Entry::Listener(id, s.version)));
-                listener.into_iter().chain([
+                [
                     (s.capture.as_raw_fd(), Entry::Capture(id, s.version)),
                     (s.datagrams.as_raw_fd(), Entry::Datagrams(id, s.version)),
-                ])
+                ]
             })
             .collect();
         for (fd, entry) in watched {
@@ -407,20 +415,31 @@ impl Relay {
         self.streams < self.most_streams
     }
 
-    /// A socket in a link's gateway; the gateway's thread makes some at once.
+    /// A socket in a link's gateway; the gateway's thread makes some at once, and the next ones beside us.
     fn spare(&mut self, id: LinkId, version: Version, kind: Kind) -> Option<OwnedFd> {
         let key = (id, version, kind);
-        if let Some(fd) = self.spares.get_mut(&key).and_then(Vec::pop) {
-            return Some(fd);
+        if self.spares.entry(key).or_default().made.is_empty() {
+            let made = match self.spares.get_mut(&key)?.coming.take() {
+                Some(coming) => coming.recv(),
+                None => self.order_spares(key)?.recv(),
+            };
+            self.spares.get_mut(&key)?.made = made.ok()?;
         }
+        let spares = self.spares.get_mut(&key)?;
+        let fd = spares.made.pop();
+        if spares.made.len() < SPARE_SOCKETS / 2 && spares.coming.is_none() {
+            let coming = self.order_spares(key);
+            self.spares.get_mut(&key)?.coming = coming;
+        }
+        fd
+    }
+
+    fn order_spares(&self, (id, version, kind): SpareKey) -> Option<mpsc::Receiver<Vec<OwnedFd>>> {
         let network = self.links.get(&id)?.network.id.clone();
         let (send, receive) = mpsc::channel();
         let request = Request::Sockets(network, version, kind, SPARE_SOCKETS, send);
         self.gateway.send(request).ok()?;
-        let mut made = receive.recv().ok()?;
-        let fd = made.pop();
-        self.spares.insert(key, made);
-        fd
+        Some(receive)
     }
 
     fn run(mut self) -> Result<()> {
@@ -478,7 +497,7 @@ impl Relay {
             Entry::Pending(_) => true,
             _ => false,
         };
-        Instant::now() >= until || !(self.gate.has_ready() || self.entries.values().any(is_open))
+        Instant::now() >= until || !self.entries.values().any(is_open)
     }
 
     fn is_beginning(&self, event: &EpollEvent) -> bool {
@@ -510,10 +529,6 @@ impl Relay {
             Entry::Capture(link, version) => {
                 let (link, version) = (*link, *version);
                 self.captured(link, version);
-            }
-            Entry::Listener(link, version) => {
-                let (link, version) = (*link, *version);
-                self.accept(link, version);
             }
             Entry::Datagrams(link, version) => {
                 let (link, version) = (*link, *version);

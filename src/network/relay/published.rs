@@ -27,6 +27,22 @@ pub(crate) struct Bound {
     protocol: Protocol,
 }
 
+/// The container's end of a connection that is not joined to the other yet.
+pub(super) struct Inside {
+    fd: OwnedFd,
+    stands: bool,
+}
+
+impl Inside {
+    /// Joins it to the outside's.
+    pub(super) fn join(self, outside: OwnedFd) -> Stream {
+        match self.stands {
+            true => Stream::new(self.fd, outside),
+            false => Stream::connecting(self.fd, outside),
+        }
+    }
+}
+
 impl Bound {
     pub(in crate::network) fn as_fd(&self) -> BorrowedFd<'_> {
         self.fd.as_fd()
@@ -234,7 +250,7 @@ impl Relay {
                 .then(|| self.connect_inside(port, client))
                 .flatten();
             match connected {
-                Some(inside) => self.begin(Stream::connecting(inside, outside), false),
+                Some(inside) => self.begin(inside.join(outside), false),
                 None => inet::set_reset(outside.as_fd()),
             }
         }
@@ -242,7 +258,7 @@ impl Relay {
 
     /// Begins a connection to the container in the client's name. What listens for IPv4 only is reached by IPv6 too, from
     /// the gateway.
-    fn connect_inside(&mut self, port: usize, client: SocketAddr) -> Option<OwnedFd> {
+    fn connect_inside(&mut self, port: usize, client: SocketAddr) -> Option<Inside> {
         let (id, own) = self.published_link(port)?;
         let client = SocketAddr::new(client.ip().to_canonical(), client.port());
         let link = self.links.get(&id)?;
@@ -263,27 +279,24 @@ impl Relay {
             let begun = [from, any_port, gateway]
                 .into_iter()
                 .find_map(|from| self.connect_as(id, version, from, to));
-            // on a link without delay a refusal is there at once
-            if begun
-                .as_ref()
-                .is_some_and(|fd| inet::take_error(fd.as_fd()).is_none())
-            {
+            if begun.is_some() {
                 return begun;
             }
         }
         None
     }
 
+    /// Connects to the container in somebody's name. On a link without delay a refusal is there at once.
     pub(super) fn connect_as(
         &mut self,
         link: LinkId,
         version: Version,
         from: SocketAddr,
         to: SocketAddr,
-    ) -> Option<OwnedFd> {
+    ) -> Option<Inside> {
         let fd = self.spare(link, version, Kind::Stream)?;
         inet::bind(fd.as_fd(), from).ok()?;
-        inet::connect(fd.as_fd(), to).ok()?;
-        Some(fd)
+        let stands = inet::connect_now(fd.as_fd(), to).ok()?;
+        Some(Inside { fd, stands })
     }
 }

@@ -173,7 +173,12 @@ impl Stream {
         for from in 0..2 {
             match self.way(from, room) {
                 Ok(unfinished) => more |= unfinished,
-                Err(_) => return After::Broken,
+                Err(_) => {
+                    // what was said the other way before still arrives, and no end after it
+                    self.ways[1 - from].told = true;
+                    let _ = self.way(1 - from, room);
+                    return After::Broken;
+                }
             }
         }
         if self.ways.iter().all(|w| w.told) {
@@ -415,6 +420,34 @@ mod tests {
         }
         assert!(had_pipe, "a busy direction is spliced");
         assert!(reader.join().expect("reader") == bytes);
+    }
+
+    #[test]
+    fn an_answer_before_a_reset_arrives_and_has_no_end() {
+        let ((mut inner, a), (mut outer, b)) = (pair(), pair());
+        let mut stream = Stream::new(a, b);
+        inner.write_all(b"question").expect("write");
+        stream.note(0, all(true));
+        assert_eq!(stream.turn(&mut Room::new()), After::Wait);
+        outer.write_all(b"too long").expect("write");
+        drop(outer); // with the question unread: a reset
+        inner.write_all(b"more").expect("write");
+        for side in 0..2 {
+            stream.note(
+                side,
+                Ready {
+                    hung_up: side == 1,
+                    ..all(true)
+                },
+            );
+        }
+        assert_eq!(stream.turn(&mut Room::new()), After::Broken);
+        stream.reset();
+        let (mut text, mut end) = ([0; 8], [0]);
+        inner.read_exact(&mut text).expect("read");
+        assert_eq!(&text, b"too long");
+        let end = inner.read(&mut end).map_err(|e| e.kind());
+        assert_eq!(end, Err(std::io::ErrorKind::ConnectionReset));
     }
 
     #[test]
