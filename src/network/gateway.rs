@@ -32,6 +32,10 @@ const MARK: u32 = 0xC0AC;
 const BRIDGE: u32 = 5;
 const BRIDGE_NAME: &str = "coracle0";
 const LOOPBACK: u32 = 1;
+/// Where docker's containers find a name server on networks that the user made. /etc/resolv.conf names the gateway, which
+/// passes questions by TCP on as well, but configurations name this one.
+pub(super) const RESOLVER: SocketAddr =
+    SocketAddr::new(IpAddr::V4(Ipv4Addr::new(127, 0, 0, 11)), 53);
 /// Docker's. The kernel moves larger pieces over a veth pair anyway.
 const MTU: u32 = 1500;
 /// Bytes that wait on a datagram socket.
@@ -100,8 +104,18 @@ struct Net {
     netfilter: Option<Netlink>,
     endpoint: Endpoint,
     internal: bool,
+    /// Its name server knows no containers.
+    is_default: bool,
     /// Name of the link inside.
     inside: String,
+}
+
+/// What the thread tells the main one unasked.
+pub(super) struct Ears {
+    /// What went wrong.
+    pub(super) failed: Box<dyn Fn(Error) + Send>,
+    /// A socket at docker's address of a name server, inside the container; `None` where its program is one itself.
+    pub(super) resolver: Option<Box<dyn Fn(OwnedFd) + Send>>,
 }
 
 /// The thread's state.
@@ -109,17 +123,19 @@ struct Worker {
     nets: Vec<Net>,
     /// The container's namespace.
     container: Option<OwnedFd>,
-    /// Told what went wrong.
-    failed: Box<dyn Fn(Error) + Send>,
+    /// Its namespace has the resolver's socket.
+    has_resolver: bool,
+    ears: Ears,
 }
 
 /// Starts the thread.
-pub(super) fn start(failed: impl Fn(Error) + Send + 'static) -> Result<mpsc::Sender<Request>> {
+pub(super) fn start(ears: Ears) -> Result<mpsc::Sender<Request>> {
     let (send, receive) = mpsc::channel();
     let mut worker = Worker {
         nets: Vec::new(),
         container: None,
-        failed: Box::new(failed),
+        has_resolver: false,
+        ears,
     };
     sys::thread::spawn("gateway", move || {
         for request in receive {
@@ -137,7 +153,7 @@ impl Worker {
             Request::Plug(socket) => {
                 // the socket ends after the report: whoever sees its end finds one
                 if let Err(e) = self.plug_all(&socket) {
-                    (self.failed)(e);
+                    (self.ears.failed)(e);
                 }
             }
             Request::PlugOne(network, answer) => drop(answer.send(self.plug_one(&network))),
@@ -207,6 +223,7 @@ impl Worker {
             netfilter,
             endpoint: endpoint.clone(),
             internal: place.network.internal,
+            is_default: place.network.is_default(),
             inside: format!("eth{}", number.unwrap_or_default()),
         });
         Ok(Opened {
@@ -223,6 +240,7 @@ impl Worker {
             return Ok(()); // it ended before it came so far, and whoever started it knows why
         };
         self.container = Some(fd);
+        self.has_resolver = false;
         for n in 0..self.nets.len() {
             self.plug(n)?;
         }
@@ -269,6 +287,12 @@ impl Worker {
             let _ = sys::offload::forbid(&net.inside, "tx-udp-segmentation");
         }
         let configured = configure(net, has_route).context(ErrorKind::Host, cannot);
+        if let (false, false, Some(give)) = (net.is_default, self.has_resolver, &self.ears.resolver)
+            && let Ok(socket) = resolver()
+        {
+            self.has_resolver = true;
+            give(socket);
+        }
         enter(&net.namespace)?;
         configured
     }
@@ -508,6 +532,15 @@ fn configure(net: &Net, has_route: bool) -> sys::Result<()> {
         default_routes(net)?;
     }
     Ok(())
+}
+
+/// A socket at [`RESOLVER`] in the container's namespace. A program that binds port 53 of every address with SO_REUSEADDR, as
+/// name servers do, still gets it.
+fn resolver() -> sys::Result<OwnedFd> {
+    let fd = inet::socket(Version::V4, Kind::Datagram)?;
+    inet::set(fd.as_fd(), inet::REUSE_ADDRESS, 1)?;
+    inet::bind(fd.as_fd(), RESOLVER)?;
+    Ok(fd)
 }
 
 fn default_routes(net: &Net) -> sys::Result<()> {

@@ -23,6 +23,10 @@ pub struct NetworkPlan {
     pub ports: Vec<Port>,
     /// Name servers that the gateway asks (`--dns`); empty for the host's own.
     pub servers: Vec<IpAddr>,
+    /// The container's own program answers questions about names, at a port 53 that it exposes or publishes: docker's
+    /// 127.0.0.11 is not taken.
+    #[serde(default)]
+    pub is_name_server: bool,
     /// More names of other containers, which only this one knows: name and id.
     #[serde(default)]
     pub links: Vec<(String, String)>,

@@ -191,6 +191,7 @@ both! {
     a_ping_leaves_where_the_host_allows_it
     a_port_scan_is_answered_and_leaves_nothing
     odd_questions_about_names_disturb_nobody
+    dockers_name_server_answers_inside
     files_follow_the_networks_of_a_running_container
     nothing_is_left_after_the_last_container
     a_link_tells_where_another_container_is
@@ -309,6 +310,29 @@ fn odd_questions_about_names_disturb_nobody(s: &mut Stage) {
         "odd-dns 172.18.0.1:53;resolve known.test;resolve asker",
     );
     assert_eq!(said, "asked\n10.99.0.77\n172.18.0.2");
+}
+
+fn dockers_name_server_answers_inside(s: &mut Stage) {
+    s.world.outside(&format!("dns {OUTSIDE}:53"));
+    s.ok("network create one");
+    s.serve("--name web --network one", "sleep");
+    s.serve(&format!("--name asker --dns {OUTSIDE}"), "sleep");
+    let ask = |names: &str| {
+        s.ok("exec asker sh -c echo${IFS}nameserver${IFS}127.0.0.11>/etc/resolv.conf");
+        let acts: Vec<String> = names.split(' ').map(|n| format!("resolve {n}")).collect();
+        s.exec("asker", &acts.join(";"))
+    };
+    // the default network has none, as with docker
+    assert!(ask("web").starts_with("no: "));
+    s.ok("network connect one asker");
+    let known = "172.18.0.2\n10.99.0.77";
+    assert_eq!(ask("web known.test"), known);
+    s.ok("restart -t 0 asker");
+    assert_eq!(ask("web known.test"), known);
+    // a program that is a name server itself finds its port free
+    s.serve("--network one --expose 53/udp", "hears 0.0.0.0:53 /tmp/x");
+    let all = s.ok("ps -q").replace('\n', " ");
+    s.ok(&format!("rm -f {all}"));
 }
 
 fn files_follow_the_networks_of_a_running_container(s: &mut Stage) {

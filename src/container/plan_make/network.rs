@@ -42,8 +42,12 @@ pub(super) fn plan(record: &Record, hostname: &str, facts: &Facts) -> Result<Opt
         .map(|(wish, network)| attachment(record, hostname, wish, network))
         .collect();
     let servers = record.host.dns.iter().filter_map(|s| s.parse().ok());
+    let mut open = record.config.exposed_ports.keys();
+    let mut published = record.host.port_bindings.keys();
+    let is_53 = |key: &String| inside(key).is_some_and(|(number, _)| number == 53);
     Ok(Some(NetworkPlan {
         attachments,
+        is_name_server: open.any(is_53) || published.any(is_53),
         program: facts.network_program.clone(),
         ports: ports(record)?,
         servers: servers.collect(),

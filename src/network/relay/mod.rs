@@ -208,6 +208,8 @@ enum Entry {
     Asked(datagrams::Source),
     /// The host's side of an echo identifier.
     Echo(echo::Key),
+    /// Questions inside the container.
+    Resolver,
 }
 
 struct Relay {
@@ -233,6 +235,7 @@ struct Relay {
     datagrams: datagrams::Datagrams,
     echoes: echo::Echoes,
     names: names::Names,
+    resolver: names::Resolver,
     spares: HashMap<SpareKey, Spares>,
     streams: u64,
     most_streams: u64,
@@ -253,8 +256,17 @@ impl Relay {
         namespace::show_descriptors();
         let limit = inet::raise_descriptor_limit();
         let report = sys::fd::duplicate(setup.control.as_fd())?;
-        let gateway = gateway::start(move |e| {
-            let _ = control::report(report.as_fd(), &Report::Failed(e));
+        let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)
+            .map_err(|e| sys::SysError::new("epoll_create1()", e))?;
+        let resolver = names::Resolver::default();
+        let gateway = gateway::start(gateway::Ears {
+            failed: Box::new(move |e| {
+                let _ = control::report(report.as_fd(), &Report::Failed(e));
+            }),
+            resolver: match setup.plan.is_name_server {
+                true => None,
+                false => Some(Box::new(resolver.taker(&epoll)?)),
+            },
         })?;
         let mut relay = Relay {
             paths: setup.paths.clone(),
@@ -267,9 +279,8 @@ impl Relay {
             gateway,
             links: BTreeMap::new(),
             ports: setup.ports,
-            epoll: Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)
-                .map_err(|e| sys::SysError::new("epoll_create1()", e))?,
-            entries: HashMap::new(),
+            epoll,
+            entries: HashMap::from([(names::RESOLVER_ENTRY, Entry::Resolver)]),
             next: 0,
             room: Room::new(),
             batch: None,
@@ -278,6 +289,7 @@ impl Relay {
             datagrams: datagrams::Datagrams::default(),
             echoes: echo::Echoes::default(),
             names: names::Names::default(),
+            resolver,
             spares: HashMap::new(),
             streams: 0,
             most_streams: limit.saturating_sub(RESERVED) / 2,
@@ -551,6 +563,7 @@ impl Relay {
                 let key = *key;
                 self.echoed(key);
             }
+            Entry::Resolver => self.questions_inside(),
         }
     }
 
@@ -635,6 +648,7 @@ impl Relay {
         self.due.clear();
         self.young.clear();
         self.gate.clear();
+        self.resolver.close();
     }
 }
 

@@ -6,13 +6,16 @@
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
-use nix::sys::epoll::EpollFlags;
+use nix::sys::epoll::{Epoll, EpollEvent, EpollFlags};
 
 use super::datagrams::Source;
 use super::{Entry, LinkId, Relay};
+use crate::error::Result;
 use crate::grammar::dns::{self, serve};
+use crate::network::gateway::RESOLVER;
 use crate::store::networks::members;
 use crate::sys::datagram::Outgoing;
 use crate::sys::fd::borrow;
@@ -26,6 +29,8 @@ const REMEMBERED: usize = 4;
 const PATIENCE: Duration = Duration::from_secs(15);
 /// The longest message by UDP.
 const LARGEST: usize = 65_536;
+/// Questions taken in one look.
+const TAKEN: usize = 16;
 
 /// The host under the names that programs expect.
 const HOST_NAMES: [&str; 2] = ["host.docker.internal", "host.containers.internal"];
@@ -84,7 +89,56 @@ impl Names {
     }
 }
 
+/// The entry of [`Resolver`]: the others count from 1.
+pub(super) const RESOLVER_ENTRY: u64 = 0;
+
+/// A socket at docker's address of a name server, in the container's own namespace; the gateway's thread gives it.
+#[derive(Default, Clone)]
+pub(super) struct Resolver(Arc<Mutex<Option<OwnedFd>>>);
+
+impl Resolver {
+    /// Returns what keeps a socket here, in place of the last program's, and has `epoll` watch it.
+    pub(super) fn taker(&self, epoll: &Epoll) -> Result<impl Fn(OwnedFd) + Send + 'static> {
+        let kept = self.clone();
+        let epoll = Epoll(crate::sys::fd::duplicate(epoll.0.as_fd())?);
+        Ok(move |fd: OwnedFd| {
+            let event = EpollEvent::new(EpollFlags::EPOLLIN, RESOLVER_ENTRY << 1);
+            if epoll.add(fd.as_fd(), event).is_ok() {
+                *kept.lock() = Some(fd);
+            }
+        })
+    }
+
+    /// Leaves the container's namespace.
+    pub(super) fn close(&self) {
+        *self.lock() = None;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<OwnedFd>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 impl Relay {
+    /// Questions to docker's name server, inside the container.
+    pub(super) fn questions_inside(&mut self) {
+        let Some(link) = self.links.keys().next().copied() else {
+            return;
+        };
+        let mut buffer = std::mem::take(&mut self.packet);
+        buffer.resize(LARGEST, 0);
+        for _ in 0..TAKEN {
+            let resolver = self.resolver.lock();
+            let got = resolver
+                .as_ref()
+                .map(|r| inet::receive_from(r.as_fd(), &mut buffer));
+            drop(resolver);
+            let Some(Ok((n, from))) = got else { break };
+            self.question(link, from, RESOLVER, &buffer[..n]);
+        }
+        self.packet = buffer;
+    }
+
     /// The `n`-th name server that the gateway asks.
     pub(super) fn name_server(&mut self, n: usize) -> Option<SocketAddr> {
         let servers = match self.servers.is_empty() {
@@ -120,6 +174,13 @@ impl Relay {
     }
 
     fn answer(&mut self, link: LinkId, source: Source, from: SocketAddr, message: &[u8]) {
+        if from == RESOLVER {
+            if let Some(resolver) = &*self.resolver.lock() {
+                // lost, as on any network
+                let _ = inet::send_to(resolver.as_fd(), message, source);
+            }
+            return;
+        }
         let out = Outgoing {
             bytes: message,
             to: source,

@@ -237,6 +237,7 @@ impl Relay {
         self.entries
             .retain(|_, e| !matches!(e, Entry::Published(_)));
         self.datagrams.forget_published();
+        self.resolver.close();
         self.ports.clear();
     }
 
