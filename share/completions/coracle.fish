@@ -37,6 +37,7 @@ complete -c coracle -n "__fish_coracle_needs_command" -f -a "cp" -d 'Copy files/
 complete -c coracle -n "__fish_coracle_needs_command" -f -a "create" -d 'Create a new container'
 complete -c coracle -n "__fish_coracle_needs_command" -f -a "diff" -d 'Inspect changes to files or directories on a container\'s filesystem'
 complete -c coracle -n "__fish_coracle_needs_command" -f -a "doctor" -d 'Show what this host allows and what could be better'
+complete -c coracle -n "__fish_coracle_needs_command" -f -a "events" -d 'Get real time events from the server'
 complete -c coracle -n "__fish_coracle_needs_command" -f -a "exec" -d 'Execute a command in a running container'
 complete -c coracle -n "__fish_coracle_needs_command" -f -a "export" -d 'Export a container\'s filesystem as a tar archive'
 complete -c coracle -n "__fish_coracle_needs_command" -f -a "history" -d 'Show the history of an image'
@@ -905,6 +906,11 @@ complete -c coracle -n "__fish_coracle_using_subcommand create" -l help
 complete -c coracle -n "__fish_coracle_using_subcommand diff" -s h -l help
 complete -c coracle -n "__fish_coracle_using_subcommand doctor" -s f -l format -d 'Format the output: "table" or "json"' -r
 complete -c coracle -n "__fish_coracle_using_subcommand doctor" -s h -l help
+complete -c coracle -n "__fish_coracle_using_subcommand events" -s f -l filter -d 'Filter output based on conditions provided' -r
+complete -c coracle -n "__fish_coracle_using_subcommand events" -l format -d 'Format output using a custom template: \'json\' prints in JSON format, \'TEMPLATE\' by a Go template' -r
+complete -c coracle -n "__fish_coracle_using_subcommand events" -l since -d 'Show all events created since timestamp' -r
+complete -c coracle -n "__fish_coracle_using_subcommand events" -l until -d 'Stream events until this timestamp' -r
+complete -c coracle -n "__fish_coracle_using_subcommand events" -s h -l help
 complete -c coracle -n "__fish_coracle_using_subcommand exec" -s e -l env -d 'Set environment variables' -r
 complete -c coracle -n "__fish_coracle_using_subcommand exec" -l env-file -d 'Read in a file of environment variables' -r
 complete -c coracle -n "__fish_coracle_using_subcommand exec" -s d -l detach -d 'Detached mode: run command in the background' -r
@@ -1310,12 +1316,13 @@ complete -c coracle -n "__fish_coracle_using_subcommand stop" -s s -l signal -d 
 complete -c coracle -n "__fish_coracle_using_subcommand stop" -s t -l time -d 'Seconds to wait before killing the container' -r
 complete -c coracle -n "__fish_coracle_using_subcommand stop" -l timeout -d 'Seconds to wait before killing the container' -r
 complete -c coracle -n "__fish_coracle_using_subcommand stop" -s h -l help
-complete -c coracle -n "__fish_coracle_using_subcommand system; and not __fish_seen_subcommand_from check df doctor info prune" -s h -l help -d 'Print help'
-complete -c coracle -n "__fish_coracle_using_subcommand system; and not __fish_seen_subcommand_from check df doctor info prune" -f -a "check" -d 'Verify the store: records, names, images, volumes and what killed commands left'
-complete -c coracle -n "__fish_coracle_using_subcommand system; and not __fish_seen_subcommand_from check df doctor info prune" -f -a "df" -d 'Show docker disk usage'
-complete -c coracle -n "__fish_coracle_using_subcommand system; and not __fish_seen_subcommand_from check df doctor info prune" -f -a "doctor" -d 'Show what this host allows and what could be better'
-complete -c coracle -n "__fish_coracle_using_subcommand system; and not __fish_seen_subcommand_from check df doctor info prune" -f -a "info" -d 'Display system-wide information'
-complete -c coracle -n "__fish_coracle_using_subcommand system; and not __fish_seen_subcommand_from check df doctor info prune" -f -a "prune" -d 'Remove unused data'
+complete -c coracle -n "__fish_coracle_using_subcommand system; and not __fish_seen_subcommand_from check df doctor events info prune" -s h -l help -d 'Print help'
+complete -c coracle -n "__fish_coracle_using_subcommand system; and not __fish_seen_subcommand_from check df doctor events info prune" -f -a "check" -d 'Verify the store: records, names, images, volumes and what killed commands left'
+complete -c coracle -n "__fish_coracle_using_subcommand system; and not __fish_seen_subcommand_from check df doctor events info prune" -f -a "df" -d 'Show docker disk usage'
+complete -c coracle -n "__fish_coracle_using_subcommand system; and not __fish_seen_subcommand_from check df doctor events info prune" -f -a "doctor" -d 'Show what this host allows and what could be better'
+complete -c coracle -n "__fish_coracle_using_subcommand system; and not __fish_seen_subcommand_from check df doctor events info prune" -f -a "events" -d 'Get real time events from the server'
+complete -c coracle -n "__fish_coracle_using_subcommand system; and not __fish_seen_subcommand_from check df doctor events info prune" -f -a "info" -d 'Display system-wide information'
+complete -c coracle -n "__fish_coracle_using_subcommand system; and not __fish_seen_subcommand_from check df doctor events info prune" -f -a "prune" -d 'Remove unused data'
 complete -c coracle -n "__fish_coracle_using_subcommand system; and __fish_seen_subcommand_from check" -l digests -d 'Also read every layer and compare its digest' -r
 complete -c coracle -n "__fish_coracle_using_subcommand system; and __fish_seen_subcommand_from check" -l repair -d 'Take away what cannot be used, and sweep' -r
 complete -c coracle -n "__fish_coracle_using_subcommand system; and __fish_seen_subcommand_from check" -s h -l help
@@ -1324,6 +1331,11 @@ complete -c coracle -n "__fish_coracle_using_subcommand system; and __fish_seen_
 complete -c coracle -n "__fish_coracle_using_subcommand system; and __fish_seen_subcommand_from df" -s h -l help
 complete -c coracle -n "__fish_coracle_using_subcommand system; and __fish_seen_subcommand_from doctor" -s f -l format -d 'Format the output: "table" or "json"' -r
 complete -c coracle -n "__fish_coracle_using_subcommand system; and __fish_seen_subcommand_from doctor" -s h -l help
+complete -c coracle -n "__fish_coracle_using_subcommand system; and __fish_seen_subcommand_from events" -s f -l filter -d 'Filter output based on conditions provided' -r
+complete -c coracle -n "__fish_coracle_using_subcommand system; and __fish_seen_subcommand_from events" -l format -d 'Format output using a custom template: \'json\' prints in JSON format, \'TEMPLATE\' by a Go template' -r
+complete -c coracle -n "__fish_coracle_using_subcommand system; and __fish_seen_subcommand_from events" -l since -d 'Show all events created since timestamp' -r
+complete -c coracle -n "__fish_coracle_using_subcommand system; and __fish_seen_subcommand_from events" -l until -d 'Stream events until this timestamp' -r
+complete -c coracle -n "__fish_coracle_using_subcommand system; and __fish_seen_subcommand_from events" -s h -l help
 complete -c coracle -n "__fish_coracle_using_subcommand system; and __fish_seen_subcommand_from info" -s f -l format -d 'Format output using a custom template: \'json\':             Print in JSON format \'TEMPLATE\':         Print output using the given Go template. Refer to https://docs.docker.com/go/formatting/ for more information about formatting output with templates' -r
 complete -c coracle -n "__fish_coracle_using_subcommand system; and __fish_seen_subcommand_from info" -s h -l help
 complete -c coracle -n "__fish_coracle_using_subcommand system; and __fish_seen_subcommand_from prune" -s a -l all -d 'Remove all unused images not just dangling ones' -r

@@ -56,7 +56,18 @@ fn run(matches: &ArgMatches, session: &mut Session) -> Result<u8> {
             .flatten(),
     };
     let store = session.store()?;
-    let id = commit(store, &store.containers().find(container)?, &request)?;
+    let found = store.containers().find(container)?;
+    let id = commit(store, &found, &request)?;
+    let reference = request.name.map(|n| n.familiar()).unwrap_or_default();
+    if !reference.is_empty() {
+        store.images().tell("tag", &id, &reference);
+    }
+    let more = [
+        ("comment", &request.message[..]),
+        ("imageID", &id),
+        ("imageRef", &reference),
+    ];
+    store.tell_of(found.id(), "commit", &more);
     out::line(id)?;
     Ok(0)
 }

@@ -108,5 +108,10 @@ fn run(matches: &ArgMatches, session: &mut Session) -> Result<u8> {
         sig_proxy: false,
         outlives: false,
     };
-    Ok(streams::relay(process, how, session)?.aloud())
+    let code = streams::relay(process, how, session)?.aloud();
+    let text = code.to_string();
+    let more = [("execID", &request.id[..]), ("exitCode", &text)];
+    let store = session.store()?;
+    store.tell_of(container.id(), "exec_die", &more);
+    Ok(code)
 }

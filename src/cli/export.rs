@@ -60,5 +60,6 @@ fn run(matches: &ArgMatches, session: &mut Session) -> Result<u8> {
             })
         })?,
     }
+    store.tell_of(container.id(), "export", &[]);
     Ok(0)
 }

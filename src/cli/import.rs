@@ -78,6 +78,9 @@ fn run(matches: &ArgMatches, session: &mut Session) -> Result<u8> {
     let id = import(session.store()?, input, &request, told.as_ref())
         .map_err(|e| e.reclassify(Kind::Corrupt, Kind::Invalid))?;
     drop(told);
+    let name = request.name.map(|n| n.familiar());
+    let name = name.as_deref().unwrap_or(&id);
+    session.store()?.images().tell("import", &id, name);
     out::line(id)?;
     Ok(0)
 }

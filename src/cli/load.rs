@@ -8,7 +8,7 @@ use super::args::{flag, is_set, opt, value};
 use super::{Session, Verb};
 use crate::error::{Error, Kind, Result};
 use crate::grammar::platform::Platform;
-use crate::image::load::{Options, load};
+use crate::image::load::{Loaded, Options, load};
 use crate::sys::fd::{duplicate, standard};
 use crate::ui::out;
 use crate::ui::progress::{Stream, progress};
@@ -58,7 +58,10 @@ fn run(matches: &ArgMatches, session: &mut Session) -> Result<u8> {
         true => &crate::image::progress::Silent,
         false => told.as_ref(),
     };
-    for loaded in load(session.store()?, input, &Options { platform }, told)? {
+    let store = session.store()?;
+    for loaded in load(store, input, &Options { platform }, told)? {
+        let (Loaded::Name(name) | Loaded::Id(name)) = &loaded;
+        store.images().tell("load", name, name);
         out::line(loaded)?;
     }
     Ok(0)

@@ -35,6 +35,7 @@ mod create;
 mod df;
 mod diff;
 mod doctor;
+mod events;
 mod exec;
 mod export;
 mod filter;
@@ -98,6 +99,7 @@ static COMMANDS: &[&Verb] = &[
     &completion::VERB,
     &create::VERB,
     &exec::VERB,
+    &events::VERB,
     &kill::VERB,
     &pause::PAUSE,
     &pause::UNPAUSE,

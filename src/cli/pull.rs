@@ -80,9 +80,12 @@ fn run(matches: &ArgMatches, session: &mut Session) -> Result<u8> {
         reference.to_string()
     } else {
         pull(store, &reference, &options, shown.as_ref())?;
-        reference.or_latest().to_string()
+        reference.clone().or_latest().to_string()
     };
     drop(shown);
+    store
+        .images()
+        .tell("pull", &reference.familiar(), &reference.familiar_name());
     out::line(canonical)?;
     Ok(0)
 }

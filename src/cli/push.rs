@@ -93,6 +93,10 @@ fn run(matches: &ArgMatches, session: &mut Session) -> Result<u8> {
         Kind::NotFound | Kind::Denied | Kind::Network => usage(e.to_string()),
         _ => e,
     })?;
+    session
+        .store()?
+        .images()
+        .tell("push", &reference.familiar(), &reference.familiar_name());
     if quiet {
         out::line(match all {
             true => reference.name(),

@@ -30,6 +30,7 @@ fn run(matches: &ArgMatches, session: &mut Session) -> Result<u8> {
                 }
                 e
             })?;
+        store.tell_of(container.id(), "restart", &[]);
         out::line(name)
     })
 }

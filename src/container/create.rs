@@ -69,6 +69,7 @@ pub(crate) fn create(
         config,
         host,
         networks,
+        is_off_all: false,
         mounts,
         driver: if is_host {
             rootfs::host::NAME

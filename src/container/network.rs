@@ -89,7 +89,8 @@ fn check(record: &Record, network: &Network) -> Result<()> {
             "container cannot be disconnected from host network or connected to host network",
         );
     }
-    if network.name == "none" || !is_network(mode) && record.networks.is_empty() {
+    let is_off = !is_network(mode) && record.networks.is_empty() && !record.is_off_all;
+    if network.name == "none" || is_off {
         return refuse(
             "container cannot be connected to multiple networks with one of the networks in private (none) mode",
         );

@@ -6,6 +6,7 @@ use crate::error::{Error, Kind, Result};
 use crate::image::regenerate;
 use crate::store::Store;
 use crate::store::containers::{Found, Record, State, Status};
+use crate::store::events::Event;
 use crate::store::networks::Network;
 use crate::sys::{fd, tty};
 
@@ -41,7 +42,17 @@ pub(crate) fn exec(
 ) -> Result<Session> {
     let window = window(request.tty);
     let plan = another(store, &container.record, &container.state, request, window)?;
-    launch::launch(&plan, attach, door)
+    let (program, rest) = request
+        .argv
+        .split_first()
+        .map_or(("", &[][..]), |(p, r)| (p, r));
+    let command = |action: &str| format!("{action}: {program} {}", rest.join(" "));
+    let more = [("execID", &request.id[..])];
+    let id = container.id();
+    store.tell(|| Some(Event::of(&container.record, &command("exec_create"), &more)));
+    let session = launch::launch(&plan, attach, door)?;
+    store.tell_of(id, &command("exec_start"), &more);
+    Ok(session)
 }
 
 /// Rows and columns of the caller's terminal, where a pty is to get them.

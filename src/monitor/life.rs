@@ -13,7 +13,7 @@ use super::log_file::LogFile;
 use super::net::{self, Entered, Net};
 use super::program::{Pipes, fork_error};
 use super::supervisor::{Fate, Supervisor};
-use super::{group, namespaces, root, script, tell};
+use super::{events, group, namespaces, root, script, tell};
 use crate::container::control::Tell;
 use crate::container::etc_files::Files;
 use crate::container::plan::{Join, Kind as PlanKind, Plan, Start, User};
@@ -81,6 +81,8 @@ pub(super) struct Life<'a> {
     /// Answers the child's questions about ids.
     supervisor: Option<Supervisor<'a>>,
     checks: Option<Checks>,
+    /// Somebody has asked for the end.
+    is_stopping: bool,
     /// SIGKILL is due: a stop's patience ends.
     kill_at: Option<Instant>,
     /// The next try of the restart policy.
@@ -127,6 +129,7 @@ impl<'a> Life<'a> {
             net,
             supervisor: None,
             checks: None,
+            is_stopping: false,
             kill_at: None,
             restart_at: None,
             rest_at: Some(Instant::now() + REST_AFTER),
@@ -203,7 +206,9 @@ impl<'a> Life<'a> {
                 self.signal(libc::SIGKILL);
                 let child = self.child.take();
                 child.map(|child| sys::process::wait(child.pid));
-            })
+            })?;
+        events::started(self.store, &self.plan.id, &self.state);
+        Ok(())
     }
 
     /// What a running container needs, made while the child mounts: whoever reads "running" finds somebody who answers.
@@ -389,8 +394,14 @@ impl<'a> Life<'a> {
     }
 
     fn note_health(&mut self) {
+        let status = |state: &State| state.health.as_ref().map(|h| h.status.clone());
+        let before = status(&self.state);
         self.state.health = self.checks.as_ref().map(|c| c.health.clone());
         self.save();
+        if let Some(now) = status(&self.state).filter(|now| Some(now) != before.as_ref()) {
+            let action = format!("health_status: {now}");
+            self.store.tell_of(&self.plan.id, &action, &[]);
+        }
     }
 
     /// What time brings: SIGKILL, a health check, a restart.
@@ -420,6 +431,7 @@ impl<'a> Life<'a> {
 
     fn signal(&self, signal: i32) {
         if let Some(child) = &self.child {
+            events::signalled(self.store, &self.plan.id, signal);
             // the only failure left is a process that is gone
             let _ = sys::process::signal(child.pidfd.as_fd(), signal);
         }
@@ -436,6 +448,12 @@ impl<'a> Life<'a> {
         // it holds the container's mounts; it is waited for when everything is told
         self.supervisor.iter_mut().for_each(Supervisor::kill);
         self.io.drain(self.log.as_mut());
+        let end = events::End {
+            code: self.last_code,
+            took: self.started.elapsed(),
+            was_stopped: std::mem::take(&mut self.is_stopping),
+        };
+        events::ended(self.store, &self.plan.id, &self.state, end);
         self.after_exit();
         Ok(())
     }
@@ -521,6 +539,7 @@ impl<'a> Life<'a> {
             Error::new(ErrorKind::State, format!("the network of `{name}` is gone"))
                 .hint("start the container anew")
         };
+        let before = self.state.networks.clone();
         let done = self.net.as_mut().ok_or_else(gone).and_then(|net| {
             change(net)?;
             net.keep_files(etc);
@@ -528,6 +547,7 @@ impl<'a> Life<'a> {
             Ok(())
         });
         self.save();
+        events::moved(self.store, &self.plan.id, &before, &self.state.networks);
         self.tell_done(client, done);
     }
 
@@ -547,6 +567,7 @@ impl<'a> Life<'a> {
             // a frozen process takes no signal; docker thaws it first
             let _ = self.pause(false);
         }
+        self.is_stopping = signal != libc::SIGKILL;
         if timeout == 0 {
             self.signal(libc::SIGKILL);
             return;
@@ -567,6 +588,8 @@ impl<'a> Life<'a> {
         }
         self.state.status = if on { Status::Paused } else { Status::Running };
         self.save();
+        let action = if on { "pause" } else { "unpause" };
+        self.store.tell_of(&self.plan.id, action, &[]);
         Ok(())
     }
 

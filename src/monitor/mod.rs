@@ -9,6 +9,7 @@
 //! reads that as "exited" (see `store::containers`).
 
 mod clients;
+mod events;
 mod freeze;
 mod group;
 mod health;

@@ -60,6 +60,9 @@ pub struct Record {
     /// The networks beside those that are no networks (`host`, `none`, `container:`); the first is the mode's.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub networks: Vec<Wish>,
+    /// It was taken off the last of them: its mode says `none` now, but unlike one that was made so it may come to others.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_off_all: bool,
     /// The mounts beside the root, resolved: volumes have their names.
     pub mounts: Vec<MountPoint>,
     /// Storage rung that `create` chose: `overlay`, `fuse-overlayfs` or `copy`; its upper layer can only be read by that one.

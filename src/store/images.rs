@@ -23,6 +23,7 @@ use crate::error::{Context, Error, Kind, Result};
 use crate::grammar::platform::Platform;
 use crate::grammar::reference::Reference;
 use crate::image::config::ImageConfig;
+use crate::store::events::Event;
 use crate::store::{Store, record};
 use crate::sys::lock::Lock;
 
@@ -242,7 +243,8 @@ impl<'a> Images<'a> {
                 "refusing to create a tag with a digest reference",
             ));
         }
-        let target = target.or_latest().to_string();
+        let target = target.or_latest();
+        let (familiar, target) = (target.familiar(), target.to_string());
         let _lock = self.lock()?;
         let mut names = self.names()?;
         let image = look_up(&names, source).ok_or_else(|| no_such(source))?;
@@ -270,7 +272,15 @@ impl<'a> Images<'a> {
                 ..known
             },
         );
-        self.write(names)
+        self.write(names)?;
+        self.tell("tag", &image.id, &familiar);
+        Ok(())
+    }
+
+    /// Tells what happened to the image of an id, under a name.
+    pub(crate) fn tell(&self, action: &str, id: &str, name: &str) {
+        self.store
+            .tell(|| Some(Event::new("image", action, id, &[("name", name)])));
     }
 
     /// Returns all names in the order of the file.

@@ -54,6 +54,7 @@ pub mod blobs;
 pub mod builds;
 pub mod check;
 pub mod containers;
+pub mod events;
 pub mod gc;
 pub mod ids;
 pub mod images;

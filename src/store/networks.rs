@@ -20,6 +20,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Context, Error, Kind, Result};
 use crate::grammar::subnet::{self, Subnet};
 use crate::store::containers::has_ended;
+use crate::store::events::Event;
 use crate::store::{Store, folder, new_id, random_hex, record};
 
 /// Id of `bridge`: sha256 of `network bridge`, the same on every machine.
@@ -347,7 +348,14 @@ impl<'a> Networks<'a> {
             name: request.name,
         };
         self.write(&network)?;
+        self.tell("create", &network);
         Ok(network)
+    }
+
+    fn tell(&self, action: &str, network: &Network) {
+        let more = [("name", &network.name[..]), ("type", &network.driver)];
+        self.store
+            .tell(|| Some(Event::new("network", action, &network.id, &more)));
     }
 
     fn write(&self, network: &Network) -> Result<()> {
@@ -398,11 +406,13 @@ impl<'a> Networks<'a> {
             ));
         }
         match std::fs::remove_file(self.path(&network.name)) {
-            Err(e) if e.kind() == ErrorKind::NotFound => Err(no_such(&network.name)),
+            Err(e) if e.kind() == ErrorKind::NotFound => return Err(no_such(&network.name)),
             other => other.context(Kind::System, || {
                 format!("cannot remove the network `{}`", network.name)
-            }),
+            })?,
         }
+        self.tell("destroy", network);
+        Ok(())
     }
 }
 

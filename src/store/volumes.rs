@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Context, Error, Kind, Result};
+use crate::store::events::Event;
 use crate::store::{Store, containers, new_id, random_hex, record};
 
 /// Label of a volume that was made without a name (docker's).
@@ -117,6 +118,7 @@ impl<'a> Volumes<'a> {
                 return same_options(&volume, there);
             }
             if self.make(&volume)? {
+                self.tell("create", &volume.name);
                 return Ok(volume);
             }
         }
@@ -209,9 +211,18 @@ impl<'a> Volumes<'a> {
             ));
         }
         match self.store.trash().put(&self.dir(name))? {
-            true => Ok(()),
+            true => {
+                self.tell("destroy", name);
+                Ok(())
+            }
             false => Err(no_such(name)),
         }
+    }
+
+    fn tell(&self, action: &str, name: &str) {
+        let more = [("driver", "local")];
+        self.store
+            .tell(|| Some(Event::new("volume", action, name, &more)));
     }
 
     /// Makes the folder of a volume and renames it to its place; false when somebody else was first.

@@ -6,9 +6,10 @@ use std::path::Path;
 use nix::errno::Errno;
 use nix::sys::socket::{
     AddressFamily, Backlog, ControlMessage, ControlMessageOwned, MsgFlags, SockFlag, SockType,
-    UnixAddr, accept4, bind, connect, getsockopt, listen, recvmsg, sendmsg, socket, socketpair,
-    sockopt,
+    UnixAddr, accept4, bind, connect, getsockopt, listen, recv, recvmsg, sendmsg, sendto,
+    setsockopt, socket, socketpair, sockopt,
 };
+use nix::sys::time::{TimeVal, TimeValLike};
 
 use super::{Result, SysError};
 
@@ -46,6 +47,40 @@ pub(crate) fn connect_to(path: &Path) -> Result<OwnedFd> {
     with_address(path, |address| connect(fd.as_raw_fd(), address))
         .map_err(|e| SysError::new(format!("connect({path:?})"), e))?;
     Ok(fd)
+}
+
+/// Returns a socket at `path` to which [`tell`] sends; a read of it does not wait.
+pub(crate) fn datagrams_at(path: &Path) -> Result<OwnedFd> {
+    let fd = new_datagrams(SockFlag::SOCK_NONBLOCK)?;
+    with_address(path, |address| bind(fd.as_raw_fd(), address))
+        .map_err(|e| SysError::new(format!("bind({path:?})"), e))?;
+    Ok(fd)
+}
+
+/// Sends one message to the socket at `path`; waits a tenth of a second for one who does not come to read.
+pub(crate) fn tell(path: &Path, bytes: &[u8]) -> Result<()> {
+    let fd = new_datagrams(SockFlag::empty())?;
+    let patience = TimeVal::milliseconds(100);
+    // without it the wait would be longer
+    let _ = setsockopt(&fd, sockopt::SendTimeout, &patience);
+    with_address(path, |address| {
+        sendto(fd.as_raw_fd(), bytes, address, MsgFlags::MSG_NOSIGNAL)
+    })
+    .map_err(|e| SysError::new(format!("sendto({path:?})"), e))?;
+    Ok(())
+}
+
+/// Reads one message that [`tell`] sent; `None` when there is none.
+pub(crate) fn hear(fd: BorrowedFd<'_>) -> Result<Option<Vec<u8>>> {
+    let mut buffer = vec![0; MESSAGE_MAX];
+    match recv(fd.as_raw_fd(), &mut buffer, MsgFlags::empty()) {
+        Ok(n) => {
+            buffer.truncate(n);
+            Ok(Some(buffer))
+        }
+        Err(Errno::EAGAIN | Errno::EINTR) => Ok(None),
+        Err(e) => Err(SysError::new("recv()", e)),
+    }
 }
 
 /// Accepts one connection of the same user; `None` when none waits or when it was another user's.
@@ -150,6 +185,12 @@ fn new_socket(flags: SockFlag) -> Result<OwnedFd> {
         None,
     )
     .map_err(|e| SysError::new("socket(AF_UNIX)", e))
+}
+
+fn new_datagrams(flags: SockFlag) -> Result<OwnedFd> {
+    let flags = SockFlag::SOCK_CLOEXEC | flags;
+    socket(AddressFamily::Unix, SockType::Datagram, flags, None)
+        .map_err(|e| SysError::new("socket(AF_UNIX)", e))
 }
 
 /// sun_path holds 107 bytes; a longer path goes through its folder's descriptor.

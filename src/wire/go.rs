@@ -143,6 +143,13 @@ pub(crate) const VOLUME: Shape = Shape {
     left_out: &[("Status", Zero::Nil)],
 };
 
+/// `docker events`.
+pub(crate) const EVENT: Shape = Shape {
+    maps: &["Attributes"],
+    lists: &[],
+    left_out: &[],
+};
+
 /// `docker version`.
 pub(crate) const VERSION: Shape = Shape {
     maps: &["Details"],

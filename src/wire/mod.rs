@@ -5,6 +5,7 @@ pub(crate) mod columns;
 pub(crate) mod config;
 pub(crate) mod container;
 pub(crate) mod context;
+pub(crate) mod event;
 pub(crate) mod go;
 pub(crate) mod host_config;
 pub(crate) mod image;

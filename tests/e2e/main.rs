@@ -14,6 +14,7 @@ mod commit;
 mod cp;
 mod doctor;
 mod errors;
+mod events;
 mod exec;
 mod identity;
 mod images;

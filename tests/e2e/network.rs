@@ -192,6 +192,7 @@ both! {
     a_port_scan_is_answered_and_leaves_nothing
     odd_questions_about_names_disturb_nobody
     dockers_name_server_answers_inside
+    who_left_the_last_network_may_come_to_others
     files_follow_the_networks_of_a_running_container
     nothing_is_left_after_the_last_container
     a_link_tells_where_another_container_is
@@ -333,6 +334,27 @@ fn dockers_name_server_answers_inside(s: &mut Stage) {
     s.serve("--network one --expose 53/udp", "hears 0.0.0.0:53 /tmp/x");
     let all = s.ok("ps -q").replace('\n', " ");
     s.ok(&format!("rm -f {all}"));
+}
+
+fn who_left_the_last_network_may_come_to_others(s: &mut Stage) {
+    s.world.outside(&format!("echo {OUTSIDE}:7000"));
+    s.serve("--name wanderer", "sleep");
+    s.ok("network disconnect bridge wanderer");
+    let reach = format!("mirror {OUTSIDE}:7000 1000");
+    assert_ne!(s.exec("wanderer", &reach), "the same");
+    s.ok("network connect bridge wanderer");
+    assert_eq!(s.exec("wanderer", &reach), "the same");
+    s.ok("network disconnect bridge wanderer");
+    s.ok("stop -t 0 wanderer");
+    s.ok("network connect bridge wanderer");
+    // one that was made without may not
+    s.ok("run -d --name lone --network none IMAGE sleep 100");
+    let told = s.coracle("network connect bridge lone").expect_code(1);
+    assert!(
+        told.stderr.contains("in private (none) mode"),
+        "{}",
+        told.stderr
+    );
 }
 
 fn files_follow_the_networks_of_a_running_container(s: &mut Stage) {

@@ -16,6 +16,7 @@ use crate::store::containers::names::{self, Names, is_id};
 use crate::store::containers::{
     HostConfig, MountPoint, Orphan, PortBinding, Record, State, Status,
 };
+use crate::store::events::Event;
 use crate::store::networks::Wish;
 use crate::store::record::Folder;
 use crate::store::{Store, images, record};
@@ -141,6 +142,8 @@ impl<'a> Containers<'a> {
             // whole or not: it is nobody's yet, and the sweep would find what stays
             self.store.trash().put(&dir).ok();
             self.names().release(&record.id, &record.name).ok();
+        } else {
+            self.store.tell(|| Some(Event::of(record, "create", &[])));
         }
         made
     }
@@ -321,6 +324,7 @@ impl<'a> Containers<'a> {
             Some(first) => first.network.clone(),
             None => "none".to_owned(),
         };
+        record.is_off_all = networks.is_empty();
         record.networks = networks;
         record::write(&self.path(id).join("config"), &record)
     }
@@ -345,7 +349,10 @@ impl<'a> Containers<'a> {
                 ),
             ))
         })?;
-        self.names().rename(id, &old, new).map_err(cannot)
+        self.names().rename(id, &old, new).map_err(cannot)?;
+        let old = format!("/{old}");
+        self.store.tell_of(id, "rename", &[("oldName", &old)]);
+        Ok(())
     }
 
     /// Removes a container that does not run. `Kind::State` when its monitor lives.
@@ -371,10 +378,17 @@ impl<'a> Containers<'a> {
     /// Takes a container whose lock the caller holds out of the store, and its name; `hint` may be that name. The runtime
     /// folder with the lock stays, for [`Containers::remove_runtime`].
     pub(crate) fn take_out(&self, id: &str, hint: &str, _lock: &Lock) -> Result<()> {
+        let mut last = None;
+        self.store.tell(|| {
+            last = self.record(id).ok();
+            None
+        });
         if !self.store.trash().put(&self.path(id))? {
             return Err(super::no_such(id));
         }
-        self.names().release(id, hint)
+        let released = self.names().release(id, hint);
+        self.store.tell(|| Some(Event::of(&last?, "destroy", &[])));
+        released
     }
 
     /// Removes the runtime folder of a container that is gone. What cannot be removed vanishes with the next boot.

@@ -56,11 +56,16 @@ impl Images<'_> {
         }
         let config = self.config(&image.id);
         self.write(names.clone())?;
+        // docker names it by its id here
+        for _ in &decision.untag {
+            self.tell("untag", &image.id, &image.id);
+        }
         let mut removed = Removed {
             untagged: decision.untag.iter().map(|name| familiar(name)).collect(),
             ..Removed::default()
         };
         if decision.delete {
+            self.tell("delete", &image.id, &image.id);
             removed.deleted.push(image.id.clone());
             // without its configuration nothing says which layers were its own: prune finds them
             if let Ok(config) = config {
