@@ -21,6 +21,9 @@ use crate::sys::SysError;
 use crate::sys::fd::{self, read_some, write_all, write_some};
 use crate::sys::tty::{self, RawMode};
 
+/// Bytes that a user types into a process that does not read, before they wait in the terminal.
+const MOST_TYPED: usize = 64 * 1024;
+
 /// An attached command.
 #[derive(Debug)]
 pub(crate) struct Session {
@@ -145,6 +148,7 @@ impl Session {
             unread: None,
             lost: false,
             buffer: vec![0; 64 * 1024],
+            pending: Vec::new(),
         };
         relay.resize();
         let end = relay.run();
@@ -186,6 +190,8 @@ struct Relay<'a> {
     unread: Option<(i32, Errno)>,
     lost: bool,
     buffer: Vec<u8>,
+    /// Input that the container has not taken yet.
+    pending: Vec<u8>,
 }
 
 /// Whom a poll entry belongs to.
@@ -194,6 +200,8 @@ enum Who {
     Monitor,
     Signals,
     Keyboard,
+    /// The container's stdin.
+    Input,
     Stdout,
     Stderr,
 }
@@ -227,6 +235,7 @@ impl Relay<'_> {
                     Who::Monitor => self.monitor()?,
                     Who::Signals => self.signal()?,
                     Who::Keyboard => self.keyboard(),
+                    Who::Input => self.input(),
                     Who::Stdout => self.output(1),
                     Who::Stderr => self.output(2),
                 }
@@ -239,14 +248,26 @@ impl Relay<'_> {
         let mut fds = Vec::with_capacity(5);
         let mut add = |name, fd: BorrowedFd<'_>| {
             who.push(name);
-            fds.push(fd.as_raw_fd());
+            let flags = match name {
+                Who::Input => PollFlags::POLLOUT,
+                _ => PollFlags::POLLIN,
+            };
+            fds.push((fd.as_raw_fd(), flags));
         };
         if self.exited.is_none() && !self.lost {
             add(Who::Monitor, self.client.as_fd());
         }
         add(Who::Signals, self.signals.fd.as_fd());
-        if self.streams.stdin.is_some() && self.exited.is_none() {
-            add(Who::Keyboard, fd::standard(0));
+        if let (Some(target), None) = (&self.streams.stdin, self.exited) {
+            // the next bytes are read when these are gone; detach keys always
+            if self.pending.is_empty()
+                || !self.keys.keys.is_empty() && self.pending.len() < MOST_TYPED
+            {
+                add(Who::Keyboard, fd::standard(0));
+            }
+            if !self.pending.is_empty() {
+                add(Who::Input, target.as_fd());
+            }
         }
         if let Some(fd) = &self.streams.stdout {
             add(Who::Stdout, fd.as_fd());
@@ -254,7 +275,7 @@ impl Relay<'_> {
         if let Some(fd) = &self.streams.stderr {
             add(Who::Stderr, fd.as_fd());
         }
-        let ready = poll_readable(&fds)?;
+        let ready = poll_all(&fds)?;
         Ok(who
             .into_iter()
             .zip(ready)
@@ -308,72 +329,25 @@ impl Relay<'_> {
             Ok(Some(0)) | Err(_) => self.streams.stdin = None,
             Ok(Some(n)) => {
                 let (pass, detach) = self.keys.filter(&self.buffer[..n]);
-                // a process that does not read any more: EPIPE, its stdin is over
-                if self.write_input(&pass).is_err() {
-                    self.streams.stdin = None;
-                }
+                self.pending.extend(pass);
+                self.input();
                 self.detached = detach;
             }
             Ok(None) => {}
         }
     }
 
-    /// Writes to the container, but never waits for it without listening to its output and its end.
-    fn write_input(&mut self, mut bytes: &[u8]) -> Result<(), SysError> {
-        while !bytes.is_empty() {
-            let Some(target) = &self.streams.stdin else {
-                return Ok(());
-            };
-            match write_some(target.as_fd(), bytes)? {
-                Some(n) => bytes = &bytes[n..],
-                None => {
-                    let waiting = {
-                        let mut fds = vec![PollFd::new(target.as_fd(), PollFlags::POLLOUT)];
-                        fds.push(PollFd::new(self.client.as_fd(), PollFlags::POLLIN));
-                        for stream in [&self.streams.stdout, &self.streams.stderr]
-                            .into_iter()
-                            .flatten()
-                        {
-                            fds.push(PollFd::new(stream.as_fd(), PollFlags::POLLIN));
-                        }
-                        match poll(&mut fds, PollTimeout::NONE) {
-                            Ok(_) | Err(Errno::EINTR) => {}
-                            Err(e) => return Err(SysError::new("poll()", e)),
-                        }
-                        fds.iter()
-                            .map(|f| f.any().unwrap_or(false))
-                            .collect::<Vec<_>>()
-                    };
-                    if waiting[1] {
-                        // told() only fails when the monitor is gone, which ends the wait too
-                        let _ = self.monitor();
-                        if self.exited.is_some() || self.lost {
-                            return Ok(());
-                        }
-                    }
-                    if waiting[2..].contains(&true) {
-                        let kept = std::mem::take(&mut self.buffer);
-                        self.buffer = vec![0; 64 * 1024];
-                        self.drain_once();
-                        self.buffer = kept;
-                    }
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn drain_once(&mut self) {
-        for (number, stream) in [
-            (1, self.streams.stdout.is_some()),
-            (2, self.streams.stderr.is_some()),
-        ] {
-            let raw = match number {
-                1 => self.streams.stdout.as_ref().map(|f| f.as_raw_fd()),
-                _ => self.streams.stderr.as_ref().map(|f| f.as_raw_fd()),
-            };
-            if stream && raw.is_some_and(poll_now) {
-                self.output(number);
+    /// Writes what the container takes now; a process that does not read may be one whose output waits for us.
+    fn input(&mut self) {
+        let Some(target) = &self.streams.stdin else {
+            return;
+        };
+        match write_some(target.as_fd(), &self.pending) {
+            Ok(n) => drop(self.pending.drain(..n.unwrap_or(0))),
+            // a process that does not read any more: EPIPE, its stdin is over
+            Err(_) => {
+                self.pending.clear();
+                self.streams.stdin = None;
             }
         }
     }
@@ -400,11 +374,12 @@ impl Relay<'_> {
     }
 }
 
-fn poll_readable(raw: &[i32]) -> Result<Vec<bool>> {
+/// Waits until something is ready; says which.
+fn poll_all(all: &[(i32, PollFlags)]) -> Result<Vec<bool>> {
     loop {
-        let mut fds: Vec<PollFd<'_>> = raw
+        let mut fds: Vec<PollFd<'_>> = all
             .iter()
-            .map(|fd| PollFd::new(fd::borrow(*fd), PollFlags::POLLIN))
+            .map(|(fd, flags)| PollFd::new(fd::borrow(*fd), *flags))
             .collect();
         match poll(&mut fds, PollTimeout::NONE) {
             Ok(_) => return Ok(fds.iter().map(|f| f.any().unwrap_or(false)).collect()),
@@ -412,11 +387,6 @@ fn poll_readable(raw: &[i32]) -> Result<Vec<bool>> {
             Err(e) => return Err(SysError::new("poll()", e).into()),
         }
     }
-}
-
-fn poll_now(raw: i32) -> bool {
-    let mut fds = [PollFd::new(fd::borrow(raw), PollFlags::POLLIN)];
-    poll(&mut fds, PollTimeout::ZERO).is_ok_and(|n| n > 0)
 }
 
 /// Signals of the command as bytes of a descriptor.

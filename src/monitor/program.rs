@@ -37,6 +37,8 @@ impl Pipes {
         if !process.tty {
             let stdin = if process.stdin {
                 let (read, write) = sys::fd::pipe()?;
+                // who writes to it also reads what a filter has made of it
+                sys::fd::set_nonblocking(write.as_fd(), true)?;
                 io.stdin = Some(write);
                 read
             } else {

@@ -1,5 +1,7 @@
 //! `exec`: one more process in a running container.
 
+use std::time::Duration;
+
 use crate::support::eventually;
 
 #[test]
@@ -150,4 +152,37 @@ fn the_end_of_a_container_ends_its_execs() {
         "exec".to_owned(),
     );
     assert_eq!(output.code, 137);
+}
+
+/// More than all pipes on the way hold: who waits until its input is taken must read the output meanwhile.
+#[test]
+fn a_filter_of_megabytes_gets_and_gives_all() {
+    busybox!(sandbox, image);
+    sandbox
+        .coracle(["run", "-d", "--name", "filter", &image, "sleep", "1000"])
+        .ok();
+    let input = "0123456789abcde\n".repeat(300_000);
+    for words in [
+        &["run", "--rm", "-i", &image, "cat"][..],
+        &["exec", "-i", "filter", "cat"],
+    ] {
+        let output = sandbox.coracle(words).stdin(input.clone()).ok();
+        assert!(output == input, "{words:?}: {} bytes", output.len());
+    }
+    // one that takes nothing is ended by the signal all the same
+    let deaf = ["run", "-i", "--name", "deaf", &image, "sleep", "1000"];
+    let deaf = sandbox
+        .coracle(deaf)
+        .stdin(input)
+        .limit(Duration::from_secs(20));
+    let deaf = std::thread::spawn(move || deaf.output().code);
+    let state = || {
+        sandbox
+            .coracle(["inspect", "-f", "{{.State.Status}}", "deaf"])
+            .output()
+            .stdout
+    };
+    eventually("it runs", || state().trim() == "running");
+    sandbox.coracle(["kill", "deaf"]).ok();
+    assert_eq!(deaf.join().unwrap(), 137);
 }
