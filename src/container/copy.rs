@@ -72,7 +72,10 @@ pub(crate) fn to_tar(
     let view = View::of(store, container)?;
     let from = Source::inside(&view, word, source, options)?;
     let mut tar = TarOut::new(out);
-    from.walk(None, false, &mut tar)?;
+    // docker's members of a folder's content are `./NAME`; those of the root itself `/NAME`
+    let is_here = source == "." || source.ends_with("/.");
+    let name = is_here.then_some(&b"."[..]);
+    from.walk(name, false, &mut tar)?;
     tar.finish()
 }
 

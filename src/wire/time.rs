@@ -59,7 +59,10 @@ pub(crate) fn moment(text: &str, now: Timestamp) -> Result<Timestamp> {
             format!("failed to parse value as time or duration: {text:?}"),
         )
     };
-    if let Ok(nanoseconds) = units::duration(text) {
+    // a bare 0 is 1970 to docker
+    if text != "0"
+        && let Ok(nanoseconds) = units::duration(text)
+    {
         return now
             .checked_sub(jiff::SignedDuration::from_nanos(nanoseconds))
             .map_err(|_| unclear());
@@ -129,6 +132,7 @@ mod tests {
         for (text, want) in [
             ("10m", "2026-01-01T23:50:00Z"),
             ("1h30m", "2026-01-01T22:30:00Z"),
+            ("0", "1970-01-01T00:00:00Z"),
             ("1136073845", "2006-01-01T00:04:05Z"),
             ("1136073845.5", "2006-01-01T00:04:05.5Z"),
             ("1136073845.000000001", "2006-01-01T00:04:05.000000001Z"),

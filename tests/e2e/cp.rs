@@ -226,21 +226,16 @@ fn tars_go_both_ways_and_volumes_are_reached() {
         );
     }
     assert_eq!(sandbox.coracle(["start", "-a", "c1"]).ok(), "g\n");
-    let got = sandbox.coracle(["cp", "c1:/data/d", "-"]).output();
-    let mut list = sandbox.work();
-    list.push("list.tar");
-    std::fs::write(&list, got.stdout).unwrap();
-    let names = sandbox
-        .command("tar")
-        .arg("-tf")
-        .arg(&list)
-        .output()
-        .unwrap()
-        .stdout;
-    assert_eq!(
-        String::from_utf8_lossy(&names),
-        "d/\nd/g\nd/sub/\nd/sub/s\n"
-    );
+    for (path, want) in [
+        ("/data/d", "d/\nd/g\nd/sub/\nd/sub/s\n"),
+        ("/data/d/.", "./\n./g\n./sub/\n./sub/s\n"),
+    ] {
+        let got = sandbox.coracle(["cp", &format!("c1:{path}"), "-"]).output();
+        let list = sandbox.work().join("list.tar");
+        std::fs::write(&list, got.stdout).unwrap();
+        let names = sandbox.command("tar").arg("-tPf").arg(&list).output();
+        assert_eq!(String::from_utf8_lossy(&names.unwrap().stdout), want);
+    }
     assert_eq!(
         cp(&sandbox, &["-", "-"]).1,
         "must specify at least one container source\n"
