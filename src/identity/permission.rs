@@ -38,6 +38,14 @@ pub fn mode_after_chown(mode: u32) -> u32 {
     }
 }
 
+/// The mode of a file after a chmod by its owner: who is not in the file's group makes no set-gid program of it.
+pub fn mode_after_chmod(who: &Credentials, file: &Seen, mode: u32) -> u32 {
+    match who.is_in(file.gid) || who.has(cap::FSETID) {
+        true => mode & 0o7777,
+        false => mode & 0o5777,
+    }
+}
+
 /// Whether chmod(2), utimes and the like may be done to a file: they are its owner's.
 pub fn is_owner(who: &Credentials, file: &Seen) -> bool {
     who.has(cap::FOWNER) || who.user.fs == file.uid
@@ -146,6 +154,15 @@ mod tests {
             mode_after_chown(libc::S_IFDIR | 0o2775),
             libc::S_IFDIR | 0o2775
         );
+    }
+
+    #[test]
+    fn who_is_not_in_a_group_makes_no_program_of_it() {
+        let bob = user(1000, &[50]);
+        let mode = |gid| mode_after_chmod(&bob, &file(1000, gid, 0o644), 0o106755);
+        assert_eq!((mode(1000), mode(50), mode(42)), (0o6755, 0o6755, 0o4755));
+        let root = mode_after_chmod(&user(0, &[]), &file(1000, 42, 0), 0o2755);
+        assert_eq!(root, 0o2755);
     }
 
     #[test]

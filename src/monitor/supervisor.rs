@@ -5,9 +5,9 @@ use std::ffi::CString;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::time::Duration;
 
-use crate::container::plan::{Root, Source, Start};
+use crate::container::plan::{Mount, Root, Source, Start};
 use crate::error::Result;
-use crate::identity::serve::{self, Begin, Left, Served, Settings};
+use crate::identity::serve::{self, Begin, Given, Left, Served, Settings};
 use crate::store::owners::Sidecar;
 use crate::sys::process::{self, Child};
 use crate::sys::socket;
@@ -168,9 +168,30 @@ fn settings(start: &Start, first: &serve::Start) -> Settings {
     Settings {
         first: first.clone(),
         ours: ours(start),
+        given: given(start),
         layers,
         sidecar: start.dir.join(Sidecar::NAME),
     }
+}
+
+/// Whom the user gave a tmpfs to (`--tmpfs /t:uid=1000,gid=1000`).
+fn given(start: &Start) -> Vec<Given> {
+    let one = |mount: &Mount| {
+        let Source::Tmpfs { data, .. } = &mount.source else {
+            return None;
+        };
+        let id = |key: &str| {
+            data.split(',')
+                .find_map(|o| o.strip_prefix(key)?.parse().ok())
+        };
+        let (uid, gid) = (id("uid="), id("gid="));
+        (uid.is_some() || gid.is_some()).then_some(Given {
+            at: CString::new(mount.destination.as_str()).ok()?,
+            uid: uid.unwrap_or(0),
+            gid: gid.unwrap_or(0),
+        })
+    };
+    start.mounts.iter().filter_map(one).collect()
 }
 
 /// Mount points whose files lie in the store or in the container's memory.

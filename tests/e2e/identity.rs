@@ -172,6 +172,82 @@ fn another_than_root_may_what_it_may_by_every_way_to_a_file() {
 }
 
 #[test]
+fn what_is_wrong_with_a_name_is_found_before_it_is_asked_who_may() {
+    debian!(sandbox, image);
+    let Some(out) = script(&sandbox, &image, &["order"], "exec /p/order") else {
+        return;
+    };
+    // recorded from the same program in docker 26
+    assert_eq!(out, include_str!("../programs/order.txt"));
+}
+
+#[test]
+fn a_hostile_program_gets_no_more_than_a_kernel_gives_and_nobody_hangs() {
+    debian!(sandbox, image);
+    let text =
+        "timeout -s KILL 60 /p/hostile; echo; timeout -s KILL 60 /p/hostile refused | head -7";
+    let Some(out) = script(&sandbox, &image, &["hostile"], text) else {
+        return;
+    };
+    let (answered, refused) = out.split_once("\n\n").unwrap_or((&out, ""));
+    // recorded from the same program in docker 26 with seccomp=unconfined
+    assert_eq!(
+        format!("{answered}\n"),
+        include_str!("../programs/hostile.txt")
+    );
+    if cfg!(target_arch = "x86_64") {
+        assert_eq!(refused, REFUSED);
+    }
+}
+
+/// What hides calls from a filter is refused by ours, or by docker's before that (io_uring).
+const REFUSED: &str = "== hidden
+syscall(SYS_clone3, zero, sizeof zero): ENOSYS
+syscall(425, 8, zero): EPERM
+syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program): done
+syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER, &program): EBUSY
+syscall(0x40000000 + SYS_getuid): ENOSYS
+syscall(0x40000000 + SYS_setresuid, 0, 0, 0): ENOSYS
+";
+
+#[test]
+fn a_tmpfs_belongs_to_whom_it_was_given() {
+    debian!(sandbox, image);
+    for (mode, user, made) in [
+        ("full", "0", "0:0"),
+        ("full", "1000", "1000:0"),
+        ("native", "1000", "1000:0"),
+    ] {
+        let look = "touch /t/x; stat -c '%u:%g %a' /t /t/x";
+        let words = ["run", "--rm", "--identity", mode, "--user", user];
+        let words =
+            words
+                .into_iter()
+                .chain(["--tmpfs", "/t:uid=1000,mode=700", &image, "sh", "-c", look]);
+        assert_eq!(
+            sandbox.coracle(words).ok(),
+            format!("1000:0 700\n{made} 644\n"),
+            "{mode} {user}"
+        );
+    }
+    // again at the next start
+    let words = [
+        "run",
+        "--name",
+        "c1",
+        "--tmpfs",
+        "/t:uid=33,gid=34",
+        &image,
+        "stat",
+        "-c",
+        "%u:%g %a",
+        "/t",
+    ];
+    assert_eq!(sandbox.coracle(words).ok(), "33:34 1777\n");
+    assert_eq!(sandbox.coracle(["start", "-a", "c1"]).ok(), "33:34 1777\n");
+}
+
+#[test]
 fn capabilities_are_dropped_for_good_and_handed_on_to_others() {
     debian!(sandbox, image);
     let text = r#"touch /tmp/f /tmp/six; chown 6 /tmp/six; chmod 644 /tmp/six

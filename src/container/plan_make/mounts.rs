@@ -152,12 +152,13 @@ fn tmpfs(destination: &str, options: &str, read_only: bool) -> Result<Mount> {
             "defaults" | "bind" | "rbind" | "private" | "rprivate" | "notmpcopyup" => {}
             "slave" | "rslave" | "shared" | "rshared" => mount.propagation = propagation(key),
             "tmpcopyup" => copy_up = true,
-            "size" | "mode" | "nr_inodes" | "nr_blocks" | "mpol" | "huge" if word != key => {
+            // whose it is (`uid`, `gid`) is written down where ids are emulated; natively all is the one id's
+            "size" | "mode" | "nr_inodes" | "nr_blocks" | "mpol" | "huge" | "uid" | "gid"
+                if word != key =>
+            {
                 data.retain(|d| !d.starts_with(&format!("{key}=")));
                 data.push(word);
             }
-            // The container has one id, and the folder belongs to it.
-            "uid" | "gid" if word != key => {}
             key => match flag(key) {
                 Some((bit, true)) => mount.flags |= bit,
                 Some((bit, false)) => mount.flags &= !bit,
@@ -203,7 +204,10 @@ mod tests {
             ("exec,size=1m,mode=700", "nosuid,nodev size=1m,mode=700"),
             ("rw,suid,ro", "ro,nodev,noexec "),
             ("size=1m,size=2m", "nosuid,nodev,noexec size=2m"),
-            ("uid=1000,gid=1000,exec,noexec", "nosuid,nodev,noexec "),
+            (
+                "uid=1000,gid=1000,exec,noexec",
+                "nosuid,nodev,noexec uid=1000,gid=1000",
+            ),
         ] {
             assert_eq!(
                 shown(&tmpfs("/x", options, false).unwrap()),

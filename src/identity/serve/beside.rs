@@ -13,10 +13,11 @@ use nix::errno::Errno;
 use nix::fcntl::{OFlag, openat};
 use nix::sys::stat::Mode;
 
-use super::Shared;
-use crate::store::ids::Ids;
-use crate::store::owners::{Key, Sidecar};
-use crate::sys;
+use super::{Given, Shared};
+use crate::store::ids::{self, Ids};
+use crate::store::owners::{Key, Place, Sidecar};
+use crate::sys::stat::{EVERYTHING, statx_here};
+use crate::sys::{self, xattr};
 
 /// A file in the container's folder: some of its files have access control lists that name others.
 const ACLS: &str = "acls";
@@ -105,6 +106,22 @@ impl Shared {
             beside.set(key, ids);
         }
         self.has_beside.store(true, Ordering::Release);
+    }
+
+    /// Records whom a mounted folder belongs to, in its inode where it can be (a tmpfs: Linux 6.6).
+    pub(super) fn hand_over(&self, given: &Given) {
+        let Ok(stat) = statx_here(&given.at, 0, EVERYTHING) else {
+            return; // the image has no such place, and the start failed
+        };
+        let ids = Ids {
+            uid: given.uid.into(),
+            gid: given.gid.into(),
+            ..Ids::default()
+        };
+        let value = Place::Text.write(&ids);
+        if xattr::set_by_path(&given.at, ids::NAME, &value).is_err() {
+            self.record_beside(Key::of(&stat), ids, false);
+        }
     }
 
     /// From now on files are asked for lists.

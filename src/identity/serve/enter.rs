@@ -4,12 +4,12 @@
 //! What is allowed the kernel does, and it reads the path again: a program that changes it meanwhile gets what its real
 //! user may. This keeps programs honest with each other, it does not part them.
 
-use std::ffi::CStr;
+use std::ffi::{CStr, CString};
 
 use nix::errno::Errno;
 
 use super::files::{File, Last, seen};
-use super::make::parent;
+use super::make::{bare, last, parent};
 use super::proc::{self, Whose};
 use super::search::Way;
 use super::worker::{Asked, CONTINUE, Outcome, Worker};
@@ -33,10 +33,32 @@ const OWNER: u32 = 32;
 /// What takes a name away.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Gone {
-    /// It must be there.
-    Must,
-    /// It may be.
-    May,
+    /// unlink(2).
+    Unlinked,
+    /// rmdir(2).
+    Removed,
+    /// It gets another name.
+    Moved,
+    /// Another file gets it.
+    Replaced,
+}
+
+/// A name that is to be made, below its folder, which is held open: what is judged is where it is made, whatever another
+/// thread puts on the way meanwhile.
+pub(super) struct Spot {
+    pub(super) folder: File,
+    /// Ours.
+    pub(super) name: CString,
+}
+
+impl Spot {
+    fn new(folder: File, name: &CStr) -> Spot {
+        let name = [folder.own_name().to_bytes(), b"/", last(name)].concat();
+        Spot {
+            folder,
+            name: CString::new(name).expect("parts of C strings"),
+        }
+    }
 }
 
 /// What a call does to a file's times.
@@ -54,25 +76,58 @@ impl Worker {
             return CONTINUE;
         }
         let (a, here) = (asked.args, libc::AT_FDCWD);
-        let (from, to) = match asked.call {
-            Call::Unlink => ((here, a[0]), None),
-            Call::Unlinkat => ((asked.int(0), a[1]), None),
-            Call::Rename => ((here, a[0]), Some((here, a[1]))),
-            Call::Renameat => ((asked.int(0), a[1]), Some((asked.int(2), a[3]))),
-            Call::Link => return self.may_link(asked, &who, ((here, a[0]), 0), (here, a[1])),
+        match asked.call {
+            Call::Unlink => self.may_remove(asked, &who, (here, a[0]), Gone::Unlinked),
+            Call::Rmdir => self.may_remove(asked, &who, (here, a[0]), Gone::Removed),
+            Call::Unlinkat => {
+                let gone = match asked.int(2) & libc::AT_REMOVEDIR {
+                    0 => Gone::Unlinked,
+                    _ => Gone::Removed,
+                };
+                self.may_remove(asked, &who, (asked.int(0), a[1]), gone)
+            }
+            Call::Rename => self.may_rename(asked, &who, (here, a[0]), (here, a[1])),
+            Call::Renameat => {
+                let (from, to) = ((asked.int(0), a[1]), (asked.int(2), a[3]));
+                self.may_rename(asked, &who, from, to)
+            }
+            Call::Link => self.may_link(asked, &who, ((here, a[0]), 0), (here, a[1])),
             Call::Linkat => {
                 let (from, to) = ((asked.int(0), a[1]), (asked.int(2), a[3]));
-                return self.may_link(asked, &who, (from, asked.int(4)), to);
+                self.may_link(asked, &who, (from, asked.int(4)), to)
             }
             Call::Chdir => {
                 let what = (Last::Follow, false);
-                return self.may_enter(asked, &who, (here, a[0]), what, SEARCH | FOLDER);
+                self.may_enter(asked, &who, (here, a[0]), what, SEARCH | FOLDER)
             }
-            _ => return self.may_open(asked, &who, (here, a[0]), libc::O_WRONLY),
+            _ => self.may_open(asked, &who, (here, a[0]), libc::O_WRONLY),
+        }
+    }
+
+    /// Both ways are gone before anybody looks at what is there (do_renameat2).
+    fn may_rename(
+        &mut self,
+        asked: &Asked<'_>,
+        who: &Credentials,
+        from: (i32, u64),
+        to: (i32, u64),
+    ) -> Outcome {
+        let Ok(name) = self.name(asked, from.0, from.1, false) else {
+            return CONTINUE;
         };
-        let is_there = self.may_remove(asked, &who, from, Gone::Must)?;
-        if let Some(to) = to.filter(|_| is_there) {
-            self.may_remove(asked, &who, to, Gone::May)?;
+        self.may_walk(who, &name, Last::Itself)?;
+        let Ok(new) = self.name(asked, to.0, to.1, false) else {
+            return CONTINUE;
+        };
+        self.may_walk(who, &new, Last::Itself)?;
+        let Ok((stat, _)) = self.look(&bare(&name), libc::AT_SYMLINK_NOFOLLOW) else {
+            return CONTINUE;
+        };
+        let is_folder = u32::from(stat.stx_mode) & libc::S_IFMT == libc::S_IFDIR;
+        let refused = |name: &CStr| is_fixed(name) || !is_folder && name.to_bytes().ends_with(b"/");
+        if !refused(&name) && !refused(&new) {
+            self.may_remove(asked, who, from, Gone::Moved)?;
+            self.may_remove(asked, who, to, Gone::Replaced)?;
         }
         CONTINUE
     }
@@ -205,19 +260,30 @@ impl Worker {
             }
             Err(_) => None,
         };
-        self.may_make(asked, who, to)?;
-        let Some(file) = source.filter(|file| self.is_judged(file)) else {
+        let Some(file) = source else {
             return CONTINUE;
         };
-        let seen = file.seen();
-        let is_safe = permission::is_safe_to_link(&seen)
-            && self
-                .allowed(who, &file.own_name(), &seen, READ | WRITE)
-                .is_ok();
-        match is_safe || permission::is_owner(who, &seen) {
-            true => CONTINUE,
-            false => Err(Errno::EPERM),
+        let Ok(to) = self.name(asked, to.0, to.1, false) else {
+            return CONTINUE;
+        };
+        // that there is one, whom the file is, where it goes: in the kernel's order
+        let Some(spot) = self.spot(who, &to)? else {
+            return CONTINUE;
+        };
+        let is_folder = to.to_bytes().ends_with(b"/");
+        if is_folder || self.look(&spot.name, libc::AT_SYMLINK_NOFOLLOW).is_ok() {
+            return CONTINUE;
         }
+        if self.is_judged(&file) {
+            let seen = file.seen();
+            let is_safe = permission::is_safe_to_link(&seen)
+                && (self.allowed(who, &file.own_name(), &seen, READ | WRITE)).is_ok();
+            if !is_safe && !permission::is_owner(who, &seen) {
+                return Err(Errno::EPERM);
+            }
+        }
+        self.may_change_in(who, &spot.folder)?;
+        CONTINUE
     }
 
     /// The utime family: only its owner gives a file any time, who may write gives it the present one.
@@ -280,33 +346,25 @@ impl Worker {
         })
     }
 
-    /// Whether a name may be made.
-    pub(super) fn may_make(
-        &mut self,
-        asked: &Asked<'_>,
-        who: &Credentials,
-        (dirfd, path): (i32, u64),
-    ) -> Outcome {
-        if let Ok(name) = self.name(asked, dirfd, path, false) {
-            self.may_add(who, &name)?;
-        }
-        CONTINUE
-    }
-
     /// Whether names may be made and taken away in the folder of our name for one; returns the folder as it is seen.
-    pub(super) fn may_change(
-        &mut self,
-        who: &Credentials,
-        name: &CStr,
-    ) -> Result<Option<Seen>, Errno> {
+    fn may_change(&mut self, who: &Credentials, name: &CStr) -> Result<Option<Seen>, Errno> {
         if who.has(cap::DAC_OVERRIDE) {
             return Ok(None);
         }
         self.may_walk(who, name, Last::Itself)?;
-        let Ok(folder) = self.file(&parent(name), Last::Follow) else {
-            return Ok(None);
-        };
-        if !self.is_judged(&folder) {
+        match self.file(&parent(name), Last::Follow) {
+            Ok(folder) => self.may_change_in(who, &folder),
+            Err(_) => Ok(None),
+        }
+    }
+
+    /// The same of a folder that is open.
+    pub(super) fn may_change_in(
+        &mut self,
+        who: &Credentials,
+        folder: &File,
+    ) -> Result<Option<Seen>, Errno> {
+        if who.has(cap::DAC_OVERRIDE) || !self.is_judged(folder) {
             return Ok(None);
         }
         let seen = folder.seen();
@@ -314,40 +372,63 @@ impl Worker {
         Ok(Some(seen))
     }
 
-    /// Whether a new name may be made; `false` where there is one, which the kernel finds before it asks who may.
-    pub(super) fn may_add(&mut self, who: &Credentials, name: &CStr) -> Result<bool, Errno> {
-        if self.look(name, libc::AT_SYMLINK_NOFOLLOW).is_ok() {
-            self.may_walk(who, name, Last::Itself)?;
-            return Ok(false);
-        }
-        self.may_change(who, name).map(|_| true)
+    /// Where a name of ours is to be made; `None` where there is no folder for it, which the kernel says.
+    pub(super) fn spot(&mut self, who: &Credentials, name: &CStr) -> Result<Option<Spot>, Errno> {
+        self.may_walk(who, name, Last::Itself)?;
+        let folder = self.file(&parent(name), Last::Follow).ok();
+        Ok(folder
+            .filter(File::is_folder)
+            .map(|folder| Spot::new(folder, name)))
     }
 
-    /// Whether a name may be taken away: in a sticky folder only what is one's own. `false` where there is none.
+    /// The same where it may be made; `None` where there is one too, which the kernel finds before it asks who may.
+    pub(super) fn may_add(
+        &mut self,
+        who: &Credentials,
+        name: &CStr,
+    ) -> Result<Option<Spot>, Errno> {
+        let Some(spot) = self.spot(who, name)? else {
+            return Ok(None);
+        };
+        if self.look(&spot.name, libc::AT_SYMLINK_NOFOLLOW).is_ok() {
+            return Ok(None);
+        }
+        self.may_change_in(who, &spot.folder)?;
+        Ok(Some(spot))
+    }
+
+    /// Whether a name may be taken away: in a sticky folder only what is one's own. What is not there, and what nobody may
+    /// take away, the kernel finds before it asks who may.
     fn may_remove(
         &mut self,
         asked: &Asked<'_>,
         who: &Credentials,
         (dirfd, path): (i32, u64),
         gone: Gone,
-    ) -> Result<bool, Errno> {
+    ) -> Outcome {
         let Ok(name) = self.name(asked, dirfd, path, false) else {
-            return Ok(false);
+            return CONTINUE;
         };
-        let file = self.look(&name, libc::AT_SYMLINK_NOFOLLOW).ok();
-        if gone == Gone::Must && file.is_none() {
+        let found = match gone {
+            Gone::Removed => &bare(&name),
+            _ => &name,
+        };
+        let file = self.look(found, libc::AT_SYMLINK_NOFOLLOW).ok();
+        // a name with a slash behind it is a folder's
+        let is_folder = gone == Gone::Unlinked && name.to_bytes().ends_with(b"/");
+        if is_folder || is_fixed(&name) || file.is_none() && gone != Gone::Replaced {
             self.may_walk(who, &name, Last::Itself)?;
-            return Ok(false);
+            return CONTINUE;
         }
         let Some(folder) = self.may_change(who, &name)? else {
-            return Ok(true);
+            return CONTINUE;
         };
         if folder.mode & libc::S_ISVTX == 0 || permission::is_owner(who, &folder) {
-            return Ok(true);
+            return CONTINUE;
         }
         match file {
             Some((stat, ids)) if !permission::is_owner(who, &seen(&stat, ids)) => Err(Errno::EPERM),
-            _ => Ok(true),
+            _ => CONTINUE,
         }
     }
 
@@ -380,6 +461,11 @@ impl Worker {
     }
 }
 
+/// Whether a name is none that could be taken away: the root's, `.`, `..`.
+fn is_fixed(name: &CStr) -> bool {
+    matches!(last(name), b"" | b"." | b"..")
+}
+
 /// What an open with these flags needs.
 pub(super) fn wanted(flags: i32) -> u32 {
     let with = |flag, needs| if flags & flag != 0 { needs } else { 0 };
@@ -388,6 +474,9 @@ pub(super) fn wanted(flags: i32) -> u32 {
         libc::O_WRONLY => WRITE,
         _ => READ | WRITE,
     } | with(libc::O_TRUNC, WRITE);
-    let is_written = if access & WRITE != 0 { NO_FOLDER } else { 0 };
+    let is_written = match access & WRITE != 0 || flags & libc::O_CREAT != 0 {
+        true => NO_FOLDER,
+        false => 0,
+    };
     access | is_written | with(libc::O_DIRECTORY, FOLDER) | with(libc::O_NOATIME, OWNER)
 }

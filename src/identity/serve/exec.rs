@@ -32,6 +32,7 @@ impl Worker {
             Ok(name) => name,
         };
         let Ok(file) = self.file(&name, Last::Follow) else {
+            self.may_walk(&who, &name, Last::Follow)?;
             return CONTINUE; // the kernel says what is wrong
         };
         self.may_use(&who, &file, Way::Named(&name, Last::Follow), SEARCH)?;

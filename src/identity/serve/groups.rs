@@ -4,7 +4,7 @@ use nix::errno::Errno;
 
 use super::worker::{Asked, CONTINUE, Outcome, Worker, value};
 use crate::identity::calls::Call;
-use crate::identity::credentials::{Four, MOST_GROUPS};
+use crate::identity::credentials::{Four, MOST_GROUPS, cap};
 
 impl Worker {
     pub(super) fn ids(&mut self, asked: &Asked<'_>) -> Outcome {
@@ -25,6 +25,9 @@ impl Worker {
             SetFsuid => value(self.change(asked, |who| Ok(who.set_fsuid(a)))?),
             SetFsgid => value(self.change(asked, |who| Ok(who.set_fsgid(a)))?),
             SetGroups => {
+                if !self.credentials(asked)?.has(cap::SETGID) {
+                    return Err(Errno::EPERM); // before anybody looks at them
+                }
                 let groups = self.read_groups(asked)?;
                 self.change(asked, |who| who.set_groups(groups))
                     .and_then(done)

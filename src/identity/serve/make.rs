@@ -10,7 +10,7 @@ use nix::sys::socket::{UnixAddr, bind};
 use nix::sys::stat::{Mode, mkdirat, umask};
 use nix::unistd::{fchdir, symlinkat};
 
-use super::enter::WRITE;
+use super::enter::{Spot, WRITE};
 use super::files::{Last, seen};
 use super::search::Way;
 use super::worker::{Asked, CONTINUE, Outcome, Worker, value};
@@ -73,13 +73,21 @@ impl Worker {
         asked: &Asked<'_>,
         dirfd: i32,
         path: u64,
-    ) -> Result<Option<(CString, New)>, Errno> {
+    ) -> Result<Option<(Spot, New)>, Errno> {
         let who = self.credentials(asked)?;
         let name = self.name(asked, dirfd, path, false)?;
-        let Some(new) = self.new_in(&who, &parent(&name)) else {
+        if name.to_bytes().ends_with(b"/") && !matches!(asked.call, Call::Mkdir | Call::Mkdirat) {
+            self.may_walk(&who, &name, Last::Itself)?;
+            return Ok(None); // which the kernel refuses
+        }
+        if who.makes_root_files() && self.new_in(&who, &parent(&name)).is_none() {
+            return Ok(None);
+        }
+        let Some(spot) = self.may_add(&who, &name)? else {
             return Ok(None);
         };
-        Ok(self.may_add(&who, &name)?.then_some((name, new)))
+        let new = self.new_in(&who, &spot.folder.own_name());
+        Ok(new.map(|new| (spot, new)))
     }
 
     /// What a new file in a folder will be; `None` for root's, which need no record.
@@ -107,23 +115,23 @@ impl Worker {
     }
 
     fn folder(&mut self, asked: &Asked<'_>, dirfd: i32, path: u64, mode: u64) -> Outcome {
-        let Some((name, new)) = self.place(asked, dirfd, path)? else {
+        let Some((spot, new)) = self.place(asked, dirfd, path)? else {
             return CONTINUE;
         };
-        mkdirat(AT_FDCWD, name.as_c_str(), new.bits(mode as u32))?;
-        self.label(&name, Last::Itself, &new)?;
+        mkdirat(AT_FDCWD, spot.name.as_c_str(), new.bits(mode as u32))?;
+        self.label(&spot.name, Last::Itself, &new)?;
         value(0)
     }
 
     fn link(&mut self, asked: &Asked<'_>, target: u64, dirfd: i32, path: u64) -> Outcome {
-        let Some((name, new)) = self.place(asked, dirfd, path)? else {
+        let Some((spot, new)) = self.place(asked, dirfd, path)? else {
             return CONTINUE;
         };
         let mut text = Vec::new();
         self.tracee(asked)?.read_path(target, &mut text)?;
         let text = CString::new(text).map_err(|_| Errno::EINVAL)?;
-        symlinkat(text.as_c_str(), AT_FDCWD, name.as_c_str())?;
-        self.label(&name, Last::Itself, &new)?;
+        symlinkat(text.as_c_str(), AT_FDCWD, spot.name.as_c_str())?;
+        self.label(&spot.name, Last::Itself, &new)?;
         value(0)
     }
 
@@ -163,12 +171,12 @@ impl Worker {
     }
 
     fn plain_node(&mut self, asked: &Asked<'_>, dirfd: i32, path: u64, mode: u32) -> Outcome {
-        let Some((name, new)) = self.place(asked, dirfd, path)? else {
+        let Some((spot, new)) = self.place(asked, dirfd, path)? else {
             return CONTINUE;
         };
         let kind = nix::sys::stat::SFlag::from_bits_truncate(mode & libc::S_IFMT);
-        nix::sys::stat::mknodat(AT_FDCWD, name.as_c_str(), kind, new.bits(mode), 0)?;
-        self.label(&name, Last::Itself, &new)?;
+        nix::sys::stat::mknodat(AT_FDCWD, spot.name.as_c_str(), kind, new.bits(mode), 0)?;
+        self.label(&spot.name, Last::Itself, &new)?;
         value(0)
     }
 
@@ -216,27 +224,43 @@ impl Worker {
         (flags, mode): (i32, u32),
         judged: impl FnOnce(&mut Worker) -> Outcome,
     ) -> Outcome {
-        let Some(new) = self.new_in(who, &parent(name)) else {
+        let is_folder = name.to_bytes().ends_with(b"/");
+        if !is_folder && who.makes_root_files() && self.new_in(who, &parent(name)).is_none() {
+            return CONTINUE;
+        }
+        let Some(spot) = self.spot(who, name)? else {
+            return CONTINUE; // the kernel says what is wrong
+        };
+        let Some(new) = self
+            .new_in(who, &spot.folder.own_name())
+            .filter(|_| !is_folder)
+        else {
             return CONTINUE;
         };
-        match self.may_change(who, name) {
+        let is_new = flags & libc::O_EXCL != 0;
+        if let Err(e) = self.may_change_in(who, &spot.folder) {
             // one that is there may be opened all the same
-            Err(_) if self.look(name, 0).is_ok() => return judged(self),
-            may => may?,
-        };
+            return match self.look(&spot.name, libc::AT_SYMLINK_NOFOLLOW) {
+                Ok(_) if is_new => Err(Errno::EEXIST),
+                Ok(_) if self.look(name, 0).is_ok() => judged(self),
+                _ => Err(e),
+            };
+        }
         // O_EXCL does not follow a last link, so what is made is where the name says
         let wanted = OFlag::from_bits_truncate(flags)
             | OFlag::O_EXCL
             | OFlag::O_CREAT
             | OFlag::O_CLOEXEC
             | OFlag::O_NOCTTY;
-        let Ok(fd) = open(name, wanted, new.bits(mode)) else {
-            return judged(self); // it is there, or the kernel says what is wrong
+        let fd = match open(spot.name.as_c_str(), wanted, new.bits(mode)) {
+            Err(e) if is_new => return Err(e),
+            Err(_) => return judged(self), // it is there, or the kernel says what is wrong
+            Ok(fd) => fd,
         };
         self.label(&own_name(&fd), Last::Follow, &new)?;
-        match flags & libc::O_EXCL {
-            0 => CONTINUE, // to give a descriptor away costs five times as much as to open the file again
-            _ => give(asked, &fd, flags),
+        match is_new {
+            false => CONTINUE, // to give a descriptor away costs five times as much as to open the file again
+            true => give(asked, &fd, flags),
         }
     }
 
@@ -249,31 +273,36 @@ impl Worker {
         let Some(name) = self.socket(asked)? else {
             return CONTINUE;
         };
-        self.may_add(&who, &name)?;
+        if name.to_bytes().ends_with(b"/") {
+            self.may_walk(&who, &name, Last::Itself)?;
+            return CONTINUE; // which the kernel refuses
+        }
+        let Some(spot) = self.may_add(&who, &name)? else {
+            return CONTINUE;
+        };
         let new = New {
-            owner: self.maker(&who, &parent(&name)),
+            owner: self.maker(&who, &spot.folder.own_name()),
             umask: who.umask,
             list: None,
             is_in_group: true,
         };
         let socket = self.copy_of(asked, asked.int(0))?;
         let address = UnixAddr::new(last(&name))?;
-        let folder = self.file(&parent(&name), Last::Follow)?;
-        fchdir(&folder.fd)?;
+        fchdir(&spot.folder.fd)?;
         umask(Mode::from_bits_truncate(who.umask));
         let bound = bind(socket.as_raw_fd(), &address);
         umask(Mode::empty());
         self.rest();
         bound?;
         self.stand(asked)?;
-        self.label(&name, Last::Itself, &new)?;
+        self.label(&spot.name, Last::Itself, &new)?;
         value(0)
     }
 
     /// Our name for the socket in the file system that the address of a call names (unix(7)).
     fn socket(&mut self, asked: &Asked<'_>) -> Result<Option<CString>, Errno> {
         let len = asked.args[2] as usize;
-        if !(4..=110).contains(&len) {
+        if !(3..=110).contains(&len) {
             return Ok(None);
         }
         let mut address = vec![0; len];
@@ -340,6 +369,11 @@ pub(super) fn parent(name: &CStr) -> CString {
         None => b".",
     };
     CString::new(folder).expect("a part of a C string")
+}
+
+/// A path of ours without slashes behind it.
+pub(super) fn bare(name: &CStr) -> CString {
+    CString::new(trimmed(name)).expect("a part of a C string")
 }
 
 /// The last name of a path of ours.

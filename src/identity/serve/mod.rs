@@ -77,6 +77,17 @@ impl Start {
     }
 }
 
+/// A mount point, and whom its root belongs to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Given {
+    /// Path inside.
+    pub at: CString,
+    /// Owner.
+    pub uid: u32,
+    /// Group.
+    pub gid: u32,
+}
+
 /// What a supervisor knows of its container.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -84,6 +95,8 @@ pub struct Settings {
     pub first: Start,
     /// Mount points whose files are ours to leave attributes on; all others may be the user's own.
     pub ours: Vec<CString>,
+    /// Folders that belong to others than root from the start.
+    pub given: Vec<Given>,
     /// Layers' trees on the host, the uppermost first.
     pub layers: Vec<PathBuf>,
     /// The container's file of owners on the host.
@@ -195,6 +208,7 @@ pub fn run(settings: &Settings, begin: Begin, control: OwnedFd) -> Result<Served
     let pool = Pool::new()?;
     // now, and not when the first question waits
     worker::numbers(Arch::native());
+    let is_first = matches!(begin, Begin::First(_));
     let Some(scene) = Scene::enter(begin, settings)? else {
         return Ok(Served::Nobody);
     };
@@ -227,6 +241,9 @@ pub fn run(settings: &Settings, begin: Begin, control: OwnedFd) -> Result<Served
         execs: [const { AtomicU32::new(0) }; EXECS],
         pool,
     }));
+    for given in settings.given.iter().filter(|_| is_first) {
+        shared.hand_over(given);
+    }
     for lead in scene.leads {
         shared.lead(lead)?;
     }

@@ -8,7 +8,7 @@ use nix::sys::stat::{FchmodatFlags, Mode, fchmodat};
 use super::files::{File, Last};
 use super::worker::{Asked, CONTINUE, Outcome, Worker, value};
 use crate::identity::calls::Call;
-use crate::identity::credentials::cap;
+use crate::identity::credentials::{Credentials, cap};
 use crate::identity::permission;
 use crate::store::owners::MARK;
 use crate::sys::stat::statx_here;
@@ -50,14 +50,7 @@ impl Worker {
     /// `ids`: which argument is the owner; the next one is the group.
     fn chown(&mut self, asked: &Asked<'_>, name: CString, last: Last, ids: usize) -> Outcome {
         let who = self.credentials(asked)?;
-        self.may_walk(&who, &name, last)?;
-        let mut file = match self.file(&name, last) {
-            Err(Errno::ENOENT) if last == Last::Follow => {
-                let name = self.follow_to_own(asked, name);
-                self.file(&name, last)?
-            }
-            file => file?,
-        };
+        let mut file = self.reached(asked, &who, name, last)?;
         let old = file.seen();
         let (uid, gid) = permission::chown(&who, &old, asked.uid(ids), asked.uid(ids + 1))?;
         self.drop_privileges(&file)?;
@@ -65,6 +58,24 @@ impl Worker {
             self.record(&mut file, uid, gid)?;
         }
         value(0)
+    }
+
+    /// The file that is to be changed. What is wrong is said here: the kernel would read the path again.
+    fn reached(
+        &mut self,
+        asked: &Asked<'_>,
+        who: &Credentials,
+        name: CString,
+        last: Last,
+    ) -> Result<File, Errno> {
+        self.may_walk(who, &name, last)?;
+        match self.file(&name, last) {
+            Err(Errno::ENOENT) if last == Last::Follow => {
+                let name = self.follow_to_own(asked, name);
+                self.file(&name, last)
+            }
+            file => file,
+        }
     }
 
     /// What the kernel takes from a program that changes hands.
@@ -90,29 +101,41 @@ impl Worker {
         Ok(())
     }
 
-    /// The kernel changes modes; that only its owner changes a file's is ours to see to.
+    /// For others than root it is done here, to the very file that was judged: the kernel, to which all are root in the file's
+    /// group, would leave a set-gid bit to who is not in that group (setattr_prepare).
     fn chmod(&mut self, asked: &Asked<'_>) -> Outcome {
         let who = self.credentials(asked)?;
         if who.has(cap::FOWNER) {
             return CONTINUE;
         }
         let (args, here) = (asked.args, libc::AT_FDCWD);
-        let name = match asked.call {
-            Call::Chmod => self.name(asked, here, args[0], false),
-            Call::Fchmod => self.descriptor(asked, asked.int(0)),
-            _ => self.name(asked, asked.int(0), args[1], true),
+        let flags = match asked.call {
+            Call::Fchmodat2 => asked.int(3),
+            _ => 0,
         };
-        let Ok(name) = name else {
-            return CONTINUE; // the kernel says what is wrong
-        };
-        self.may_walk(&who, &name, Last::Follow)?;
-        let Ok(file) = self.file(&name, Last::Follow) else {
-            return CONTINUE;
-        };
-        match permission::is_owner(&who, &file.seen()) {
-            true => CONTINUE,
-            false => Err(Errno::EPERM),
+        if flags & !libc::AT_EMPTY_PATH != 0 {
+            return CONTINUE; // no link has a mode
         }
+        let (name, mode) = match asked.call {
+            Call::Chmod => (self.name(asked, here, args[0], false), args[1]),
+            Call::Fchmod => (self.descriptor(asked, asked.int(0)), args[1]),
+            _ => (self.name(asked, asked.int(0), args[1], flags != 0), args[2]),
+        };
+        let name = name?;
+        if asked.call == Call::Fchmod {
+            may_change_by(&name)?;
+        }
+        let file = self.reached(asked, &who, name, Last::Follow)?;
+        let seen = file.seen();
+        if !permission::is_owner(&who, &seen) {
+            return Err(Errno::EPERM);
+        }
+        let new = permission::mode_after_chmod(&who, &seen, mode as u32);
+        let new = Mode::from_bits_truncate(new);
+        let name = file.own_name();
+        let follow = FchmodatFlags::FollowSymlink;
+        fchmodat(nix::fcntl::AT_FDCWD, name.as_c_str(), new, follow)?;
+        value(0)
     }
 }
 

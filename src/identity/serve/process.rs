@@ -11,7 +11,9 @@ use nix::sys::stat::Mode;
 use super::Shared;
 use super::worker::{Asked, CONTINUE, Outcome, Worker, value};
 use crate::identity::calls::Call;
+use crate::identity::credentials::{Credentials, cap};
 use crate::identity::permission;
+use crate::sys::seccomp::Arch;
 use crate::sys::task;
 
 /// _LINUX_CAPABILITY_VERSION_3, of headers and of 64-bit sets.
@@ -24,9 +26,12 @@ impl Worker {
         match asked.call {
             Call::Capget => self.capget(asked),
             Call::Capset => self.capset(asked),
-            Call::Getrlimit => self.no_limit(asked, asked.args[1]),
-            Call::Prlimit => self.no_limit(asked, asked.args[3]),
-            Call::Setrlimit => value(0),
+            Call::Getrlimit => self.no_limit(asked, 0, asked.args[1]),
+            Call::Setrlimit => self.no_limit(asked, asked.args[1], 0),
+            Call::Prlimit => {
+                self.may_limit(asked)?;
+                self.no_limit(asked, asked.args[2], asked.args[3])
+            }
             Call::Kill => self.kill(asked),
             Call::Ptrace | Call::Peek | Call::Schedule | Call::Setpriority | Call::IoprioSet => {
                 self.meddle(asked)
@@ -36,18 +41,33 @@ impl Worker {
     }
 
     /// RLIMIT_LOCKS has no meaning: everybody sees it unlimited, and nobody changes it.
-    fn no_limit(&mut self, asked: &Asked<'_>, at: u64) -> Outcome {
-        if at != 0 {
-            let size = match (asked.call, asked.arch) {
-                (
-                    Call::Getrlimit,
-                    crate::sys::seccomp::Arch::I386 | crate::sys::seccomp::Arch::Arm,
-                ) => 8,
-                _ => 16,
-            };
-            self.tracee(asked)?.write(at, &[0xff; 16][..size])?;
+    fn no_limit(&mut self, asked: &Asked<'_>, new: u64, old: u64) -> Outcome {
+        let is_narrow = matches!(asked.arch, Arch::I386 | Arch::Arm);
+        let size = match is_narrow && asked.call != Call::Prlimit {
+            true => 8,
+            false => 16,
+        };
+        let tracee = self.tracee(asked)?;
+        if new != 0 {
+            tracee.read(new, &mut [0; 16][..size])?;
+        }
+        if old != 0 {
+            tracee.write(old, &[0xff; 16][..size])?;
         }
         value(0)
+    }
+
+    /// EPERM for another's process (check_prlimit_permission).
+    fn may_limit(&mut self, asked: &Asked<'_>) -> Result<(), Errno> {
+        let Some(target) = self.another(asked, asked.int(0)) else {
+            return Ok(());
+        };
+        let who = self.credentials(asked)?;
+        let is_own = permission::trace(&who.user.real, &who.group.real, &target);
+        match is_own || who.user.real == 0 {
+            true => Ok(()),
+            false => Err(Errno::EPERM),
+        }
     }
 
     fn capget(&mut self, asked: &Asked<'_>) -> Outcome {
@@ -95,10 +115,7 @@ impl Worker {
     fn kill(&mut self, asked: &Asked<'_>) -> Outcome {
         let who = self.credentials(asked)?;
         let pid = asked.int(0);
-        if who.has(crate::identity::credentials::cap::KILL)
-            || pid <= 0
-            || self.has_other_pids(asked)
-        {
+        if who.has(cap::KILL) || pid <= 0 || self.has_other_pids(asked) {
             return CONTINUE;
         }
         let Some(target) = task::pid_here(self.shared.pids(), pid) else {
@@ -126,20 +143,10 @@ impl Worker {
             Call::IoprioSet if asked.int(0) == 1 => (true, asked.int(1)),
             _ => return CONTINUE,
         };
-        if pid <= 0 || !self.shared.table.has_others() || self.has_other_pids(asked) {
-            return CONTINUE;
-        }
-        let pids = self.shared.pids();
-        let Some(target) = task::pid_here(pids, pid) else {
+        let Some(target) = self.another(asked, pid) else {
             return CONTINUE;
         };
-        if task::pid_there(pids, asked.tid as i32) == task::pid_there(pids, target) {
-            return CONTINUE; // itself
-        }
         let who = self.credentials(asked)?;
-        let Some(target) = self.credentials_of(target as u32).ok().flatten() else {
-            return CONTINUE;
-        };
         let may = match is_schedule {
             true => permission::schedule(&who, &target),
             // to root the container is open as it is to its user
@@ -151,6 +158,19 @@ impl Worker {
             true => CONTINUE,
             false => Err(Errno::EPERM),
         }
+    }
+
+    /// Who another process is; `None` for the asker itself, for none of ours, and while there is only root.
+    fn another(&mut self, asked: &Asked<'_>, pid: i32) -> Option<Credentials> {
+        if pid <= 0 || !self.shared.table.has_others() || self.has_other_pids(asked) {
+            return None;
+        }
+        let pids = self.shared.pids();
+        let target = task::pid_here(pids, pid)?;
+        if task::pid_there(pids, asked.tid as i32) == task::pid_there(pids, target) {
+            return None;
+        }
+        self.credentials_of(target as u32).ok().flatten()
     }
 
     /// SO_PEERCRED.

@@ -59,7 +59,7 @@ impl Worker {
         }
     }
 
-    /// EACCES where a folder on the way may not be searched; what is not there is the kernel's to say.
+    /// EACCES where a folder on the way may not be searched, ENOTDIR where it is none; what is not there is the kernel's to say.
     pub(super) fn may_walk(
         &mut self,
         who: &Credentials,
@@ -78,29 +78,31 @@ impl Worker {
             self.may_pass(who, &folder)?;
         }
         match last == Last::Follow && is_link(name) {
-            true => self.may_follow(who, name),
+            true => self.may_follow(who, name).map(|_| ()),
             false => Ok(()),
         }
     }
 
     fn may_pass(&mut self, who: &Credentials, name: &CStr) -> Result<(), Errno> {
         match self.look(name, libc::AT_SYMLINK_NOFOLLOW) {
-            Ok((stat, _)) if kind(&stat) == libc::S_IFLNK => self.may_follow(who, name),
+            Ok((stat, _)) if kind(&stat) == libc::S_IFLNK => match self.may_follow(who, name)? {
+                Some(file) if !file.is_folder() => Err(Errno::ENOTDIR),
+                Some(file) => self.may_search(who, &file.own_name(), &file.stat, file.ids),
+                None => Ok(()),
+            },
+            Ok((stat, _)) if kind(&stat) != libc::S_IFDIR => Err(Errno::ENOTDIR),
             Ok((stat, ids)) => self.may_search(who, name, &stat, ids),
             Err(_) => Ok(()),
         }
     }
 
-    /// The same for the way to where a link leads, and that itself.
-    fn may_follow(&mut self, who: &Credentials, link: &CStr) -> Result<(), Errno> {
+    /// The same for the way to where a link leads; returns what is there.
+    fn may_follow(&mut self, who: &Credentials, link: &CStr) -> Result<Option<File>, Errno> {
         let Ok(file) = self.file(link, Last::Follow) else {
-            return Ok(());
+            return Ok(None);
         };
         self.may_search_real(who, &file, usize::MAX)?;
-        match file.is_folder() {
-            true => self.may_search(who, &file.own_name(), &file.stat, file.ids),
-            false => Ok(()),
-        }
+        Ok(Some(file))
     }
 
     /// The same for up to `most` folders above an open file, the nearest first.

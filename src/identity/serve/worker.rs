@@ -147,14 +147,16 @@ impl Worker {
                 self.shared.execs(asked.tid).fetch_add(1, Ordering::Release);
                 outcome
             }
-            Chown | Lchown | Fchown | Fchownat | Chmod | Fchmod | Fchmodat => self.owners(asked),
+            Chown | Lchown | Fchown | Fchownat | Chmod | Fchmod | Fchmodat | Fchmodat2 => {
+                self.owners(asked)
+            }
             Stat | Lstat | Fstat | Fstatat | Statx | Access | Faccessat | Faccessat2 => {
                 self.show(asked)
             }
             Mknod | Mknodat | Mkdir | Mkdirat | Symlink | Symlinkat | Creat | Open | Openat
             | Openat2 | Bind => self.make(asked),
             Connect => self.connect(asked),
-            Unlink | Unlinkat | Rename | Renameat | Link | Linkat | Truncate | Chdir => {
+            Unlink | Rmdir | Unlinkat | Rename | Renameat | Link | Linkat | Truncate | Chdir => {
                 self.enter(asked)
             }
             Utime | Futimesat | Utimensat => self.touch(asked),

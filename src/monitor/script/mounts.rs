@@ -144,6 +144,10 @@ impl Builder {
                 let mut options = vec![(c"source".to_owned(), c"tmpfs".to_owned())];
                 for option in data.split(',').filter(|o| !o.is_empty()) {
                     let (key, value) = option.split_once('=').unwrap_or((option, ""));
+                    // the kernel knows the container's one id
+                    if matches!(key, "uid" | "gid") {
+                        continue;
+                    }
                     options.push((text(key)?, text(value)?));
                 }
                 later.push(Op::NewTree {
