@@ -236,15 +236,15 @@ fn a_tmpfs_belongs_to_whom_it_was_given() {
         "--name",
         "c1",
         "--tmpfs",
-        "/t:uid=33,gid=34",
+        "/t:uid=33,gid=34,mode=750",
         &image,
         "stat",
         "-c",
         "%u:%g %a",
         "/t",
     ];
-    assert_eq!(sandbox.coracle(words).ok(), "33:34 1777\n");
-    assert_eq!(sandbox.coracle(["start", "-a", "c1"]).ok(), "33:34 1777\n");
+    assert_eq!(sandbox.coracle(words).ok(), "33:34 750\n");
+    assert_eq!(sandbox.coracle(["start", "-a", "c1"]).ok(), "33:34 750\n");
 }
 
 #[test]
