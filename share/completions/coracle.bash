@@ -136,6 +136,9 @@ _coracle() {
             coracle,start)
                 cmd="coracle__subcmd__start"
                 ;;
+            coracle,stats)
+                cmd="coracle__subcmd__stats"
+                ;;
             coracle,stop)
                 cmd="coracle__subcmd__stop"
                 ;;
@@ -264,6 +267,9 @@ _coracle() {
                 ;;
             coracle__subcmd__container,start)
                 cmd="coracle__subcmd__container__subcmd__start"
+                ;;
+            coracle__subcmd__container,stats)
+                cmd="coracle__subcmd__container__subcmd__stats"
                 ;;
             coracle__subcmd__container,stop)
                 cmd="coracle__subcmd__container__subcmd__stop"
@@ -410,7 +416,7 @@ _coracle() {
 
     case "${cmd}" in
         coracle)
-            opts="-h --help attach build builder buildx commit completion container context cp create diff doctor events exec export history image images import info inspect kill load login logout logs manifest network pause port ps pull push rename restart rm rmi run save start stop system tag top unpause version volume wait"
+            opts="-h --help attach build builder buildx commit completion container context cp create diff doctor events exec export history image images import info inspect kill load login logout logs manifest network pause port ps pull push rename restart rm rmi run save start stats stop system tag top unpause version volume wait"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1798,7 +1804,7 @@ _coracle() {
             return 0
             ;;
         coracle__subcmd__container)
-            opts="-h --help attach commit cp create diff exec export inspect kill list logs ls pause port prune ps remove rename restart rm run start stop top unpause wait"
+            opts="-h --help attach commit cp create diff exec export inspect kill list logs ls pause port prune ps remove rename restart rm run start stats stop top unpause wait"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3789,6 +3795,40 @@ _coracle() {
                     return 0
                     ;;
                 -i)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        coracle__subcmd__container__subcmd__stats)
+            opts="-a -h --all --format --no-stream --no-trunc --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --all)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -a)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --format)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --no-stream)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --no-trunc)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -7109,6 +7149,40 @@ _coracle() {
                     return 0
                     ;;
                 -i)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        coracle__subcmd__stats)
+            opts="-a -h --all --format --no-stream --no-trunc --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --all)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -a)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --format)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --no-stream)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --no-trunc)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

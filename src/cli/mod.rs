@@ -67,6 +67,7 @@ mod rmi;
 mod run;
 mod save;
 mod start;
+mod stats;
 mod stop;
 mod streams;
 mod tag;
@@ -108,6 +109,7 @@ static COMMANDS: &[&Verb] = &[
     &run::VERB,
     &start::VERB,
     &stop::VERB,
+    &stats::VERB,
     &wait::VERB,
     &rename::VERB,
     &rmi::VERB,

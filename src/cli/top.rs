@@ -248,6 +248,8 @@ mod tests {
             uid: 0,
             terminal: 0,
             cpu_ticks,
+            reaped_ticks: 0,
+            threads: 1,
             start_ticks,
             command: String::new(),
         };

@@ -25,6 +25,7 @@ pub(crate) mod seccomp;
 pub(crate) mod security;
 pub(crate) mod size;
 pub(crate) mod start;
+pub(crate) mod stats;
 pub(crate) mod stop;
 pub mod sweep;
 pub(crate) mod top;

@@ -75,6 +75,10 @@ pub(crate) struct Process {
     pub(crate) terminal: u64,
     /// Clock ticks of CPU that it took.
     pub(crate) cpu_ticks: u64,
+    /// Those of its children that it has waited for.
+    pub(crate) reaped_ticks: u64,
+    /// Its threads.
+    pub(crate) threads: u64,
     /// Clock ticks after boot at which it started.
     pub(crate) start_ticks: u64,
     /// Its command line, or its name in brackets.
@@ -107,6 +111,8 @@ impl Process {
             uid,
             terminal: number(7)?,
             cpu_ticks: number(14)? + number(15)?,
+            reaped_ticks: number(16)? + number(17)?,
+            threads: number(20)?,
             start_ticks: number(22)?,
             command: if line.is_empty() {
                 format!("[{name}]")

@@ -14,6 +14,7 @@ pub(crate) mod json;
 pub(crate) mod manifest;
 pub(crate) mod network;
 pub(crate) mod port;
+pub(crate) mod stats;
 pub(crate) mod time;
 pub(crate) mod version;
 pub(crate) mod volume;

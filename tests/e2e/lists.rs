@@ -222,3 +222,58 @@ fn version_and_info_say_something_for_scripts() {
         .ok();
     assert_eq!(masked(info.split_once(' ').unwrap().1), "0 linux\n");
 }
+
+#[test]
+fn stats_tell_what_containers_use() {
+    busybox!(sandbox, image);
+    let busy = "x=$(head -c 8388608 /dev/zero | tr '\\0' x); while :; do :; done";
+    for words in [
+        &["run", "-d", "--name", "busy", &image, "sh", "-c", busy][..],
+        &[
+            "run",
+            "-d",
+            "--name",
+            "idle",
+            "--network",
+            "none",
+            &image,
+            "sleep",
+            "1000",
+        ],
+        &["create", "--name", "never", &image, "true"],
+    ] {
+        sandbox.coracle(words).ok();
+    }
+    let form = "{{.Name}} {{.PIDs}} {{.CPUPerc}} {{.MemUsage}}";
+    let stats = |words: &[&str]| {
+        let all = [&["stats", "--no-stream", "--format", form], words].concat();
+        sandbox.coracle(all).ok()
+    };
+    let all = stats(&["-a"]);
+    let line = |name: &str| {
+        let line = all.lines().find(|l| l.starts_with(name));
+        line.unwrap_or_else(|| panic!("no {name}: {all}"))
+            .split(' ')
+            .collect::<Vec<_>>()
+    };
+    let percent = |name: &str| line(name)[2].trim_end_matches('%').parse::<f64>().unwrap();
+    assert!(percent("busy") > 1.0 && percent("idle") < 1.0, "{all}");
+    let memory = line("busy")[3];
+    let mib = memory
+        .strip_suffix("MiB")
+        .and_then(|m| m.parse::<f64>().ok());
+    assert!(mib.is_some_and(|mib| (8.0..30.0).contains(&mib)), "{all}");
+    assert_eq!((line("busy")[1], line("idle")[1]), ("1", "1"));
+    assert_eq!(line("never")[1..], ["0", "0.00%", "0B", "/", "0B"]);
+    assert_eq!(stats(&["idle"]).lines().count(), 1);
+    assert_eq!(stats(&[]).lines().count(), 2);
+    let table = sandbox.coracle(["stats", "--no-stream", "idle"]).ok();
+    let head = "CONTAINER ID   NAME      CPU %     MEM USAGE / LIMIT";
+    assert!(table.starts_with(head), "{table}");
+    let told = sandbox.coracle(["stats", "--no-stream", "nosuch"]).fails(1);
+    assert_eq!(
+        told,
+        "Error response from daemon: No such container: nosuch\n"
+    );
+    sandbox.coracle(["rm", "-f", "busy", "idle", "never"]).ok();
+}
