@@ -87,7 +87,8 @@ fn run(matches: &ArgMatches, session: &mut Session) -> Result<u8> {
         .and_then(|mut process| process.wait_started().map(|_| process));
     let process = match started {
         Ok(process) => process,
-        Err(e) if detach => return Err(e),
+        // the container has ended in this moment
+        Err(e) if detach || e.kind() == Kind::State => return Err(e),
         Err(e) => {
             // the runtime's own words: docker's daemon adds none, and an unknown user is one of its reasons
             out::talk(&e);

@@ -287,11 +287,16 @@ fn start_error(plan: &Plan, op: &Op, errno: nix::errno::Errno) -> Error {
             format!("cannot mount at {target:?} in `{}`", plan.name),
         )
         .because(op.error(errno)),
-        Op::OpenTree { path, .. } => Error::new(
+        Op::OpenTree { path, below, .. } if below.is_empty() => Error::new(
             Kind::System,
             format!("cannot mount {path:?} into `{}`", plan.name),
         )
         .because(op.error(errno)),
+        Op::OpenTree { path, below, .. } => Error::new(
+            Kind::System,
+            format!("cannot mount {below:?} of {path:?} into `{}`", plan.name),
+        )
+        .because(crate::sys::sentence(errno)),
         Op::Mount { fstype, .. } if fstype.to_bytes() == b"overlay" => Error::new(
             Kind::Host,
             format!("cannot mount the layers of `{}`", plan.name),

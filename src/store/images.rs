@@ -243,6 +243,12 @@ impl<'a> Images<'a> {
                 "refusing to create a tag with a digest reference",
             ));
         }
+        if target.familiar_name() == "sha256" {
+            return Err(Error::new(
+                Kind::Invalid,
+                "refusing to create an ambiguous tag using digest algorithm as name",
+            ));
+        }
         let target = target.or_latest();
         let (familiar, target) = (target.familiar(), target.to_string());
         let _lock = self.lock()?;

@@ -15,6 +15,9 @@ fn an_image_is_listed_tagged_and_removed() {
     assert_eq!(id.trim().len(), 12);
 
     assert_eq!(sandbox.coracle(["tag", &image, "mine:2"]).ok(), "");
+    let told = sandbox.coracle(["tag", &image, "sha256:1"]).fails(1);
+    let want = "refusing to create an ambiguous tag using digest algorithm as name\n";
+    assert_eq!(told, format!("Error response from daemon: {want}"));
     assert_eq!(sandbox.coracle(["images", "-q", "mine"]).ok(), id);
     assert_eq!(
         sandbox.coracle(["run", "--rm", "mine:2", "echo", "x"]).ok(),
