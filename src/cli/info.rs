@@ -5,6 +5,7 @@ use jiff::Timestamp;
 
 use super::version::{VERSION, architecture};
 use super::{Session, Verb, args, format};
+use crate::container::stats::memory_of_host;
 use crate::error::Result;
 use crate::host::facts::Cgroup;
 use crate::host::filesystem::FileSystem;
@@ -56,7 +57,7 @@ fn facts(session: &Session) -> Result<Facts> {
         system: ["PRETTY_NAME", "VERSION_ID"].map(os_release),
         machine: named(|u| u.machine()),
         processors: std::thread::available_parallelism().map_or(1, usize::from),
-        memory: memory(),
+        memory: memory_of_host(),
         root: paths.data.display().to_string(),
         name: named(|u| u.nodename()),
         version: VERSION.to_owned(),
@@ -132,14 +133,6 @@ fn os_release(key: &str) -> String {
         .unwrap_or_default()
         .trim_matches(['"', '\''])
         .to_owned()
-}
-
-fn memory() -> u64 {
-    let text = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
-    let line = text.lines().find_map(|l| l.strip_prefix("MemTotal:"));
-    line.and_then(|l| l.split_whitespace().next()?.parse::<u64>().ok())
-        .unwrap_or(0)
-        * 1024
 }
 
 /// A proxy of the environment, under either spelling.

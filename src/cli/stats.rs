@@ -54,8 +54,6 @@ fn run(matches: &ArgMatches, session: &mut Session) -> Result<u8> {
     let format = Format::choose(session, matches, "statsFormat", default);
     let is_once = is_set(matches, "no-stream");
     let store = session.store()?;
-    // whom the user named must be there; whoever goes later is left out
-    chosen(store, matches)?;
     let mut last = HashMap::new();
     look(store, matches, &mut last)?;
     loop {

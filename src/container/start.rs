@@ -46,12 +46,19 @@ pub(crate) fn exec(
         .argv
         .split_first()
         .map_or(("", &[][..]), |(p, r)| (p, r));
-    let command = |action: &str| format!("{action}: {program} {}", rest.join(" "));
-    let more = [("execID", &request.id[..])];
-    let id = container.id();
-    store.tell(|| Some(Event::of(&container.record, &command("exec_create"), &more)));
+    let tell = |action: &str| {
+        store.tell(|| {
+            let action = format!("{action}: {program} {}", rest.join(" "));
+            Some(Event::of(
+                &container.record,
+                &action,
+                &[("execID", &request.id)],
+            ))
+        });
+    };
+    tell("exec_create");
     let session = launch::launch(&plan, attach, door)?;
-    store.tell_of(id, &command("exec_start"), &more);
+    tell("exec_start");
     Ok(session)
 }
 

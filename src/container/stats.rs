@@ -123,7 +123,8 @@ fn network(text: &str) -> [u64; 2] {
     all
 }
 
-fn memory_of_host() -> u64 {
+/// Bytes of memory that this host has; 0 where the kernel does not say.
+pub(crate) fn memory_of_host() -> u64 {
     read("/proc/meminfo", |text| number(text, "MemTotal:") * 1024)
 }
 

@@ -79,20 +79,28 @@ impl Store {
         self.paths().runtime.join("events")
     }
 
-    /// Tells an event, which is made only when somebody listens. Nothing here can fail for the one who tells.
-    pub(crate) fn tell(&self, event: impl FnOnce() -> Option<Event>) {
+    /// Whether somebody listens: for what has to be read before it is gone.
+    pub(crate) fn is_heard(&self) -> bool {
+        self.listeners().exists()
+    }
+
+    /// Tells events, which are made only when somebody listens. Nothing here can fail for the one who tells.
+    pub(crate) fn tell<E: IntoIterator<Item = Event>>(&self, events: impl FnOnce() -> E) {
         let Ok(listeners) = std::fs::read_dir(self.listeners()) else {
             return;
         };
-        let mut listeners = listeners.flatten().map(|l| l.path()).peekable();
-        if listeners.peek().is_none() {
-            return;
+        let listeners: Vec<PathBuf> = listeners.flatten().map(|l| l.path()).collect();
+        if !listeners.is_empty() {
+            events().into_iter().for_each(|e| self.send(&listeners, &e));
         }
-        let Some(bytes) = event().and_then(|e| serde_json::to_vec(&e).ok()) else {
+    }
+
+    fn send(&self, listeners: &[PathBuf], event: &Event) {
+        let Ok(bytes) = serde_json::to_vec(event) else {
             return;
         };
         for listener in listeners {
-            let told = socket::tell(&listener, &bytes);
+            let told = socket::tell(listener, &bytes);
             if told.is_err_and(|e| e.errno() == Errno::ECONNREFUSED) {
                 // it was ended by a signal; the folder stays while there are others
                 let _ = std::fs::remove_file(listener);
@@ -161,7 +169,7 @@ mod tests {
     fn who_listens_hears_and_a_killed_listener_is_forgotten() {
         let scratch = Scratch::new();
         let store = &scratch.store;
-        store.tell(|| unreachable!("nobody listens"));
+        store.tell(|| -> Option<Event> { unreachable!("nobody listens") });
         let (first, second) = (store.listen().unwrap(), store.listen().unwrap());
         let event = Event::new("volume", "create", "v", &[("driver", "local")]);
         store.tell(|| Some(event.clone()));

@@ -33,7 +33,7 @@ pub(crate) fn pair() -> Result<(OwnedFd, OwnedFd)> {
 /// the socket is made relative to it.
 pub(crate) fn listen_at(path: &Path) -> Result<OwnedFd> {
     let call = || format!("bind({path:?})");
-    let fd = new_socket(SockFlag::SOCK_NONBLOCK)?;
+    let fd = new_socket(SockType::SeqPacket, SockFlag::SOCK_NONBLOCK)?;
     with_address(path, |address| bind(fd.as_raw_fd(), address))
         .map_err(|e| SysError::new(call(), e))?;
     listen(&fd, Backlog::new(128).expect("128 is a valid backlog"))
@@ -43,7 +43,7 @@ pub(crate) fn listen_at(path: &Path) -> Result<OwnedFd> {
 
 /// Connects to the socket at `path`.
 pub(crate) fn connect_to(path: &Path) -> Result<OwnedFd> {
-    let fd = new_socket(SockFlag::empty())?;
+    let fd = new_socket(SockType::SeqPacket, SockFlag::empty())?;
     with_address(path, |address| connect(fd.as_raw_fd(), address))
         .map_err(|e| SysError::new(format!("connect({path:?})"), e))?;
     Ok(fd)
@@ -51,7 +51,7 @@ pub(crate) fn connect_to(path: &Path) -> Result<OwnedFd> {
 
 /// Returns a socket at `path` to which [`tell`] sends; a read of it does not wait.
 pub(crate) fn datagrams_at(path: &Path) -> Result<OwnedFd> {
-    let fd = new_datagrams(SockFlag::SOCK_NONBLOCK)?;
+    let fd = new_socket(SockType::Datagram, SockFlag::SOCK_NONBLOCK)?;
     with_address(path, |address| bind(fd.as_raw_fd(), address))
         .map_err(|e| SysError::new(format!("bind({path:?})"), e))?;
     Ok(fd)
@@ -59,7 +59,7 @@ pub(crate) fn datagrams_at(path: &Path) -> Result<OwnedFd> {
 
 /// Sends one message to the socket at `path`; waits a tenth of a second for one who does not come to read.
 pub(crate) fn tell(path: &Path, bytes: &[u8]) -> Result<()> {
-    let fd = new_datagrams(SockFlag::empty())?;
+    let fd = new_socket(SockType::Datagram, SockFlag::empty())?;
     let patience = TimeVal::milliseconds(100);
     // without it the wait would be longer
     let _ = setsockopt(&fd, sockopt::SendTimeout, &patience);
@@ -177,20 +177,9 @@ pub(crate) fn receive_or_exit(
     }
 }
 
-fn new_socket(flags: SockFlag) -> Result<OwnedFd> {
-    socket(
-        AddressFamily::Unix,
-        SockType::SeqPacket,
-        SockFlag::SOCK_CLOEXEC | flags,
-        None,
-    )
-    .map_err(|e| SysError::new("socket(AF_UNIX)", e))
-}
-
-fn new_datagrams(flags: SockFlag) -> Result<OwnedFd> {
+fn new_socket(kind: SockType, flags: SockFlag) -> Result<OwnedFd> {
     let flags = SockFlag::SOCK_CLOEXEC | flags;
-    socket(AddressFamily::Unix, SockType::Datagram, flags, None)
-        .map_err(|e| SysError::new("socket(AF_UNIX)", e))
+    socket(AddressFamily::Unix, kind, flags, None).map_err(|e| SysError::new("socket(AF_UNIX)", e))
 }
 
 /// sun_path holds 107 bytes; a longer path goes through its folder's descriptor.

@@ -378,16 +378,16 @@ impl<'a> Containers<'a> {
     /// Takes a container whose lock the caller holds out of the store, and its name; `hint` may be that name. The runtime
     /// folder with the lock stays, for [`Containers::remove_runtime`].
     pub(crate) fn take_out(&self, id: &str, hint: &str, _lock: &Lock) -> Result<()> {
-        let mut last = None;
-        self.store.tell(|| {
-            last = self.record(id).ok();
-            None
-        });
+        let last = match self.store.is_heard() {
+            true => self.record(id).ok(),
+            false => None,
+        };
         if !self.store.trash().put(&self.path(id))? {
             return Err(super::no_such(id));
         }
         let released = self.names().release(id, hint);
-        self.store.tell(|| Some(Event::of(&last?, "destroy", &[])));
+        self.store
+            .tell(|| last.map(|last| Event::of(&last, "destroy", &[])));
         released
     }
 
