@@ -487,9 +487,8 @@ impl Solver<'_> {
         let Some(pending) = pending.take() else {
             return Ok(());
         };
-        let done = pending.thread.join();
         // nobody uses the draft any more
-        drop(done.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?);
+        drop(thread::joined(pending.thread)?);
         let name = lock(&pending.name).take();
         let top = outcome.layers.last_mut().expect("it is the uppermost");
         *top = name.expect("a thread that did not fail has named it");

@@ -259,9 +259,7 @@ pub(crate) fn unpack_stream(
         })?;
         let unpacked = layer(|| receiver.recv().ok(), folder, &Limits::default());
         drop(receiver);
-        writer
-            .join()
-            .unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+        crate::sys::thread::joined(writer)?;
         unpacked
     })
 }

@@ -1,10 +1,11 @@
 //! A layer's compressed bytes to a tree of files.
 //!
 //! ```text
-//!  next() ──▶ caller's thread: inflate, sha256 of the plain bytes ──▶ 4 blocks of 256 KiB ──▶ own thread: tar, files
+//!  next() ──▶ caller's thread: inflate ──▶ own thread: sha256 of the plain bytes ──▶ own thread: tar, files
 //! ```
-//! A full channel stops the decoder, and that the network; blocks go round in a ring, so a layer costs about 2 MiB
-//! however large it is. The writer has a thread of its own not only for speed: there it can have a umask of its own
+//! Between them are channels of a few blocks of 256 KiB. A full one stops who comes before it, and that at last the network;
+//! blocks go round in a ring, so a layer costs about 2 MiB however large it is. Without SHA instructions the sum takes as
+//! long as inflating does: on one thread they were what a pull waited for while another processor slept. The writer has a thread of its own not only for speed: there it can have a umask of its own
 //! (unshare(2), CLONE_FS), so that files get the modes of the tar in one call each and the umask of the process stays.
 //!
 //! What is made, beside the tree: `entries`, from which [`super::regenerate`] writes the very same tar again. The form
@@ -38,8 +39,8 @@ use crate::store::sum::Sum;
 use crate::sys::thread;
 use writer::Writer;
 
-/// Blocks between the decoder and the writer.
-const DEPTH: usize = 4;
+/// Blocks before the sum, and before the writer, whose small files take longer than others.
+const DEPTH: [usize; 2] = [2, 4];
 
 /// What a layer may cost at most: a few kilobytes can unpack to petabytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,15 +79,16 @@ pub(crate) fn layer_from(
     limits: &Limits,
 ) -> Result<Unpacked> {
     std::thread::scope(|scope| {
-        let (full, blocks) = sync_channel::<Vec<u8>>(DEPTH);
+        let (full, plain) = sync_channel::<Vec<u8>>(DEPTH[0]);
+        let (summed, blocks) = sync_channel::<Vec<u8>>(DEPTH[1]);
         let (back, empty) = channel::<Vec<u8>>();
         let writer = thread::spawn_scoped(scope, "unpack", move || {
             write(blocks, &back, staging, limits)
         })?;
+        let summer = thread::spawn_scoped(scope, "sum", move || sum(plain, &summed))?;
         let mut ring = Ring {
             full,
             empty,
-            sum: Sum::new(),
             bytes: 0,
             most: limits.bytes,
             is_stopped: false,
@@ -94,15 +96,13 @@ pub(crate) fn layer_from(
         let decoded = decode::decode(&mut next, &mut ring);
         let Ring {
             full,
-            sum,
             bytes: tar_size,
             is_stopped,
             ..
         } = ring;
         drop(full);
-        let written = writer
-            .join()
-            .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        let sum = thread::joined(summer);
+        let written = thread::joined(writer);
         // a writer that fails stops the decoder, and a decoder that fails cuts the tar: the first one's word counts
         if !is_stopped {
             decoded?;
@@ -118,6 +118,18 @@ pub(crate) fn layer_from(
             tar_size,
         })
     })
+}
+
+/// The sum's thread. It ends with the decoder, or with the writer.
+fn sum(plain: Receiver<Vec<u8>>, summed: &SyncSender<Vec<u8>>) -> Sum {
+    let mut sum = Sum::new();
+    for block in plain {
+        sum.update(&block);
+        if summed.send(block).is_err() {
+            break;
+        }
+    }
+    sum
 }
 
 /// The writer's thread.
@@ -138,11 +150,10 @@ fn write(
     writer.finish()
 }
 
-/// The decoder's end of the two channels; counts and hashes what passes.
+/// The decoder's ends of the channels; counts what passes.
 struct Ring {
     full: SyncSender<Vec<u8>>,
     empty: Receiver<Vec<u8>>,
-    sum: Sum,
     bytes: u64,
     most: u64,
     /// The writer has gone.
@@ -161,7 +172,6 @@ impl Blocks for Ring {
     }
 
     fn put(&mut self, block: Vec<u8>) -> Result<()> {
-        self.sum.update(&block);
         self.bytes += block.len() as u64;
         if self.bytes > self.most {
             return Err(too_large(self.most));

@@ -52,6 +52,13 @@ pub fn spawn_scoped<'scope, 'env, T: Send + 'scope>(
         .map_err(|e| refused(name, &e))
 }
 
+/// Waits for a thread and returns what it has made; a panic in it goes on here.
+pub fn joined<T>(thread: ScopedJoinHandle<'_, T>) -> T {
+    thread
+        .join()
+        .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+}
+
 /// What [`knock`] sends: nobody else does, and who does not wait for it ignores it (signal(7)).
 const KNOCK: Signal = Signal::SIGURG;
 
@@ -124,10 +131,7 @@ mod tests {
     fn a_scoped_thread_borrows_and_returns() {
         let text = String::from("borrowed");
         let length = std::thread::scope(|s| {
-            spawn_scoped(s, "scoped", || text.len())
-                .expect("a thread")
-                .join()
-                .expect("no panic")
+            joined(spawn_scoped(s, "scoped", || text.len()).expect("a thread"))
         });
         assert_eq!(length, 8);
     }

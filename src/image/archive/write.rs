@@ -101,10 +101,7 @@ pub(crate) fn to_file(members: &[Member], file: &File, start: u64) -> Result<u64
             .collect();
         let mut result = work();
         for helper in helpers {
-            let done = helper.map_err(Error::from).and_then(|h| {
-                h.join()
-                    .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-            });
+            let done = helper.map_err(Error::from).and_then(thread::joined);
             result = result.and(done);
         }
         result

@@ -85,9 +85,7 @@ pub(crate) fn fetch(store: &Store, settings: &Settings, source: &Source) -> Resu
             Ok(file)
         })?;
         remote.serve(orders);
-        let file = written
-            .join()
-            .unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+        let file = thread::joined(written)?;
         Ok(Made {
             file,
             digest: source.digest.clone(),
