@@ -216,7 +216,7 @@ fn show(
             let network = store.networks().find(name)?;
             let all = store.containers().list()?;
             let running = all.iter().filter(|f| f.is_running);
-            let running = running.map(|f| (&f.record, &f.state));
+            let running = running.map(|f| (&*f.record, &f.state));
             printer.add(&Network::new(&network, running), &go::NETWORK)
         }
         Noun::Volume => {

@@ -40,13 +40,14 @@ fn run(matches: &ArgMatches, session: &mut Session) -> Result<u8> {
     };
     let is_link = is_set(matches, "link");
     let names: Vec<&String> = values(matches, "CONTAINER").collect();
-    if options.force && !is_link && names.len() > 1 {
-        begin(session, &names)?;
-    }
+    let ids = match options.force && !is_link && names.len() > 1 {
+        true => begin(session, &names)?,
+        false => names.iter().map(|name| (*name).clone()).collect(),
+    };
     let mut missing = 0;
     let mut failed = 0;
-    for name in names {
-        match one(session, name, options, is_link) {
+    for (name, id) in names.into_iter().zip(&ids) {
+        match one(session, id, options, is_link) {
             Ok(()) => out::line(name)?,
             Err(e) => {
                 session.complain(&e);
@@ -63,16 +64,18 @@ fn run(matches: &ArgMatches, session: &mut Session) -> Result<u8> {
     Ok(u8::from(failed > 0))
 }
 
-/// All are told to end before the first one is waited for.
-fn begin(session: &Session, names: &[&String]) -> Result<()> {
+/// Tells all to end before the first one is waited for. Returns the ids, and where there is none the name: whatever is
+/// wrong with one is told when its turn comes.
+fn begin(session: &Session, names: &[&String]) -> Result<Vec<String>> {
     let store = session.store()?;
-    for name in names {
-        // whatever is wrong with one is told when its turn comes
-        if let Ok(container) = store.containers().find(name) {
+    let begin = |name: &&String| match store.containers().find(name) {
+        Ok(container) => {
             remove::begin_kill(store, &container).ok();
+            container.record.id
         }
-    }
-    Ok(())
+        Err(_) => (*name).clone(),
+    };
+    Ok(names.iter().map(begin).collect())
 }
 
 fn one(session: &Session, name: &str, options: Options, is_link: bool) -> Result<()> {

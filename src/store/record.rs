@@ -79,20 +79,26 @@ impl Folder {
         }
         match &self.buffer[..length] {
             bytes if bytes.iter().all(|b| *b == 0) => Ok(None),
-            bytes => parse(&self.path.join(name), bytes).map(Some),
+            bytes => parsed(bytes, || self.path.join(name)).map(Some),
         }
     }
 }
 
 /// Returns what the bytes of the record at `path` say.
 pub(crate) fn parse<T: DeserializeOwned>(path: &Path, bytes: &[u8]) -> Result<T> {
-    serde_json::from_slice(bytes).map_err(|e| {
-        Error::new(
-            Kind::Corrupt,
-            format!("cannot understand `{}`", path.display()),
-        )
-        .because(e)
-        .hint("`coracle system check --repair` removes what cannot be used")
+    parsed(bytes, || path.to_owned())
+}
+
+fn parsed<T: DeserializeOwned>(bytes: &[u8], path: impl Fn() -> PathBuf) -> Result<T> {
+    // a text is checked once as a whole, bytes would be again for each string
+    let value = std::str::from_utf8(bytes)
+        .map_err(|e| e.to_string())
+        .and_then(|text| serde_json::from_str(text).map_err(|e| e.to_string()));
+    value.map_err(|e| {
+        let text = format!("cannot understand `{}`", path().display());
+        Error::new(Kind::Corrupt, text)
+            .because(e)
+            .hint("`coracle system check --repair` removes what cannot be used")
     })
 }
 

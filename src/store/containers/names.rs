@@ -196,7 +196,8 @@ impl<'a> Names<'a> {
         Ok(record::read_bytes(&self.store.data("containers").join(id).join("config"))?.is_some())
     }
 
-    fn lock(&self) -> Result<Lock> {
+    /// Held while a link is destroyed, or a record changed.
+    pub(super) fn lock(&self) -> Result<Lock> {
         Ok(Lock::wait(&self.store.data("containers/names/.lock"))?)
     }
 

@@ -11,10 +11,10 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use crate::error::{Context, Error, Kind, Result};
-use crate::image::config::ContainerConfig;
+use crate::image::config::{ContainerConfig, Empty};
 use crate::store::containers::names::{self, Names, is_id};
 use crate::store::containers::{
-    HostConfig, MountPoint, Orphan, PortBinding, Record, State, Status,
+    HostConfig, MountPoint, Orphan, PortBinding, Record, RestartPolicy, State, Status,
 };
 use crate::store::events::Event;
 use crate::store::networks::Wish;
@@ -32,7 +32,7 @@ pub struct Containers<'a> {
 #[derive(Debug, Clone)]
 pub struct Found {
     /// What it is; `name` is its name of now.
-    pub record: Record,
+    pub record: Box<Record>,
     /// What it does: the truth, also when its monitor was killed.
     pub state: State,
     /// Its program runs, or is paused, or its monitor waits to start it again.
@@ -50,13 +50,24 @@ struct Brief {
     platform: String,
     #[serde(default)]
     layers: Vec<String>,
-    config: ContainerConfig,
+    config: BriefConfig,
     host: BriefHost,
     #[serde(default)]
     networks: Vec<Wish>,
     mounts: Vec<MountPoint>,
     #[serde(default)]
     writable: Option<PathBuf>,
+}
+
+/// See [`Brief`].
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct BriefConfig {
+    image: String,
+    entrypoint: Option<Vec<String>>,
+    cmd: Option<Vec<String>>,
+    labels: BTreeMap<String, String>,
+    exposed_ports: BTreeMap<String, Empty>,
 }
 
 /// See [`Brief`].
@@ -76,13 +87,21 @@ impl From<Brief> for Record {
             port_bindings: b.host.port_bindings,
             ..HostConfig::default()
         };
+        let config = ContainerConfig {
+            image: b.config.image,
+            entrypoint: b.config.entrypoint,
+            cmd: b.config.cmd,
+            labels: b.config.labels,
+            exposed_ports: b.config.exposed_ports,
+            ..ContainerConfig::default()
+        };
         Record {
             id: b.id,
             created: b.created,
             image_id: b.image_id,
             platform: b.platform,
             layers: b.layers,
-            config: b.config,
+            config,
             host,
             networks: b.networks,
             mounts: b.mounts,
@@ -99,7 +118,7 @@ impl Found {
             Status::Running | Status::Paused | Status::Restarting
         );
         Found {
-            record,
+            record: Box::new(record),
             state,
             is_running,
             orphan,
@@ -186,8 +205,7 @@ impl<'a> Containers<'a> {
             name.clone_into(&mut record.name);
             return self.with_state(record);
         }
-        let id = self.by_prefix(word)?;
-        self.get(&id)?.ok_or_else(|| super::no_such(word))
+        self.by_prefix(word)
     }
 
     /// Returns the id of the container that `word` means, as [`Containers::find`] does.
@@ -319,14 +337,42 @@ impl<'a> Containers<'a> {
 
     /// Writes which networks a container is on from its next start on.
     pub(crate) fn set_networks(&self, id: &str, networks: Vec<Wish>) -> Result<()> {
+        self.change(id, |record| {
+            record.host.network_mode = match networks.first() {
+                Some(first) => first.network.clone(),
+                None => "none".to_owned(),
+            };
+            record.is_off_all = networks.is_empty();
+            record.networks = networks;
+            Ok(())
+        })
+    }
+
+    /// Changes what a container is, from its next start on. Nobody else changes a record meanwhile.
+    pub(crate) fn change(
+        &self,
+        id: &str,
+        change: impl FnOnce(&mut Record) -> Result<()>,
+    ) -> Result<()> {
+        let _lock = self.names().lock()?;
         let mut record = self.read_record(id)?.ok_or_else(|| super::no_such(id))?;
-        record.host.network_mode = match networks.first() {
-            Some(first) => first.network.clone(),
-            None => "none".to_owned(),
-        };
-        record.is_off_all = networks.is_empty();
-        record.networks = networks;
+        change(&mut record)?;
         record::write(&self.path(id).join("config"), &record)
+    }
+
+    /// Returns the restart policy of now; `None` for a container that is gone.
+    pub(crate) fn restart_policy(&self, id: &str) -> Result<Option<RestartPolicy>> {
+        #[derive(Deserialize)]
+        struct Policy {
+            host: Host,
+        }
+        #[derive(Deserialize)]
+        #[serde(rename_all = "PascalCase")]
+        struct Host {
+            restart_policy: RestartPolicy,
+        }
+        let read = record::read::<Policy>(&self.path(id).join("config"))?;
+        Ok(read.map(|policy| policy.host.restart_policy))
     }
 
     /// Gives a container another name. `Kind::Conflict` when it is taken, docker's texts.
@@ -427,24 +473,46 @@ impl<'a> Containers<'a> {
         Ok(Found::new(record, state, orphan))
     }
 
-    fn by_prefix(&self, word: &str) -> Result<String> {
+    /// Only folders whose names begin so are looked into: `rm` of a thousand short ids asks a thousand times.
+    fn by_prefix(&self, word: &str) -> Result<Found> {
         if word.is_empty() || word.len() > 64 || !word.bytes().all(|b| b.is_ascii_hexdigit()) {
             return Err(super::no_such(word));
         }
-        let mut found = None;
-        for (_, id) in self.names().all()? {
-            if !id.starts_with(word) || !self.names().is_whole(&id)? || found.as_ref() == Some(&id)
-            {
+        let mut only = None;
+        for id in self.ids_beginning(word)? {
+            // a folder without a name is a build's, or on its way in or out
+            let Some(found) = self.get(&id)? else {
                 continue;
-            }
-            if found.replace(id).is_some() {
+            };
+            if only.replace(found).is_some() {
                 return Err(Error::new(
                     Kind::Invalid,
                     format!("multiple IDs found with provided prefix: {word}"),
                 ));
             }
         }
-        found.ok_or_else(|| super::no_such(word))
+        only.ok_or_else(|| super::no_such(word))
+    }
+
+    fn ids_beginning(&self, word: &str) -> Result<Vec<String>> {
+        let folder = self.store.data("containers");
+        let cannot = || format!("cannot list `{}`", folder.display());
+        let mut ids = Vec::new();
+        match std::fs::read_dir(&folder) {
+            Err(e) if e.kind() == ErrorKind::NotFound => {}
+            Err(e) => return Err(e).context(Kind::System, cannot),
+            Ok(entries) => {
+                for entry in entries {
+                    let name = entry.context(Kind::System, cannot)?.file_name();
+                    ids.extend(
+                        name.to_str()
+                            .filter(|n| n.starts_with(word) && is_id(n))
+                            .map(str::to_owned),
+                    );
+                }
+            }
+        }
+        Ok(ids)
     }
 
     /// The other half of the handshake with `rmi`, which removes a layer first and then looks once more for containers
