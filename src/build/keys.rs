@@ -8,7 +8,7 @@ use crate::error::Result;
 
 impl Solver<'_> {
     /// The digest of what a step takes from somewhere; of layers it is remembered.
-    fn content(&self, op: &CopyOp) -> Result<String> {
+    pub(super) fn content(&self, op: &CopyOp) -> Result<String> {
         if op.sources.is_empty() {
             return Ok(String::new());
         }

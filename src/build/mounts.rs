@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::agent::Agent;
 use super::copy;
-use super::plan::{Origin, RunOp};
+use super::plan::{CopyOp, Origin, RunOp};
 use super::request::{Request, Secret};
 use super::run::Room;
 use super::solve::Solver;
@@ -118,8 +118,8 @@ fn content(
     Ok(bind(made, target, wanted.read_only))
 }
 
-/// What tells one cache folder from another.
-fn cache_key(wanted: &mount::Mount, target: &str) -> (String, String) {
+/// What tells one cache folder from another: `begins_as` is the sum of what it begins as a copy of.
+fn cache_key(wanted: &mount::Mount, target: &str, begins_as: Option<&str>) -> (String, String) {
     let id = match &wanted.id {
         Some(id) => id.clone(),
         None => go::clean(target),
@@ -130,6 +130,9 @@ fn cache_key(wanted: &mount::Mount, target: &str) -> (String, String) {
     let mut key = super::cache::Key::new("cache mount");
     key.add("id", &id);
     key.add("owner", &owner);
+    if let Some(sum) = begins_as {
+        key.add("from", sum);
+    }
     (key.finish().0, id)
 }
 
@@ -140,7 +143,12 @@ fn cache(
     target: String,
     ready: &mut Ready,
 ) -> Result<Mount> {
-    let (mut key, id) = cache_key(wanted, &target);
+    let source = wanted.source.clone().unwrap_or_else(|| "/".to_owned());
+    let begins_as = origin
+        .clone()
+        .map(|origin| CopyOp::taking(origin, vec![source]));
+    let begins_as = begins_as.map(|op| solver.content(&op)).transpose()?;
+    let (mut key, id) = cache_key(wanted, &target, begins_as.as_deref());
     let builds = solver.store.builds();
     let mut path = builds.mount(&key, &id)?;
     match wanted.sharing {

@@ -231,6 +231,7 @@ fn shell(plan: &mut Plan) -> Result<()> {
     let mut session = launch::launch(plan, [true, true, false], Door::Spawn)?;
     session.wait_started()?;
     let options = RelayOptions {
+        redraws: false,
         tty: true,
         ..RelayOptions::default()
     };

@@ -57,6 +57,7 @@ fn run(matches: &ArgMatches, session: &mut Session) -> Result<u8> {
         stdin: stdin && config.open_stdin,
         keys: value(matches, "detach-keys"),
         sig_proxy: matches.get_one::<bool>("sig-proxy") != Some(&false),
+        joins: true,
         outlives: true,
     };
     let wanted = [how.stdin, true, true];

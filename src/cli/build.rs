@@ -591,7 +591,7 @@ fn why(e: &Error) -> String {
 
 /// The proxies of the client's config.json.
 fn proxies(session: &Session, request: &mut Request) {
-    for word in super::client_config::ClientConfig::read(session).proxy_variables() {
+    for word in session.client_config().proxy_variables() {
         if let Some((name, value)) = word.split_once('=') {
             let args = &mut request.build_args;
             args.entry(name.to_owned())

@@ -120,11 +120,22 @@ fn ago(time: SystemTime) -> String {
     format!("{} ago", text.to_lowercase())
 }
 
-fn block(entry: &Listed) -> String {
-    let kind = match entry.step {
+fn kind(entry: &Listed) -> &'static str {
+    match entry.step {
         Some(_) => "regular",
         None => "exec.cachemount",
-    };
+    }
+}
+
+fn description(entry: &Listed) -> String {
+    match entry.step {
+        Some(_) => entry.about.clone(),
+        None => format!("cached mount {}", entry.about),
+    }
+}
+
+fn block(entry: &Listed) -> String {
+    let kind = kind(entry);
     let parent = entry
         .step
         .as_ref()
@@ -132,10 +143,7 @@ fn block(entry: &Listed) -> String {
         .unwrap_or_default();
     let time =
         |time: SystemTime| jiff::Timestamp::try_from(time).map_or(String::new(), |t| t.to_string());
-    let about = match entry.step {
-        Some(_) => entry.about.clone(),
-        None => format!("cached mount {}", entry.about),
-    };
+    let about = description(entry);
     format!(
         "ID:\t\t{}\nParent:\t\t{}\nCreated at:\t{}\nMutable:\t{}\nReclaimable:\ttrue\nShared:\t\t{}\nSize:\t\t{}\nDescription:\t{about}\nLast used:\t{}\nType:\t\t{kind}\n\n",
         short_id(&entry.key),
@@ -153,7 +161,7 @@ fn prune(matches: &ArgMatches, session: &mut Session) -> Result<u8> {
         Some(text) => u64::try_from(units::bytes(text)?).unwrap_or(0),
         None => 0,
     };
-    let age = age(matches)?;
+    let wanted = Wanted::read(matches)?;
     let question = match is_set(matches, "all") {
         true => "WARNING! This will remove all build cache. Are you sure you want to continue?",
         false => {
@@ -171,22 +179,21 @@ fn prune(matches: &ArgMatches, session: &mut Session) -> Result<u8> {
     let mut left: u64 = all.iter().map(|entry| entry.size).sum();
     let mut gone = Vec::new();
     for entry in all {
-        let is_old = entry.used.elapsed().is_ok_and(|since| since >= age);
         // what an image needs as well costs nothing
-        let is_wanted = is_set(matches, "all") || !entry.is_shared;
-        if left <= keep || !is_old || !is_wanted {
+        let is_dangling = is_set(matches, "all") || !entry.is_shared;
+        if left <= keep || !is_dangling || !wanted.fits(&entry) {
             continue;
         }
         left -= entry.size;
         store.builds().forget(&entry)?;
         gone.push(entry);
     }
-    if keep == 0 && age.is_zero() {
+    if keep == 0 && wanted.is_all() {
         store.builds().forget_contents()?;
     }
     // what another build is making now has no name yet
     gc::prune_unreferenced(store, Duration::from_secs(60))?;
-    sweep::start(store);
+    sweep::finish(store);
     if !gone.is_empty() {
         out::text(table(&gone))?;
     }
@@ -195,20 +202,46 @@ fn prune(matches: &ArgMatches, session: &mut Session) -> Result<u8> {
     Ok(0)
 }
 
-/// `--filter until=24h`.
-fn age(matches: &ArgMatches) -> Result<Duration> {
-    for word in values(matches, "filter") {
-        match word.split_once('=') {
-            Some(("until" | "unused-for", text)) => {
-                let age = units::duration(text)?;
-                return Ok(Duration::from_nanos(u64::try_from(age).unwrap_or(0)));
-            }
-            Some(_) => {}
-            None => {
-                let text = format!("invalid filter '{word}'");
-                return Err(Error::new(Kind::Usage, text));
+/// `--filter`: how old, and what else, as buildkit's adaptor of a cache record: what no record has fits none.
+struct Wanted<'a> {
+    age: Duration,
+    others: Vec<(&'a str, &'a str)>,
+}
+
+impl<'a> Wanted<'a> {
+    fn read(matches: &'a ArgMatches) -> Result<Wanted<'a>> {
+        let mut wanted = Wanted {
+            age: Duration::ZERO,
+            others: Vec::new(),
+        };
+        for word in values(matches, "filter") {
+            match word.split_once('=') {
+                Some(("until" | "unused-for", text)) => {
+                    let age = units::duration(text)?;
+                    wanted.age = Duration::from_nanos(u64::try_from(age).unwrap_or(0));
+                }
+                Some(other) => wanted.others.push(other),
+                None => {
+                    let text = format!("invalid filter '{word}'");
+                    return Err(Error::new(Kind::Usage, text));
+                }
             }
         }
+        Ok(wanted)
     }
-    Ok(Duration::ZERO)
+
+    fn is_all(&self) -> bool {
+        self.age.is_zero() && self.others.is_empty()
+    }
+
+    fn fits(&self, entry: &Listed) -> bool {
+        let has = |(key, value): &(&str, &str)| match *key {
+            "id" => short_id(&entry.key) == *value || entry.key == *value,
+            "type" => kind(entry) == *value,
+            "description" => description(entry) == *value,
+            _ => false,
+        };
+        let is_old = entry.used.elapsed().is_ok_and(|since| since >= self.age);
+        is_old && self.others.iter().all(has)
+    }
 }

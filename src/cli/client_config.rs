@@ -1,9 +1,8 @@
 //! docker's own `config.json`: the keys that detach and the proxies of containers.
 
-use serde::Deserialize;
+use std::path::PathBuf;
 
-use super::Session;
-use crate::host::paths;
+use serde::Deserialize;
 
 /// The part that matters to `run` and `exec`.
 #[derive(Debug, Default, Deserialize)]
@@ -11,6 +10,14 @@ use crate::host::paths;
 pub(super) struct ClientConfig {
     /// `ctrl-p,ctrl-q`.
     pub(super) detach_keys: Option<String>,
+    /// `docker context use`.
+    pub(super) current_context: Option<String>,
+    history_format: String,
+    images_format: String,
+    networks_format: String,
+    ps_format: String,
+    stats_format: String,
+    volumes_format: String,
     proxies: std::collections::BTreeMap<String, Proxies>,
 }
 
@@ -26,16 +33,24 @@ struct Proxies {
 
 impl ClientConfig {
     /// Reads it; without one, or with one that is no JSON, everything is as if nothing were said there.
-    pub(super) fn read(session: &Session) -> ClientConfig {
-        let folder = session
-            .config_dir
-            .clone()
-            .or_else(|| super::variable("DOCKER_CONFIG").map(Into::into))
-            .or_else(|| paths::home().map(|home| home.join(".docker")));
+    pub(super) fn read(folder: Option<PathBuf>) -> ClientConfig {
         folder
             .and_then(|folder| std::fs::read(folder.join("config.json")).ok())
             .and_then(|text| serde_json::from_slice(&text).ok())
             .unwrap_or_default()
+    }
+
+    /// Returns the format that a setting has for a list; empty when none is set, or the list has no setting.
+    pub(super) fn format(&self, setting: &str) -> &str {
+        match setting {
+            "historyFormat" => &self.history_format,
+            "imagesFormat" => &self.images_format,
+            "networksFormat" => &self.networks_format,
+            "psFormat" => &self.ps_format,
+            "statsFormat" => &self.stats_format,
+            "volumesFormat" => &self.volumes_format,
+            _ => "",
+        }
     }
 
     /// The variables of the proxies, each in both spellings, as docker gives them to every container.

@@ -35,28 +35,9 @@ pub(super) const VERB: Verb = Verb {
     run,
 };
 
-/// Docker's keys.
-const KEYS: [&str; 16] = [
-    "config",
-    "container",
-    "daemon",
-    "event",
-    "image",
-    "label",
-    "network",
-    "node",
-    "plugin",
-    "scope",
-    "secret",
-    "service",
-    "type",
-    "volume",
-    "reference",
-    "id",
-];
-
 fn run(matches: &ArgMatches, session: &mut Session) -> Result<u8> {
-    let filters = filter::read(matches, &KEYS)?;
+    // docker passes over keys that it does not know
+    let filters = filter::read_any(matches)?;
     let print = Printer::new(value(matches, "format").unwrap_or_default())?;
     let now = Timestamp::now();
     let moment = |flag| {
@@ -225,9 +206,10 @@ mod tests {
             (&["label=k=v"], "yy.."),
             (&["label=k=w"], "...."),
             (&["daemon=x"], "...."),
+            (&["nonsense=x"], "yyyy"),
             (&[], "yyyy"),
         ] {
-            let filters = Filters::parse(given, &KEYS).unwrap();
+            let filters = Filters::parse_any(given).unwrap();
             let got: String = all
                 .iter()
                 .map(|e| if passes(&filters, e) { 'y' } else { '.' })

@@ -107,6 +107,7 @@ fn run(matches: &ArgMatches, session: &mut Session) -> Result<u8> {
         keys: value(matches, "detach-keys"),
         // docker's exec passes no signal on
         sig_proxy: false,
+        joins: false,
         outlives: false,
     };
     let code = streams::relay(process, how, session)?.aloud();

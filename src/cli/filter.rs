@@ -21,3 +21,8 @@ pub(super) fn read(matches: &ArgMatches, accepted: &[&str]) -> Result<Filters> {
     let given: Vec<&String> = args::values(matches, "filter").collect();
     Filters::parse(&given, accepted)
 }
+
+/// Returns the filters given, whatever their keys.
+pub(super) fn read_any(matches: &ArgMatches) -> Result<Filters> {
+    Filters::parse_any(&args::values(matches, "filter").collect::<Vec<_>>())
+}

@@ -2,8 +2,6 @@
 //!
 //! Docker's own tables go the short way, column by column; only a user's template is parsed and sees whole rows.
 
-use std::path::Path;
-
 use clap::Arg;
 use serde::Serialize;
 use serde_json::Value;
@@ -86,7 +84,7 @@ impl Format {
             return Format::Quiet(default.quiet);
         }
         let text = match given {
-            "" => from_config(session, setting).unwrap_or_default(),
+            "" => session.client_config().format(setting).to_owned(),
             given => given.to_owned(),
         };
         Format::parse(&text, is_quiet, default)
@@ -243,26 +241,6 @@ pub(super) fn of_object<T: Serialize>(text: &str, object: &T, shape: &go::Shape)
     }
     let unfit = |e| Error::new(Kind::Usage, "template parsing error").because(e);
     go::fill(&Template::parse(text).map_err(unfit)?, object, shape).map_err(unfit)
-}
-
-/// Returns a format of the client's `config.json`. A file that is not there or not JSON says nothing.
-fn from_config(session: &Session, setting: &str) -> Option<String> {
-    if setting.is_empty() {
-        // a list that has no setting there
-        return None;
-    }
-    let folder = session.registries().docker_config?;
-    let text = std::fs::read(Path::new(&folder).join("config.json")).ok()?;
-    // without the setting in it the file needs no parsing
-    text.windows(setting.len())
-        .any(|w| w == setting.as_bytes())
-        .then_some(())?;
-    let config: Value = serde_json::from_slice(&text).ok()?;
-    config
-        .get(setting)?
-        .as_str()
-        .filter(|s| !s.is_empty())
-        .map(str::to_owned)
 }
 
 #[cfg(test)]

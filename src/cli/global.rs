@@ -1,4 +1,4 @@
-//! The flags before the verb: docker's and podman's. Those that choose a daemon are accepted and mean nothing here.
+//! The flags before the verb: docker's and podman's. Of those that choose a daemon: [`super::endpoint`].
 
 use super::Session;
 
@@ -148,6 +148,8 @@ fn set(
                 )));
             }
         },
+        "host" | "url" => session.host = Some(value.to_owned()),
+        "context" | "connection" => session.context = Some(value.to_owned()),
         "root" => session.options.root = Some(value.into()),
         "runroot" => session.options.runroot = Some(value.into()),
         "storage-driver" => session.storage_driver = Some(value.to_owned()),

@@ -6,7 +6,6 @@ use std::path::PathBuf;
 use clap::ArgMatches;
 
 use super::Session;
-use super::client_config::ClientConfig;
 use super::flags::run::{self, Form, Parsed};
 use super::image::{self, Wanted};
 use crate::container::request::Request;
@@ -85,7 +84,7 @@ pub(super) fn make(session: &Session, parsed: Parsed) -> Result<Record> {
 
 /// The proxies of the client's config.json, unless the user says otherwise.
 fn add_proxies(session: &Session, request: &mut Request) {
-    for variable in ClientConfig::read(session).proxy_variables() {
+    for variable in session.client_config().proxy_variables() {
         let name = variable.split('=').next();
         if !request.env.iter().any(|own| own.split('=').next() == name) {
             request.env.push(variable);

@@ -19,6 +19,7 @@ pub(crate) mod flags;
 mod global;
 mod help;
 mod session;
+mod update;
 mod usage;
 
 mod attach;
@@ -35,6 +36,7 @@ mod create;
 mod df;
 mod diff;
 mod doctor;
+mod endpoint;
 mod events;
 mod exec;
 mod export;
@@ -110,6 +112,7 @@ static COMMANDS: &[&Verb] = &[
     &start::VERB,
     &stop::VERB,
     &stats::VERB,
+    &update::VERB,
     &wait::VERB,
     &rename::VERB,
     &rmi::VERB,

@@ -214,6 +214,7 @@ fn create(matches: &ArgMatches, session: &mut Session) -> Result<u8> {
         labels: pairs(matches, "label"),
     };
     crate::network::plan::busy_poll(&request.options)?;
+    crate::network::plan::mtu(&request.options)?;
     let network = session.store()?.networks().create(request)?;
     out::line(network.id)?;
     Ok(0)

@@ -325,8 +325,8 @@ fn run(
     }
     let store = session.store()?;
     let pruned = act(store, &filters)?;
+    sweep::finish(store);
     out::text(report(&pruned))?;
-    sweep::start(store);
     Ok(0)
 }
 

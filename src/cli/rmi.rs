@@ -46,6 +46,6 @@ fn run(matches: &ArgMatches, session: &mut Session) -> Result<u8> {
             }
         }
     }
-    sweep::start(session.store()?);
+    sweep::finish(session.store()?);
     Ok(status)
 }

@@ -43,6 +43,7 @@ fn run(matches: &ArgMatches, session: &mut Session) -> Result<u8> {
         stdin: attach[0],
         keys: keys.as_deref(),
         sig_proxy,
+        joins: false,
         outlives: !record.host.auto_remove,
     };
     let started =

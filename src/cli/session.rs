@@ -3,6 +3,8 @@
 use std::cell::OnceCell;
 use std::path::PathBuf;
 
+use super::client_config::ClientConfig;
+use super::endpoint;
 use crate::container::launch::Door;
 use crate::error::{Error, Kind, Result};
 use crate::host::paths;
@@ -27,6 +29,11 @@ pub(crate) struct Session {
     pub(crate) storage_driver: Option<String>,
     /// `--config`: folder of the client's `config.json`.
     pub(crate) config_dir: Option<PathBuf>,
+    /// `-H`, `--host`, podman's `--url`: the daemon.
+    pub(super) host: Option<String>,
+    /// `-c`, `--context`, podman's `--connection`.
+    pub(super) context: Option<String>,
+    config: OnceCell<ClientConfig>,
     paths: OnceCell<Paths>,
     store: OnceCell<Store>,
 }
@@ -48,6 +55,20 @@ impl Session {
         Ok(self.paths.get_or_init(|| found))
     }
 
+    /// Returns the folder of docker's own settings.
+    pub(super) fn docker_folder(&self) -> Option<PathBuf> {
+        let given = self.config_dir.clone();
+        given
+            .or_else(|| variable("DOCKER_CONFIG").map(Into::into))
+            .or_else(|| paths::home().map(|home| home.join(".docker")))
+    }
+
+    /// Returns what docker's `config.json` says, read by the first call.
+    pub(super) fn client_config(&self) -> &ClientConfig {
+        self.config
+            .get_or_init(|| ClientConfig::read(self.docker_folder()))
+    }
+
     /// Returns where registries, mirrors and logins are written down for this user.
     pub(crate) fn registries(&self) -> Settings {
         let mut settings = Settings::new(|name| variable(name).map(Into::into));
@@ -62,6 +83,7 @@ impl Session {
         if let Some(store) = self.store.get() {
             return Ok(store);
         }
+        endpoint::check(self)?;
         let opened = Store::open(self.paths()?.clone())?;
         Ok(self.store.get_or_init(|| opened))
     }

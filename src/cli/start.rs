@@ -105,6 +105,7 @@ fn attached(session: &Session, name: &str, stdin: bool, keys: Option<&str>) -> R
         stdin: stdin && config.open_stdin,
         keys,
         sig_proxy: true,
+        joins: container.is_running,
         outlives: container.is_running || !container.record.host.auto_remove,
     };
     let wanted = [how.stdin, true, true];

@@ -10,7 +10,7 @@ use super::format::{self, Format};
 use super::ps::width;
 use super::{Session, Verb};
 use crate::container::stats::Usage;
-use crate::error::Result;
+use crate::error::{Kind, Result};
 use crate::store::Store;
 use crate::store::containers::Found;
 use crate::ui::out;
@@ -55,28 +55,34 @@ fn run(matches: &ArgMatches, session: &mut Session) -> Result<u8> {
     let is_once = is_set(matches, "no-stream");
     let store = session.store()?;
     let mut last = HashMap::new();
+    for name in values(matches, "CONTAINER") {
+        store.containers().find(name)?;
+    }
     look(store, matches, &mut last)?;
     loop {
         std::thread::sleep(PAUSE);
         let rows = look(store, matches, &mut last)?;
         let text = format.render(&rows, "*container.statsContext")?;
         match is_once {
-            true => {
-                out::text(text)?;
-                return Ok(0);
-            }
+            true => out::text(text)?,
             false => out::text(format!("{CLEAR}{text}"))?,
+        }
+        let is_over = rows.is_empty() && values(matches, "CONTAINER").next().is_some();
+        if is_once || is_over {
+            return Ok(0);
         }
     }
 }
 
-/// The containers that are to be shown, as the user called them.
+/// The containers that are to be shown, as the user called them. Who is gone is left out.
 fn chosen(store: &Store, matches: &ArgMatches) -> Result<Vec<(Option<String>, Found)>> {
     let mut named = values(matches, "CONTAINER").peekable();
     if named.peek().is_some() {
-        return named
-            .map(|name| Ok((Some(name.clone()), store.containers().find(name)?)))
-            .collect();
+        let find = |name: &String| match store.containers().find(name) {
+            Err(e) if e.kind() == Kind::NotFound => None,
+            found => Some(found.map(|found| (Some(name.clone()), found))),
+        };
+        return named.filter_map(find).collect();
     }
     let mut all = store.containers().list()?;
     all.retain(|found| is_set(matches, "all") || found.is_running);

@@ -1,7 +1,6 @@
 //! What the attached verbs share: the terminal's checks, the detach keys, and the relay's end as an exit status.
 
 use super::Session;
-use super::client_config::ClientConfig;
 use crate::container::attach::{self, End, RelayOptions};
 use crate::error::{Error, Kind, Result};
 use crate::grammar::name;
@@ -23,6 +22,8 @@ pub(super) struct Attached<'a> {
     pub(super) keys: Option<&'a str>,
     /// `--sig-proxy`.
     pub(super) sig_proxy: bool,
+    /// It has been running for a while.
+    pub(super) joins: bool,
     /// It has a log, and goes on without us.
     pub(super) outlives: bool,
 }
@@ -76,6 +77,7 @@ pub(super) fn relay(
         sig_proxy: how.sig_proxy,
         tty: how.tty,
         leaves_unread: how.outlives,
+        redraws: how.joins,
     };
     Ok(match process.relay(&options)? {
         End::Exited(code) => Ended::Status(exit_status(code)),
@@ -112,10 +114,9 @@ fn detach_keys(how: Attached<'_>, session: &Session) -> Result<Vec<u8>> {
     };
     match how.keys {
         Some(keys) => parse(keys),
-        // the file is not read on the way of a `run` that nobody can type at
         None if !how.tty || !how.stdin => Ok(Vec::new()),
-        None => match ClientConfig::read(session).detach_keys {
-            Some(keys) => parse(&keys),
+        None => match &session.client_config().detach_keys {
+            Some(keys) => parse(keys),
             None => Ok(name::DETACH_KEYS.to_vec()),
         },
     }

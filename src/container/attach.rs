@@ -70,6 +70,8 @@ pub(crate) struct RelayOptions {
     pub(crate) tty: bool,
     /// End where our output takes no more, as docker does; else wait for the process, as a shell does for its pipelines.
     pub(crate) leaves_unread: bool,
+    /// The process has been running: a program of full screens is to draw anew, and a shell to show its prompt.
+    pub(crate) redraws: bool,
 }
 
 /// Attaches to a running container; `None` when it is not running.
@@ -150,7 +152,11 @@ impl Session {
             buffer: vec![0; 64 * 1024],
             pending: Vec::new(),
         };
-        relay.resize();
+        if options.redraws {
+            // as docker: a size that does not change is no signal
+            relay.resize(1);
+        }
+        relay.resize(0);
         let end = relay.run();
         drop(raw);
         end
@@ -298,7 +304,7 @@ impl Relay<'_> {
             return Ok(());
         };
         if signal == Signal::SIGWINCH as i32 {
-            self.resize();
+            self.resize(0);
         } else if self.exited.is_none() {
             // a process that is gone meanwhile needs no signal
             let _ = self.client.ask(&Ask::Kill { signal }, &[]);
@@ -307,7 +313,8 @@ impl Relay<'_> {
     }
 
     /// The pty gets our terminal's size.
-    fn resize(&self) {
+    /// Gives the process's terminal the size of ours, and `more` rows and columns.
+    fn resize(&self, more: u16) {
         if let (true, Some(master)) = (
             self.options.tty,
             self.streams.stdin.as_ref().or(self.streams.stdout.as_ref()),
@@ -316,7 +323,7 @@ impl Relay<'_> {
                 .into_iter()
                 .map(|n| tty::window(fd::standard(n)))
                 .find(|s| *s != (0, 0));
-            if let Some(size) = size {
+            if let Some(size) = size.map(|(rows, columns)| (rows + more, columns + more)) {
                 // stdout is a pipe and no master when stdin was not asked for: nothing to resize then
                 let _ = tty::set_window(master.as_fd(), size);
             }

@@ -248,7 +248,7 @@ fn wanted(list: &str, mine: &[u16]) -> Result<Vec<u16>> {
 }
 
 /// The CPUs of this process.
-fn allowed() -> Vec<u16> {
+pub(crate) fn allowed() -> Vec<u16> {
     let Ok(set) = nix::sched::sched_getaffinity(nix::unistd::Pid::from_raw(0)) else {
         return vec![0];
     };

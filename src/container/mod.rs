@@ -29,5 +29,6 @@ pub(crate) mod stats;
 pub(crate) mod stop;
 pub mod sweep;
 pub(crate) mod top;
+pub(crate) mod update;
 pub(crate) mod user;
 pub(crate) mod view;

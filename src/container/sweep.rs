@@ -14,13 +14,34 @@ use crate::sys::{priority, process};
 /// First argument of the role; the others are the data and the runtime folder.
 pub const ROLE: &str = "__sweep";
 
-/// Starts a sweeper when something waits in the trash. It is a favour: that it cannot be started is no failure.
+/// Below this many free bytes what is removed has to be free at once: on a full disk the next command needs it.
+const SHORT: u64 = 2 << 30;
+
+/// Starts a sweeper when something waits in the trash; where room is short, is one. It is a favour: that it cannot be
+/// started is no failure.
 pub(crate) fn start(store: &Store) {
     if store.trash().is_empty() {
         return;
     }
+    if is_short(store) {
+        return finish(store);
+    }
     let paths = store.paths();
     process::spawn_aside(ROLE, &[paths.data.as_os_str(), paths.runtime.as_os_str()]).ok();
+}
+
+/// Returns when the trash is empty: who prunes wants the room, and is told how much there is.
+pub(crate) fn finish(store: &Store) {
+    if !store.trash().is_empty() {
+        // what cannot be removed `system check` tells of
+        store.trash().empty_now().ok();
+    }
+}
+
+/// By the free bytes of the file system; a quota's end is not seen.
+fn is_short(store: &Store) -> bool {
+    let fs = nix::sys::statvfs::statvfs(&store.paths().data);
+    fs.is_ok_and(|fs| fs.blocks_available() * fs.fragment_size() < SHORT)
 }
 
 /// The role.

@@ -11,8 +11,19 @@ pub struct Filters {
 }
 
 impl Filters {
-    /// Parses the arguments of `--filter` and refuses keys that are not in `accepted`. An empty argument counts for nothing.
+    /// Parses the arguments of `--filter` and refuses keys that are not in `accepted`.
     pub fn parse<S: AsRef<str>>(arguments: &[S], accepted: &[&str]) -> Result<Filters> {
+        let filters = Filters::parse_any(arguments)?;
+        let mut keys = filters.values.keys();
+        match keys.find(|key| !accepted.contains(&key.as_str())) {
+            Some(key) if key.is_empty() => Err(invalid("invalid filter".to_owned())),
+            Some(key) => Err(invalid(format!("invalid filter '{key}'"))),
+            None => Ok(filters),
+        }
+    }
+
+    /// Parses the arguments of `--filter`, whatever their keys. An empty argument counts for nothing.
+    pub fn parse_any<S: AsRef<str>>(arguments: &[S]) -> Result<Filters> {
         let mut filters = Filters::default();
         for argument in arguments
             .iter()
@@ -24,15 +35,7 @@ impl Filters {
             })?;
             filters.add(&key.trim().to_lowercase(), value.trim());
         }
-        match filters
-            .values
-            .keys()
-            .find(|key| !accepted.contains(&key.as_str()))
-        {
-            Some(key) if key.is_empty() => Err(invalid("invalid filter".to_owned())),
-            Some(key) => Err(invalid(format!("invalid filter '{key}'"))),
-            None => Ok(filters),
-        }
+        Ok(filters)
     }
 
     /// Adds one value.

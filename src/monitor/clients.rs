@@ -165,13 +165,14 @@ impl Clients {
         }
     }
 
-    /// Tells everybody who waits and closes every connection.
+    /// Tells everybody who waits, and closes their connections.
     pub(super) fn tell_exit(&mut self, code: i32) {
-        for client in std::mem::take(&mut self.connected).into_values() {
+        self.connected.retain(|_, client| {
             if client.waits {
                 // one that is gone needs no answer
                 let _ = super::tell(&client.socket, &Tell::Exited { code }, &[]);
             }
-        }
+            !client.waits
+        });
     }
 }

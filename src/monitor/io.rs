@@ -28,6 +28,8 @@ struct Attached {
     client: u64,
     pipes: [Option<OwnedFd>; 2],
     backlog: [Vec<u8>; 2],
+    /// The program that it was attached to has ended: it gets its backlog, and nothing of the next one.
+    is_ending: bool,
 }
 
 const STREAMS: [Stream; 2] = [Stream::Stdout, Stream::Stderr];
@@ -52,7 +54,7 @@ impl Io {
         Ok(())
     }
 
-    /// Replaces the program's side after a restart; attached commands stay.
+    /// Replaces the program's side after a restart.
     pub(super) fn succeed(&mut self, new: Io) {
         self.stdin = new.stdin;
         self.sources = new.sources;
@@ -87,6 +89,7 @@ impl Io {
             client,
             pipes: [None, None],
             backlog: [Vec::new(), Vec::new()],
+            is_ending: false,
         };
         for n in 0..2 {
             if wanted[n + 1] && self.sources[n].is_some() {
@@ -157,9 +160,10 @@ impl Io {
                     .is_some_and(|p| p.as_raw_fd() == fd)
                 {
                     let backlog = std::mem::take(&mut attached.backlog[n]);
-                    attached.give(n, &backlog);
+                    attached.write(n, &backlog);
                 }
             }
+            attached.close_idle();
         }
         self.attached.retain(Attached::is_open);
     }
@@ -203,6 +207,7 @@ impl Io {
         }
         // readers see the end once their backlog is written
         for attached in &mut self.attached {
+            attached.is_ending = true;
             attached.close_idle();
         }
         self.attached.retain(Attached::is_open);
@@ -211,15 +216,6 @@ impl Io {
     /// Says whether some reader still has bytes to get after [`Io::drain`].
     pub(super) fn has_backlog(&self) -> bool {
         !self.attached.is_empty()
-    }
-
-    /// As [`Io::ready`], when the program has ended: pipes close as they run empty.
-    pub(super) fn flush(&mut self, fd: RawFd) {
-        self.ready(fd, None);
-        for attached in &mut self.attached {
-            attached.close_idle();
-        }
-        self.attached.retain(Attached::is_open);
     }
 
     /// Drops the read buffer: an idle monitor should weigh little.
@@ -235,14 +231,21 @@ impl Attached {
 
     fn close_idle(&mut self) {
         for n in 0..2 {
-            if self.backlog[n].is_empty() {
+            if self.is_ending && self.backlog[n].is_empty() {
                 self.pipes[n] = None;
             }
         }
     }
 
-    /// Writes what fits and keeps the rest. A reader that is gone is forgotten.
+    /// Passes on what the program says.
     fn give(&mut self, n: usize, bytes: &[u8]) {
+        if !self.is_ending {
+            self.write(n, bytes);
+        }
+    }
+
+    /// Writes what fits and keeps the rest. A reader that is gone is forgotten.
+    fn write(&mut self, n: usize, bytes: &[u8]) {
         let Some(pipe) = &self.pipes[n] else { return };
         if !self.backlog[n].is_empty() {
             self.backlog[n].extend_from_slice(bytes);

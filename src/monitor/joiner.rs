@@ -61,7 +61,9 @@ pub(super) fn live(plan: &Plan, launcher: &OwnedFd, attach: [bool; 3]) -> Result
     let _ = tell(launcher, &Tell::Exited { code }, &[]);
     drop(watcher);
     while io.has_backlog() {
-        wait_for(&io, &[])?.into_iter().for_each(|fd| io.flush(fd));
+        wait_for(&io, &[])?
+            .into_iter()
+            .for_each(|fd| io.ready(fd, None));
     }
     Ok(())
 }

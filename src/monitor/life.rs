@@ -21,7 +21,7 @@ use crate::container::restart::{self, Verdict};
 use crate::error::{Error, Kind as ErrorKind, Result};
 use crate::identity::serve;
 use crate::store::Store;
-use crate::store::containers::{State, Status};
+use crate::store::containers::{RestartPolicy, State, Status};
 use crate::store::paths::Paths;
 use crate::sys::lock::Lock;
 use crate::sys::memory::Nap;
@@ -180,8 +180,10 @@ impl<'a> Life<'a> {
             User::Supervised { start, .. } => Some((start, pipes.add_supervisor()?)),
             _ => None,
         };
+        let home = namespaces::home(self.start)?;
+        pipes.fds.home = home.as_ref().map(AsRawFd::as_raw_fd);
         let script = script::start(self.plan, self.start, &etc, pipes.fds)?;
-        let flags = namespaces::flags(&self.start.namespaces);
+        let flags = namespaces::at_birth(&self.start.namespaces);
         if let Some(net) = &self.net {
             net.note(&mut self.state);
         }
@@ -470,20 +472,27 @@ impl<'a> Life<'a> {
             self.backoff = restart::FIRST_PAUSE;
         }
         let tries = self.state.restart_count;
-        match restart::verdict(
-            &self.start.restart,
-            self.last_code,
-            tries,
-            self.state.stopped_by_user,
-        ) {
+        let by_user = self.state.stopped_by_user;
+        match restart::verdict(&self.policy(), self.last_code, tries, by_user) {
             Verdict::Again => {
                 self.state.status = Status::Restarting;
                 self.restart_at = Some(Instant::now() + self.backoff);
                 self.backoff = (self.backoff * 2).min(restart::LAST_PAUSE);
                 self.save();
+                // as docker: who waits, or looks on, has seen one life
+                self.clients.tell_exit(self.last_code);
             }
             Verdict::Down => self.state.status = Status::Exited,
         }
+    }
+
+    /// The restart policy of now: `update` may have changed it.
+    fn policy(&self) -> RestartPolicy {
+        let now = match self.start.remove {
+            true => None,
+            false => self.store.containers().restart_policy(&self.plan.id).ok(),
+        };
+        now.flatten().unwrap_or_else(|| self.start.restart.clone())
     }
 
     fn answer(&mut self, client: u64, request: Request) {
@@ -607,13 +616,14 @@ impl<'a> Life<'a> {
             drop(lock);
         }
         self.clients.tell_exit(code);
+        self.clients = Clients::default();
         // the relay delivers last words and ends while we tidy
         drop(self.net.take());
         self.end_supervisor();
         drop(self.log.take());
         while self.io.has_backlog() {
             for fd in super::joiner::wait_for(&self.io, &[])? {
-                self.io.flush(fd);
+                self.io.ready(fd, None);
             }
         }
         root::release(self.start);

@@ -1,6 +1,6 @@
 //! Which namespaces a container shares, and which are new.
 
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 
 use super::net::Entered;
 use crate::container::plan::{Namespace, Namespaces, Plan, Start};
@@ -36,8 +36,25 @@ pub(super) fn enter(plan: &Plan, start: &Start) -> Result<Entered> {
     Ok(entered)
 }
 
-/// Those that a container gets of its own, as flags of clone(2).
-pub(super) fn flags(ns: &Namespaces) -> u64 {
+/// Returns the user namespace of the container whose processes this one sees (`--pid container:`): only there they can be
+/// shown by a proc of ours, and traced.
+pub(super) fn home(start: &Start) -> Result<Option<OwnedFd>> {
+    match start.namespaces.pid {
+        Namespace::Of(pid, _) => Ok(Some(sys::namespace::owner_of_pids(pid)?)),
+        _ => Ok(None),
+    }
+}
+
+/// The flags of clone(2) for the first process. Where it has a home to enter, others are made there.
+pub(super) fn at_birth(ns: &Namespaces) -> u64 {
+    match ns.pid {
+        Namespace::Of(..) => 0,
+        _ => flags(ns) as u64,
+    }
+}
+
+/// Those that a container gets of its own, as flags of clone(2) and unshare(2).
+pub(super) fn flags(ns: &Namespaces) -> i32 {
     let mut flags = libc::CLONE_NEWUSER | libc::CLONE_NEWNS;
     for (namespace, flag) in [
         (&ns.net, libc::CLONE_NEWNET),
@@ -50,5 +67,5 @@ pub(super) fn flags(ns: &Namespaces) -> u64 {
             flags |= flag;
         }
     }
-    flags as u64
+    flags
 }

@@ -57,6 +57,7 @@ impl Pipes {
             sync: child_sync.as_raw_fd(),
             relay: None,
             supervisor: None,
+            home: None,
         };
         child.push(child_sync);
         Ok(Pipes {

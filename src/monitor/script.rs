@@ -7,6 +7,7 @@ use std::os::fd::RawFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
+use super::namespaces;
 use crate::container::plan::{Join, Kind as PlanKind, Namespace, Plan, Process, Root, Start, User};
 use crate::error::{Error, Kind, Result};
 use crate::identity::filter;
@@ -23,6 +24,8 @@ pub(super) struct Fds {
     pub(super) relay: Option<RawFd>,
     /// To the supervisor that waits for a listener.
     pub(super) supervisor: Option<RawFd>,
+    /// The user namespace of another container's, to be born into.
+    pub(super) home: Option<RawFd>,
 }
 
 /// How a joiner enters the container.
@@ -64,8 +67,21 @@ pub(super) fn start(
         // before the process stops being dumpable: its files then belong to root
         b.write("/proc/self/oom_score_adj", &score.to_string(), When::Try)?;
     }
-    b.write("/proc/self/uid_map", "0 0 1", When::Must)?;
-    b.write("/proc/self/gid_map", "0 0 1", When::Must)?;
+    match fds.home {
+        Some(fd) => b.ops.extend([
+            Op::Join {
+                fd,
+                flags: libc::CLONE_NEWUSER,
+            },
+            Op::Unshare {
+                flags: namespaces::flags(&start.namespaces) & !libc::CLONE_NEWUSER,
+            },
+        ]),
+        None => {
+            b.write("/proc/self/uid_map", "0 0 1", When::Must)?;
+            b.write("/proc/self/gid_map", "0 0 1", When::Must)?;
+        }
+    }
     if let Some(socket) = fds.relay {
         b.ops.push(Op::OfferNetwork { socket });
     }

@@ -18,7 +18,7 @@ use nix::errno::Errno;
 
 use super::link::{self, Subnets};
 use super::message::{Message, batch, transaction};
-use super::{filter, nft};
+use super::{filter, nft, plan};
 use crate::error::{Context, Error, Kind as ErrorKind, Result};
 use crate::grammar::subnet::Subnet;
 use crate::store::networks::{Endpoint, Network, Rung};
@@ -36,8 +36,6 @@ const LOOPBACK: u32 = 1;
 /// passes questions by TCP on as well, but configurations name this one.
 pub(super) const RESOLVER: SocketAddr =
     SocketAddr::new(IpAddr::V4(Ipv4Addr::new(127, 0, 0, 11)), 53);
-/// Docker's. The kernel moves larger pieces over a veth pair anyway.
-const MTU: u32 = 1500;
 /// Bytes that wait on a datagram socket.
 const DATAGRAM_BUFFER: i32 = 4 << 20;
 
@@ -108,6 +106,8 @@ struct Net {
     is_default: bool,
     /// Name of the link inside.
     inside: String,
+    /// Of its links, bytes.
+    mtu: u32,
 }
 
 /// What the thread tells the main one unasked.
@@ -125,6 +125,8 @@ struct Worker {
     container: Option<OwnedFd>,
     /// Its namespace has the resolver's socket.
     has_resolver: bool,
+    /// Open as [`Net::netfilter`] is: by it the resolver's port was moved.
+    moved: Option<Netlink>,
     ears: Ears,
 }
 
@@ -135,6 +137,7 @@ pub(super) fn start(ears: Ears) -> Result<mpsc::Sender<Request>> {
         nets: Vec::new(),
         container: None,
         has_resolver: false,
+        moved: None,
         ears,
     };
     sys::thread::spawn("gateway", move || {
@@ -225,6 +228,8 @@ impl Worker {
             internal: place.network.internal,
             is_default: place.network.is_default(),
             inside: format!("eth{}", number.unwrap_or_default()),
+            // checked when the network was made
+            mtu: plan::mtu(&place.network.options).unwrap_or(plan::ETHERNET),
         });
         Ok(Opened {
             namespace: shared,
@@ -270,7 +275,7 @@ impl Worker {
             namespace: container.as_raw_fd(),
         };
         // the kernel finds a free name
-        let messages = vec![link::veth("veth%d", BRIDGE, MTU, &peer)];
+        let messages = vec![link::veth("veth%d", BRIDGE, net.mtu, &peer)];
         // without IPv6 the link asks nobody on the bridge for routers
         if net.endpoint.address6.is_none() {
             write_sysctl("net/ipv6/conf/default/disable_ipv6", "1");
@@ -288,9 +293,10 @@ impl Worker {
         }
         let configured = configure(net, has_route).context(ErrorKind::Host, cannot);
         if let (false, false, Some(give)) = (net.is_default, self.has_resolver, &self.ears.resolver)
-            && let Ok(socket) = resolver()
+            && let Ok((socket, netlink)) = resolver(net.netfilter.is_some())
         {
             self.has_resolver = true;
+            self.moved = netlink;
             give(socket);
         }
         enter(&net.namespace)?;
@@ -447,7 +453,8 @@ fn make(network: &Network, endpoint: &Endpoint, rung: Rung) -> Result<Vec<Messag
         .pools
         .first()
         .map_or(Ipv4Addr::LOCALHOST.into(), |p| p.gateway);
-    route(wires(mac_of(seed), &pools, rung)).context(ErrorKind::Host, cannot)?;
+    let mtu = plan::mtu(&network.options).unwrap_or(plan::ETHERNET);
+    route(wires(mac_of(seed), mtu, &pools, rung)).context(ErrorKind::Host, cannot)?;
     Ok(nft::rules(BRIDGE, &pools))
 }
 
@@ -461,10 +468,10 @@ const UNRULED: [(&str, &str); 2] = [
 ];
 
 /// The bridge, addresses and routes of a gateway.
-fn wires(mac: [u8; 6], pools: &[(Subnet, IpAddr)], rung: Rung) -> Vec<Message> {
+fn wires(mac: [u8; 6], mtu: u32, pools: &[(Subnet, IpAddr)], rung: Rung) -> Vec<Message> {
     let mut messages = vec![
         link::up(LOOPBACK),
-        link::bridge(BRIDGE_NAME, BRIDGE, mac, MTU),
+        link::bridge(BRIDGE_NAME, BRIDGE, mac, mtu),
     ];
     for (subnet, gateway) in pools {
         let subnets = match rung {
@@ -488,7 +495,8 @@ fn try_gateway(rung: Rung) -> std::result::Result<(), String> {
     let subnet: Subnet = "192.0.2.0/24".parse()?;
     let gateway = IpAddr::from([192, 0, 2, 1]);
     let pools = [(subnet, gateway)];
-    route(wires(mac_of(gateway), &pools, rung)).map_err(|e| format!("a bridge: {e}"))?;
+    route(wires(mac_of(gateway), plan::ETHERNET, &pools, rung))
+        .map_err(|e| format!("a bridge: {e}"))?;
     if rung == Rung::Tproxy {
         let rules = nft::rules(BRIDGE, &pools);
         let made = Netlink::open(Family::Netfilter).and_then(|n| netfilter(&n, rules));
@@ -534,13 +542,21 @@ fn configure(net: &Net, has_route: bool) -> sys::Result<()> {
     Ok(())
 }
 
-/// A socket at [`RESOLVER`] in the container's namespace. A program that binds port 53 of every address with SO_REUSEADDR, as
-/// name servers do, still gets it.
-fn resolver() -> sys::Result<OwnedFd> {
+/// A socket at [`RESOLVER`] in the container's namespace: by two rules at another port, and without rules there. A program
+/// that binds port 53 of every address then needs SO_REUSEADDR, which most name servers have.
+fn resolver(has_rules: bool) -> sys::Result<(OwnedFd, Option<Netlink>)> {
     let fd = inet::socket(Version::V4, Kind::Datagram)?;
+    if has_rules {
+        let own = SocketAddr::new(RESOLVER.ip(), 0);
+        inet::bind(fd.as_fd(), own)?;
+        let own = inet::local_address(fd.as_fd()).map_err(|e| SysError::new("getsockname()", e))?;
+        let netlink = Netlink::open(Family::Netfilter)?;
+        answer(netfilter(&netlink, nft::moved(RESOLVER, own.port())))?;
+        return Ok((fd, Some(netlink)));
+    }
     inet::set(fd.as_fd(), inet::REUSE_ADDRESS, 1)?;
     inet::bind(fd.as_fd(), RESOLVER)?;
-    Ok(fd)
+    Ok((fd, None))
 }
 
 fn default_routes(net: &Net) -> sys::Result<()> {

@@ -13,15 +13,27 @@
 //! ```
 //! and the same for IPv6 with a map of its own. Later packets of a connection need no rule: every address is local in a
 //! gateway, so the kernel finds the socket.
+//!
+//! And the rules of a container's own namespace on a network that the user made, where programs know docker's name server:
+//! ```text
+//! table inet coracle {
+//!   chain dns { type filter hook output priority -150
+//!     UDP, ip daddr 127.0.0.11, dport 53      set dport PORT
+//!     UDP, ip saddr 127.0.0.11, sport PORT    set sport 53
+//!   }
+//! }
+//! ```
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use super::message::{Message, NESTED};
 use crate::grammar::subnet::{Subnet, octets};
 use crate::sys::inet::Version;
 
 const TABLE: &str = "coracle";
-const CHAIN: &str = "pre";
+/// Name and hook of the gateway's chain, and of a container's.
+const PRE: (&str, u32) = ("pre", 0);
+const DNS: (&str, u32) = ("dns", 3);
 /// NFPROTO_INET: one table for both versions.
 const INET: u8 = 1;
 const CREATE: u16 = libc::NLM_F_CREATE as u16;
@@ -41,14 +53,7 @@ fn map_name(version: Version) -> (&'static str, u32) {
 
 /// Returns the whole table for a network with these subnets and gateways. `bridge`: index of the link that containers are at.
 pub(super) fn rules(bridge: u32, subnets: &[(Subnet, IpAddr)]) -> Vec<Message> {
-    let mut all = vec![
-        message(0, CREATE).text(1, TABLE),
-        message(3, CREATE)
-            .text(1, TABLE)
-            .text(3, CHAIN)
-            .nest(4 | NESTED, |m| m.big(1, 0).big(2, (-150i32) as u32))
-            .text(7, "filter"),
-    ];
+    let mut all = table(PRE);
     for (subnet, gateway) in subnets {
         let version = Version::of(*gateway);
         all.push(map(version));
@@ -58,13 +63,42 @@ pub(super) fn rules(bridge: u32, subnets: &[(Subnet, IpAddr)]) -> Vec<Message> {
                 .meta_is(META_IN, &bridge.to_ne_bytes())
         };
         all.extend([
-            from_container().syn().outside(subnet).drop().done(),
-            from_container().syn().to(*gateway).drop().done(),
-            from_container().udp().outside(subnet).relayed().done(),
-            from_container().udp().to(*gateway).relayed().done(),
+            from_container().syn().outside(subnet).drop().done(PRE),
+            from_container().syn().to(*gateway).drop().done(PRE),
+            from_container().udp().outside(subnet).relayed().done(PRE),
+            from_container().udp().to(*gateway).relayed().done(PRE),
         ]);
     }
     all
+}
+
+/// Returns the whole table of a container's namespace: what is said to `server` is heard by its own `port` and answered from
+/// where it was said to, so that the server's port is free for the container's programs.
+pub(super) fn moved(server: SocketAddr, port: u16) -> Vec<Message> {
+    const SOURCE: u32 = 0;
+    const DESTINATION: u32 = 2;
+    let version = Version::of(server.ip());
+    let rule = || Rule::new(version).meta_is(META_PROTOCOL, &[protocol_number(version)]);
+    let to = rule().to(server.ip()).udp();
+    let from = rule().from(server.ip()).udp();
+    let mut all = table(DNS);
+    all.extend([
+        to.change_port(DESTINATION, server.port(), port).done(DNS),
+        from.change_port(SOURCE, port, server.port()).done(DNS),
+    ]);
+    all
+}
+
+/// A table with one chain.
+fn table((chain, hook): (&str, u32)) -> Vec<Message> {
+    vec![
+        message(0, CREATE).text(1, TABLE),
+        message(3, CREATE)
+            .text(1, TABLE)
+            .text(3, chain)
+            .nest(4 | NESTED, |m| m.big(1, hook).big(2, (-150i32) as u32))
+            .text(7, "filter"),
+    ]
 }
 
 fn map(version: Version) -> Message {
@@ -200,6 +234,33 @@ impl Rule {
         self.destination().compare(EQUAL, &octets(address))
     }
 
+    fn source(self) -> Rule {
+        match self.version {
+            Version::V4 => self.payload(NETWORK, 12, 4),
+            Version::V6 => self.payload(NETWORK, 8, 16),
+        }
+    }
+
+    fn from(self, address: IpAddr) -> Rule {
+        self.source().compare(EQUAL, &octets(address))
+    }
+
+    /// Of a UDP header whose port at `offset` is `old` makes one with `new`, and corrects the sum.
+    fn change_port(self, offset: u32, old: u16, new: u16) -> Rule {
+        const INTERNET_SUM: u32 = 1;
+        const SUM_AT: u32 = 6;
+        self.payload(TRANSPORT, offset, 2)
+            .compare(EQUAL, &old.to_be_bytes())
+            .push("immediate", |m| {
+                m.big(1, 1)
+                    .nest(2 | NESTED, |m| m.bytes(1, &new.to_be_bytes()))
+            })
+            .push("payload", |m| {
+                let m = m.big(2, TRANSPORT).big(3, offset).big(4, 2).big(5, 1);
+                m.big(6, INTERNET_SUM).big(7, SUM_AT)
+            })
+    }
+
     fn outside(self, subnet: &Subnet) -> Rule {
         self.destination()
             .mask(&subnet.mask())
@@ -210,11 +271,7 @@ impl Rule {
     fn relayed(self) -> Rule {
         let (name, id) = map_name(self.version);
         let family = protocol_number(self.version).into();
-        let source = match self.version {
-            Version::V4 => self.payload(NETWORK, 12, 4),
-            Version::V6 => self.payload(NETWORK, 8, 16),
-        };
-        source
+        self.source()
             .push("lookup", |m| m.text(1, name).big(2, 1).big(3, 1).big(4, id))
             .push("tproxy", |m| m.big(1, family).big(3, 1))
             .verdict(1)
@@ -231,10 +288,10 @@ impl Rule {
         })
     }
 
-    fn done(self) -> Message {
+    fn done(self, (chain, _): (&str, u32)) -> Message {
         message(6, CREATE | APPEND)
             .text(1, TABLE)
-            .text(2, CHAIN)
+            .text(2, chain)
             .nest(4 | NESTED, |m| {
                 self.expressions.into_iter().fold(m, |m, (name, data)| {
                     m.nest(1 | NESTED, |m| {

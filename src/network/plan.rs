@@ -136,6 +136,30 @@ pub fn busy_poll(options: &BTreeMap<String, String>) -> Result<Duration> {
     (time <= BUSY_POLL_MOST).then_some(time).ok_or_else(invalid)
 }
 
+/// Docker's option of a network for the largest packet on its links, in bytes.
+const MTU: &str = "com.docker.network.driver.mtu";
+
+/// What links have without it. The kernel moves larger pieces over a veth pair anyway.
+pub(super) const ETHERNET: u32 = 1500;
+
+/// Reads [`MTU`] from a network's options; [`ETHERNET`] without it, or with 0.
+pub fn mtu(options: &BTreeMap<String, String>) -> Result<u32> {
+    let invalid = |text: String| Err(Error::new(Kind::Invalid, text));
+    let Some(text) = options.get(MTU) else {
+        return Ok(ETHERNET);
+    };
+    match text.parse::<i64>() {
+        Ok(0) => Ok(ETHERNET),
+        // RFC 791; what a veth takes
+        Ok(mtu @ 68..=65_535) => Ok(mtu as u32),
+        Ok(mtu) if mtu < 0 => invalid(format!("invalid MTU number: {mtu}")),
+        Ok(_) => invalid("invalid argument".to_owned()),
+        Err(_) => invalid(format!(
+            "failed to parse {MTU} value: {text} (strconv.Atoi: parsing {text:?}: invalid syntax)"
+        )),
+    }
+}
+
 /// What a published port carries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -171,6 +195,19 @@ pub struct Port {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_networks_mtu_is_dockers() {
+        let read = |text: &str| {
+            mtu(&[(MTU.to_owned(), text.to_owned())].into()).map_err(|e| e.to_string())
+        };
+        assert_eq!((read("1400"), read("0")), (Ok(1400), Ok(1500)));
+        assert_eq!(read("-4"), Err("invalid MTU number: -4".to_owned()));
+        assert_eq!(read("10"), Err("invalid argument".to_owned()));
+        let text = "failed to parse com.docker.network.driver.mtu value: abc \
+                    (strconv.Atoi: parsing \"abc\": invalid syntax)";
+        assert_eq!(read("abc"), Err(text.to_owned()));
+    }
 
     #[test]
     fn busy_polling_is_a_time_of_up_to_a_second() {

@@ -89,6 +89,14 @@ impl<'a> Trash<'a> {
         }
     }
 
+    /// As [`Trash::empty`], but waits for another who is at it.
+    pub fn empty_now(&self) -> Result<()> {
+        let trash = self.store.data("trash");
+        folder(&trash)?;
+        let _lock = Lock::wait(&trash.join(".lock"))?;
+        self.empty_locked(&trash)
+    }
+
     /// Empties the trash until it is empty, but for what cannot be removed, which is the error at the end.
     fn empty_locked(&self, trash: &Path) -> Result<()> {
         let cannot = || format!("cannot empty the trash `{}`", trash.display());

@@ -7,6 +7,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use super::fd::{number, owned};
 use super::{Result, SysError};
 
+const NS_GET_USERNS: libc::c_ulong = 0xb701;
 const NS_GET_PARENT: libc::c_ulong = 0xb702;
 
 /// Moves the calling process into a new user namespace in which it is root; nothing else changes. The process must have one
@@ -54,6 +55,16 @@ pub(crate) fn user_of(pid: i32) -> Result<OwnedFd> {
     let path =
         std::ffi::CString::new(format!("/proc/{pid}/ns/user")).expect("no zero byte in a number");
     super::fd::open(&path, libc::O_RDONLY)
+}
+
+/// Returns the user namespace that the pid namespace of a process belongs to; EPERM when it is out of sight.
+pub(crate) fn owner_of_pids(pid: i32) -> Result<OwnedFd> {
+    let path =
+        std::ffi::CString::new(format!("/proc/{pid}/ns/pid")).expect("no zero byte in a number");
+    let pids = super::fd::open(&path, libc::O_RDONLY)?;
+    // SAFETY: the ioctl takes no argument and returns a descriptor.
+    let fd = unsafe { libc::ioctl(pids.as_raw_fd(), NS_GET_USERNS) };
+    owned(fd.into(), || "ioctl(NS_GET_USERNS)".to_owned())
 }
 
 /// Returns the parent of a user namespace; EPERM when it is out of sight.

@@ -56,6 +56,8 @@ pub(crate) enum Op {
     Umask(u32),
     /// setns(2) with a pidfd or a namespace's descriptor, and CLONE_NEW* flags.
     Join { fd: RawFd, flags: i32 },
+    /// unshare(2) with CLONE_NEW* flags.
+    Unshare { flags: i32 },
     /// mount(2).
     Mount {
         source: CString,
@@ -324,6 +326,8 @@ fn step(op: &Op, slots: &mut [RawFd; SLOTS], report: BorrowedFd<'_>) -> Step {
         }
         // SAFETY: see above
         Op::Join { fd, flags } => check(unsafe { libc::setns(*fd, *flags) }.into()).map(drop),
+        // SAFETY: plain flags
+        Op::Unshare { flags } => check(unsafe { libc::unshare(*flags) }.into()).map(drop),
         Op::Mount {
             source,
             target,

@@ -31,6 +31,17 @@ pub(crate) fn set_soft_limit(tid: u32, resource: u32, soft: u64) -> Result<(), E
     Errno::result(r).map(drop)
 }
 
+/// Sets both limits of a process. EPERM: its hard limit is lower, and only root may raise that.
+pub(crate) fn set_limit(pid: i32, resource: u32, most: u64) -> Result<(), Errno> {
+    let limit = libc::rlimit {
+        rlim_cur: most,
+        rlim_max: most,
+    };
+    // SAFETY: one structure to read from.
+    let r = unsafe { libc::prlimit(pid, resource, &raw const limit, std::ptr::null_mut()) };
+    Errno::result(r).map(drop)
+}
+
 /// Returns a copy of descriptor `number` of the process of `tid` (pidfd_getfd(2), Linux 5.6).
 pub(crate) fn descriptor_of(tid: u32, number: i32) -> Result<OwnedFd, Errno> {
     /// Linux 6.9; before, the number must be that of a process.

@@ -342,6 +342,7 @@ impl columns::Row for Row {
             "IPv6" => n.ipv6.to_string(),
             "IPv4" => "true".to_owned(),
             "Internal" => n.internal.to_string(),
+            "Labels" => columns::labels(&n.labels),
             _ => String::new(),
         }
     }

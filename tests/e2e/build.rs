@@ -763,8 +763,24 @@ fn the_cache_is_listed_and_pruned() {
     let listed = b.sandbox.coracle(["buildx", "du", "--verbose"]).ok();
     assert!(listed.contains("Description:\tRUN --mount"), "{listed}");
     assert!(listed.contains("Type:\t\texec.cachemount"), "{listed}");
+    // recorded from docker 26: what no record has chooses none
+    let misspelt = ["builder", "prune", "-af", "--filter", "util=24h"];
+    assert_eq!(b.sandbox.coracle(misspelt).ok(), "Total:\t0B\n");
+    assert!(b.sandbox.coracle(["buildx", "du"]).ok().contains("true"));
     b.sandbox.coracle(["builder", "prune", "-af"]).ok();
     assert!(!b.sandbox.coracle(["buildx", "du"]).ok().contains("true"));
     assert_eq!(b.run("t", "cat /f"), "2\n", "an image keeps its layers");
     assert_eq!(ran(&b.build(file, &[])), ["stage-0 2/2"]);
+}
+
+/// BuildKit's: what a cache folder begins as a copy of is a part of what it is.
+#[test]
+fn a_cache_that_begins_as_a_copy_is_another_one() {
+    let b = bench!();
+    let file = "FROM %B AS seed\nRUN mkdir /s && echo seeded > /s/f\nFROM %B\n\
+                RUN --mount=type=cache,target=/c echo 1 > /c/x\n\
+                RUN --mount=type=cache,target=/c,from=seed,source=/s cp /c/f /f && ! test -e /c/x\n";
+    let built = b.build(file, &["-t", "t"]);
+    assert_eq!(built.code, 0, "{}", built.stderr);
+    assert_eq!(b.run("t", "cat /f"), "seeded\n");
 }

@@ -406,3 +406,37 @@ fn what_does_not_fit_a_containers_state_is_refused_as_docker_does() {
         );
     }
 }
+
+#[test]
+fn a_daemon_elsewhere_is_refused_and_one_of_this_machine_is_not_missed() {
+    let sandbox = Sandbox::new();
+    let elsewhere = "cannot use the daemon at `ssh://prod`: containers run on this machine, without a daemon; \
+                     leave out the host or context, and unset DOCKER_HOST\n";
+    assert_eq!(
+        sandbox.coracle(["-H", "ssh://prod", "ps"]).fails(1),
+        elsewhere
+    );
+    let by_variable = || {
+        sandbox
+            .coracle(["ps", "-q"])
+            .env("DOCKER_HOST", "ssh://prod")
+    };
+    assert_eq!(by_variable().fails(1), elsewhere);
+    assert_eq!(
+        sandbox.coracle(["-c", "nope", "ps"]).fails(1),
+        "context \"nope\": context not found\n"
+    );
+    assert_eq!(
+        sandbox
+            .coracle(["-c", "default", "-H", "unix:///x", "ps"])
+            .fails(1),
+        "conflicting options: cannot specify both --host and --context\n"
+    );
+    for ours in [["-H", "unix:///run/user/1/docker.sock"], ["-c", "default"]] {
+        sandbox.coracle([&ours[..], &["ps"]].concat()).ok();
+        sandbox
+            .coracle([&ours[..], &["ps"]].concat())
+            .env("DOCKER_CONTEXT", "default")
+            .ok();
+    }
+}

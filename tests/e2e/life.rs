@@ -205,6 +205,82 @@ fn a_restart_policy_starts_again_until_it_gives_up() {
     );
 }
 
+/// Recorded from docker 26: `wait` and an attached `run` end with the program, and the container goes on by itself.
+#[test]
+fn who_waits_or_looks_on_sees_one_life() {
+    busybox!(sandbox, image);
+    let script = "echo x; sleep 0.4; exit 6";
+    let run = |mode: &[&str]| {
+        let flags = ["--restart", "always", &image, "sh", "-c", script];
+        sandbox.coracle([&["run"], mode, &flags].concat())
+    };
+    run(&["-d", "--name", "waited"]).ok();
+    assert_eq!(sandbox.coracle(["wait", "waited"]).ok(), "6\n");
+    let seen = run(&["--name", "seen"]).output().expect_code(6);
+    assert_eq!(seen.stdout, "x\n");
+    for name in ["waited", "seen"] {
+        eventually("it goes on", || {
+            sandbox.coracle(["logs", name]).ok().lines().count() >= 3
+        });
+    }
+    sandbox.coracle(["rm", "-f", "waited", "seen"]).ok();
+}
+
+#[test]
+fn update_changes_what_runs_and_what_starts_later() {
+    busybox!(sandbox, image);
+    let update = |flags: &[&str]| sandbox.coracle([&["update"], flags, &["c1"]].concat());
+    let run = [
+        "run",
+        "-d",
+        "--name",
+        "c1",
+        "--restart",
+        "always",
+        "--ulimit",
+    ];
+    let more = ["nproc=200:300", image.as_str(), "sleep", "1000"];
+    sandbox.coracle([&run[..], &more].concat()).ok();
+    assert_eq!(
+        update(&["--restart", "no", "--cpuset-cpus", "0"]).ok(),
+        "c1\n"
+    );
+    let status = sandbox
+        .coracle(["exec", "c1", "grep", "Cpus_allowed_list", "/proc/1/status"])
+        .ok();
+    assert_eq!(status, "Cpus_allowed_list:\t0\n");
+    let format = "{{.HostConfig.RestartPolicy.Name}} {{.HostConfig.CpusetCpus}}";
+    let inspect = |format: &str| sandbox.coracle(["inspect", "-f", format, "c1"]).ok();
+    assert_eq!(inspect(format), "no 0\n");
+    // recorded from docker 26
+    for (flags, want) in [
+        (
+            &["--memory", "3m"][..],
+            "Error response from daemon: Minimum memory limit allowed is 6MB\n",
+        ),
+        (
+            &["--memory", "64m"],
+            "Error response from daemon: Cannot update container ID: Memory limit should be smaller than already set memoryswap limit, update the memoryswap at the same time\n",
+        ),
+        (
+            &["--restart", "x"],
+            "Error response from daemon: invalid restart policy: unknown policy 'x'; use one of 'no', 'always', 'on-failure', or 'unless-stopped'\n",
+        ),
+        (
+            &[],
+            "you must provide one or more flags when using this command\n",
+        ),
+    ] {
+        let want = want.replace("ID", inspect("{{.Id}}").trim());
+        assert_eq!(update(flags).fails(1), want);
+    }
+    // the policy of now counts, not that of the start
+    let pid = inspect("{{.State.Pid}}");
+    let kill = sandbox.command("kill").args(["-9", pid.trim()]).status();
+    assert!(kill.unwrap().success());
+    eventually("it stays down", || state(&sandbox, "c1") == "exited 137");
+}
+
 #[test]
 fn pause_holds_still_and_unpause_goes_on() {
     busybox!(sandbox, image);

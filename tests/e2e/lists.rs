@@ -277,3 +277,14 @@ fn stats_tell_what_containers_use() {
     );
     sandbox.coracle(["rm", "-f", "busy", "idle", "never"]).ok();
 }
+
+#[test]
+fn networks_show_their_labels() {
+    let sandbox = Sandbox::new();
+    sandbox
+        .coracle(["network", "create", "--label", "k=v", "n"])
+        .ok();
+    let format = ["--format", "{{.Name}} {{.Labels}}"];
+    let listed = sandbox.coracle([&["network", "ls", "-f", "name=n"], &format[..]].concat());
+    assert!(listed.ok().contains("n k=v\n"));
+}

@@ -192,6 +192,7 @@ both! {
     a_port_scan_is_answered_and_leaves_nothing
     odd_questions_about_names_disturb_nobody
     dockers_name_server_answers_inside
+    a_network_has_dockers_mtu
     who_left_the_last_network_may_come_to_others
     files_follow_the_networks_of_a_running_container
     nothing_is_left_after_the_last_container
@@ -330,10 +331,20 @@ fn dockers_name_server_answers_inside(s: &mut Stage) {
     assert_eq!(ask("web known.test"), known);
     s.ok("restart -t 0 asker");
     assert_eq!(ask("web known.test"), known);
+    if s.world.rung == "tproxy" {
+        // the port is free, as with docker
+        s.serve("--network one", "hears 0.0.0.0:53 /tmp/x");
+    }
     // a program that is a name server itself finds its port free
     s.serve("--network one --expose 53/udp", "hears 0.0.0.0:53 /tmp/x");
     let all = s.ok("ps -q").replace('\n', " ");
     s.ok(&format!("rm -f {all}"));
+}
+
+fn a_network_has_dockers_mtu(s: &mut Stage) {
+    s.ok("network create -o com.docker.network.driver.mtu=1400 small");
+    let mtu = s.ok("run --rm --network small IMAGE cat /sys/class/net/eth0/mtu");
+    assert_eq!(mtu, "1400");
 }
 
 fn who_left_the_last_network_may_come_to_others(s: &mut Stage) {

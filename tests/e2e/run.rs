@@ -282,7 +282,8 @@ fn capabilities_can_be_added_and_dropped() {
 #[test]
 fn a_read_only_root_is_one() {
     busybox!(sandbox, image);
-    let script = "touch /x 2>/dev/null || echo refused; touch /t/x && echo fine; touch /dev/shm/x && echo fine";
+    let script = "touch /x 2>/dev/null || echo refused; touch /t/x && echo fine; touch /dev/shm/x && echo fine; \
+                  for f in hosts hostname resolv.conf; do (echo >>/etc/$f) 2>/dev/null || echo refused; done";
     let out = sandbox
         .coracle([
             "run",
@@ -296,7 +297,7 @@ fn a_read_only_root_is_one() {
             script,
         ])
         .ok();
-    assert_eq!(out, "refused\nfine\nfine\n");
+    assert_eq!(out, "refused\nfine\nfine\nrefused\nrefused\nrefused\n");
 }
 
 #[test]
@@ -438,4 +439,24 @@ fn a_shell_over_the_machines_own_root_changes_nothing() {
         .ok();
     assert_eq!(out, "changed\n");
     assert!(!std::path::Path::new("/etc/hostname.coracle-test").exists());
+}
+
+/// As docker's: a container for looking into another one.
+#[test]
+fn the_processes_of_another_container_are_seen_and_signalled() {
+    busybox!(sandbox, image);
+    let script = "trap 'echo told; exit 3' USR1; while :; do sleep 0.1; done";
+    sandbox
+        .coracle(["run", "-d", "--name", "seen", &image, "sh", "-c", script])
+        .ok();
+    let beside = |script: &str| {
+        let flags = ["run", "--rm", "--pid", "container:seen", &image];
+        sandbox.coracle([&flags[..], &["sh", "-c", script]].concat())
+    };
+    assert!(beside("cat /proc/1/cmdline").ok().contains("echo told"));
+    // also of what only its own root may read
+    assert_eq!(beside("readlink /proc/1/exe").ok(), "/bin/busybox\n");
+    beside("kill -USR1 1").ok();
+    assert_eq!(sandbox.coracle(["wait", "seen"]).ok(), "3\n");
+    assert_eq!(sandbox.coracle(["logs", "seen"]).ok(), "told\n");
 }

@@ -68,6 +68,24 @@ fn detach_keys_leave_the_container_running_and_attach_comes_back() {
     assert_eq!(terminal.finish().0, 3);
 }
 
+/// As docker's: a program of full screens draws anew, and a shell shows its prompt, when somebody comes back.
+#[test]
+fn who_attaches_has_the_program_draw_anew() {
+    busybox!(sandbox, image);
+    let script = "trap 'echo drawn anew' WINCH; echo ready; while :; do sleep 0.05; done";
+    let run = ["run", "-it", "--name", "c1", &image, "sh", "-c", script];
+    let mut terminal = Terminal::start(sandbox.coracle(run), 24, 80);
+    terminal.expect("ready");
+    terminal.send("\x10\x11");
+    terminal.finish();
+    let mut terminal = Terminal::start(sandbox.coracle(["attach", "c1"]), 24, 80);
+    terminal.expect("drawn anew");
+    terminal.send("\x10\x11");
+    terminal.finish();
+    let size = sandbox.coracle(["exec", "c1", "stty", "-F", "/proc/1/fd/0", "size"]);
+    assert_eq!(size.ok(), "24 80\n");
+}
+
 #[test]
 fn exec_has_a_terminal_too() {
     busybox!(sandbox, image);

@@ -339,7 +339,7 @@ fn device(given: &str) -> Result<DeviceMapping> {
     })
 }
 
-fn restart(text: &str) -> Result<RestartPolicy> {
+pub(super) fn restart(text: &str) -> Result<RestartPolicy> {
     let invalid =
         |text: String| Error::new(Kind::Invalid, format!("invalid restart policy: {text}"));
     let (name, count) = match text.split_once(':') {

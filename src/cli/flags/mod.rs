@@ -5,6 +5,7 @@ mod ports;
 pub(crate) mod run;
 mod table;
 mod text;
+pub(crate) mod update;
 
 pub(crate) use text::{address, driver_option};
 

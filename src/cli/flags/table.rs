@@ -450,6 +450,15 @@ pub(super) fn run(command: Command, wanted: impl Fn(&Row) -> bool) -> Command {
     create(command.args(own), &wanted)
 }
 
+/// Adds the flags of these names, each as `create` has it.
+pub(super) fn some(command: Command, names: &[&str]) -> Command {
+    let is_wanted = |row: &&Row| names.contains(&row.0);
+    let ignored = IGNORED.iter().filter(is_wanted);
+    command
+        .args(COMMON.iter().filter(is_wanted).map(arg))
+        .args(ignored.map(|row| arg(row).hide(true)))
+}
+
 /// Says whether one of `words` can be the flag. It may be a word of the container's command as well: one flag more does no
 /// harm.
 pub(super) fn may_mean(words: &[String], row: &Row) -> bool {

@@ -59,7 +59,7 @@ impl Builder {
             later.push(Op::Attach {
                 slot,
                 target: text(&format!("/etc/{name}"))?,
-                attributes: 0,
+                attributes: if start.read_only { RDONLY } else { 0 },
                 recursive: false,
                 propagation: 0,
             });
