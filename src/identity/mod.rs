@@ -8,6 +8,7 @@
 
 pub mod acl;
 pub mod calls;
+pub mod claim;
 pub mod credentials;
 pub mod filter;
 mod layout;
