@@ -29,6 +29,11 @@ pub fn chown(who: &Credentials, file: &Seen, uid: u32, gid: u32) -> Result<(u32,
     }
 }
 
+/// Whether a file of this mode is a program that may have rights of its own, which a chown takes away.
+pub fn has_privileges(mode: u32) -> bool {
+    mode & libc::S_IFMT == libc::S_IFREG && mode & 0o6111 != 0
+}
+
 /// The mode of a file after a chown by whomever (setattr_should_drop_suidgid): programs lose their set-id bits.
 pub fn mode_after_chown(mode: u32) -> u32 {
     match mode & libc::S_IFMT {

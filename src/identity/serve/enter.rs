@@ -11,14 +11,15 @@ use nix::errno::Errno;
 use super::files::{File, Last, seen};
 use super::make::{bare, last, parent};
 use super::proc::{self, Whose};
-use super::search::Way;
+use super::search::{Way, kind};
 use super::worker::{Asked, CONTINUE, Outcome, Worker};
 use crate::identity::calls::Call;
 use crate::identity::credentials::{Credentials, cap};
 use crate::identity::permission::{self, Seen};
+use crate::store::ids::Ids;
 use crate::store::owners::Place;
 use crate::sys::seccomp::Arch;
-use crate::sys::stat::{EVERYTHING, statx_here};
+use crate::sys::stat::{EVERYTHING, Statx, statx_here};
 
 pub(super) const READ: u32 = 4;
 pub(super) const WRITE: u32 = 2;
@@ -180,12 +181,9 @@ impl Worker {
             self.may_walk(who, &name, last)?;
             return CONTINUE;
         }
-        match self.file(&name, last) {
-            Ok(file) => self.may_use(who, &file, Way::Named(&name, last), wanted),
-            Err(_) => {
-                self.may_walk(who, &name, last)?;
-                CONTINUE
-            }
+        match self.walk(who, &name, last)? {
+            Some((stat, ids)) => self.judged(who, &name, (&stat, ids), wanted),
+            None => CONTINUE,
         }
     }
 
@@ -228,10 +226,25 @@ impl Worker {
             return CONTINUE;
         }
         self.may_reach(who, file, way)?;
-        let wrong = if file.is_folder() { NO_FOLDER } else { FOLDER };
-        if self.is_judged(file) && wanted & wrong == 0 {
-            let seen = file.seen();
-            self.allowed(who, &file.own_name(), &seen, wanted)?;
+        self.judged(who, &file.own_name(), (&file.stat, file.ids), wanted)
+    }
+
+    /// The same of one that was reached. `name` is followed.
+    fn judged(
+        &mut self,
+        who: &Credentials,
+        name: &CStr,
+        (stat, ids): (&Statx, Option<Ids>),
+        wanted: u32,
+    ) -> Outcome {
+        let wrong = match kind(stat) {
+            libc::S_IFLNK => return CONTINUE, // to all of them everybody may do everything
+            libc::S_IFDIR => NO_FOLDER,
+            _ => FOLDER,
+        };
+        if self.is_judged(stat, ids) && wanted & wrong == 0 {
+            let seen = seen(stat, ids);
+            self.allowed(who, name, &seen, wanted)?;
             if wanted & OWNER != 0 && !permission::is_owner(who, &seen) {
                 return Err(Errno::EPERM);
             }
@@ -274,7 +287,7 @@ impl Worker {
         if is_folder || self.look(&spot.name, libc::AT_SYMLINK_NOFOLLOW).is_ok() {
             return CONTINUE;
         }
-        if self.is_judged(&file) {
+        if self.is_judged(&file.stat, file.ids) {
             let seen = file.seen();
             let is_safe = permission::is_safe_to_link(&seen)
                 && (self.allowed(who, &file.own_name(), &seen, READ | WRITE)).is_ok();
@@ -314,7 +327,7 @@ impl Worker {
             return CONTINUE;
         };
         let seen = file.seen();
-        if permission::is_owner(&who, &seen) || !self.is_judged(&file) {
+        if permission::is_owner(&who, &seen) || !self.is_judged(&file.stat, file.ids) {
             return CONTINUE;
         }
         match self.times(asked, times)? {
@@ -352,8 +365,9 @@ impl Worker {
             return Ok(None);
         }
         self.may_walk(who, name, Last::Itself)?;
-        match self.file(&parent(name), Last::Follow) {
-            Ok(folder) => self.may_change_in(who, &folder),
+        let folder = parent(name);
+        match self.look(&folder, 0) {
+            Ok((stat, ids)) => self.may_change_at(who, &folder, (&stat, ids)),
             Err(_) => Ok(None),
         }
     }
@@ -364,11 +378,20 @@ impl Worker {
         who: &Credentials,
         folder: &File,
     ) -> Result<Option<Seen>, Errno> {
-        if who.has(cap::DAC_OVERRIDE) || !self.is_judged(folder) {
+        self.may_change_at(who, &folder.own_name(), (&folder.stat, folder.ids))
+    }
+
+    fn may_change_at(
+        &mut self,
+        who: &Credentials,
+        folder: &CStr,
+        (stat, ids): (&Statx, Option<Ids>),
+    ) -> Result<Option<Seen>, Errno> {
+        if who.has(cap::DAC_OVERRIDE) || !self.is_judged(stat, ids) {
             return Ok(None);
         }
-        let seen = folder.seen();
-        self.allowed(who, &folder.own_name(), &seen, WRITE | SEARCH)?;
+        let seen = seen(stat, ids);
+        self.allowed(who, folder, &seen, WRITE | SEARCH)?;
         Ok(Some(seen))
     }
 
@@ -434,11 +457,11 @@ impl Worker {
 
     /// Files and folders of the container and of the user's are; what the kernel makes by itself (pipes, terminals) and
     /// what is not the user's at all the kernel judges.
-    fn is_judged(&self, file: &File) -> bool {
-        let is_ours = self.shared.ours.contains(&file.stat.stx_mnt_id);
-        let is_plain =
-            matches!(file.place(), Place::Text) || file.place() == Place::Mark && is_ours;
-        is_plain && (file.stat.stx_uid == 0 || file.ids.is_some())
+    fn is_judged(&self, stat: &Statx, ids: Option<Ids>) -> bool {
+        let is_ours = self.shared.ours.contains(&stat.stx_mnt_id);
+        let place = Place::of(stat.stx_mode.into());
+        let is_plain = place == Place::Text || place == Place::Mark && is_ours;
+        is_plain && (stat.stx_uid == 0 || ids.is_some())
     }
 
     pub(super) fn allowed(

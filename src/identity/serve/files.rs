@@ -11,7 +11,8 @@ use nix::fcntl::{OFlag, open, readlink};
 use nix::sys::stat::Mode;
 
 use super::make::own_name;
-use super::worker::Worker;
+use super::tracee::Tracee;
+use super::worker::{Asked, Worker};
 use crate::identity::permission::Seen;
 use crate::store::ids::{Ids, What};
 use crate::store::owners::{Key, Place};
@@ -39,8 +40,13 @@ pub(super) enum Last {
 /// may come again and is not remembered. In parts, so that threads seldom wait for each other.
 #[derive(Default)]
 pub(super) struct Cache {
-    parts: [Mutex<HashMap<Version, Option<Ids>>>; 16],
+    parts: [Part; 16],
 }
+
+/// Locked in a line of the CPUs' caches of its own.
+#[derive(Default)]
+#[repr(align(128))]
+struct Part(Mutex<HashMap<Version, Option<Ids>>>);
 
 type Version = (u32, u32, u64, i64, u32);
 
@@ -63,7 +69,7 @@ impl Cache {
 
     fn part(&self, stat: &Statx) -> MutexGuard<'_, HashMap<Version, Option<Ids>>> {
         let part = &self.parts[stat.stx_ino as usize % self.parts.len()];
-        part.lock().expect("no panic while it was held")
+        part.0.lock().expect("no panic while it was held")
     }
 
     fn get(&self, stat: &Statx) -> Option<Option<Ids>> {
@@ -95,7 +101,7 @@ impl Cache {
     pub(super) fn shrink(&self) {
         const FEW: usize = MOST_KNOWN / 16;
         for part in &self.parts {
-            let mut part = part.lock().expect("no panic while it was held");
+            let mut part = part.0.lock().expect("no panic while it was held");
             if part.len() > FEW {
                 *part = HashMap::new();
             }
@@ -182,23 +188,60 @@ impl Worker {
     /// What a file shows and its record, without opening it where it is known.
     pub(super) fn look(&mut self, name: &CStr, flags: i32) -> Result<(Statx, Option<Ids>), Errno> {
         let stat = statx_here(name, flags & !libc::AT_EMPTY_PATH, EVERYTHING)?;
-        let place = Place::of(stat.stx_mode.into());
-        if place == Place::Nowhere {
-            return Ok((stat, self.beside(&stat, None, || None)));
+        self.find(stat, name, flags)
+    }
+
+    /// The same by an asker's folder, which becomes our working folder only where the file is not known: where several ask in
+    /// turn that is a call less for each.
+    pub(super) fn look_from(
+        &mut self,
+        asked: &Asked<'_>,
+        tracee: &Tracee,
+        name: &CStr,
+        last: Last,
+    ) -> Result<(Statx, Option<Ids>), Errno> {
+        let flags = match last {
+            Last::Follow => libc::AT_NO_AUTOMOUNT,
+            Last::Itself => libc::AT_NO_AUTOMOUNT | libc::AT_SYMLINK_NOFOLLOW,
+        };
+        let stat = statx(tracee.folder.as_fd(), name, flags, EVERYTHING)?;
+        match self.known(&stat) {
+            Some(known) => Ok((stat, self.beside(&stat, known, || None))),
+            None => {
+                self.stand(asked)?;
+                self.find(stat, name, flags)
+            }
+        }
+    }
+
+    /// What is known of a file; `None` where it has to be looked at.
+    fn known(&self, stat: &Statx) -> Option<Option<Ids>> {
+        if Place::of(stat.stx_mode.into()) == Place::Nowhere {
+            return Some(None);
         }
         // a path is only needed for records of layers, which are asked for by the opened file
         let has_no_path = self.shared.of_layers.is_empty();
-        match self.shared.cache.get(&stat) {
-            Some(known) if known.is_some() || has_no_path => {
-                let ids = self.beside(&stat, known, || None);
-                Ok((stat, ids))
-            }
+        (self.shared.cache.get(stat)).filter(|known| known.is_some() || has_no_path)
+    }
+
+    fn find(
+        &mut self,
+        stat: Statx,
+        name: &CStr,
+        flags: i32,
+    ) -> Result<(Statx, Option<Ids>), Errno> {
+        let place = Place::of(stat.stx_mode.into());
+        match self.known(&stat) {
+            Some(known) => Ok((stat, self.beside(&stat, known, || None))),
             // what a program is at just now: by its name, since nothing of it will be remembered
-            None if has_no_path && place == Place::Text && !Cache::is_settled(&stat) => {
+            None if self.shared.of_layers.is_empty()
+                && place == Place::Text
+                && !Cache::is_settled(&stat) =>
+            {
                 let ids = self.beside(&stat, in_inode(place, name)?, || None);
                 Ok((stat, ids))
             }
-            _ => {
+            None => {
                 let last = match flags & libc::AT_SYMLINK_NOFOLLOW {
                     0 => Last::Follow,
                     _ => Last::Itself,

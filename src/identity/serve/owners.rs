@@ -5,7 +5,7 @@ use std::ffi::{CStr, CString};
 use nix::errno::Errno;
 use nix::sys::stat::{FchmodatFlags, Mode, fchmodat};
 
-use super::files::{File, Last};
+use super::files::{File, Last, seen};
 use super::worker::{Asked, CONTINUE, Outcome, Worker, value};
 use crate::identity::calls::Call;
 use crate::identity::credentials::{Credentials, cap};
@@ -50,9 +50,19 @@ impl Worker {
     /// `ids`: which argument is the owner; the next one is the group.
     fn chown(&mut self, asked: &Asked<'_>, name: CString, last: Last, ids: usize) -> Outcome {
         let who = self.credentials(asked)?;
+        let wanted = (asked.uid(ids), asked.uid(ids + 1));
+        // most files are given to whom they belong to: two calls less
+        if let Some((stat, ids)) = self.walk(&who, &name, last)?
+            && !permission::has_privileges(stat.stx_mode.into())
+        {
+            let old = seen(&stat, ids);
+            if permission::chown(&who, &old, wanted.0, wanted.1)? == (old.uid, old.gid) {
+                return value(0);
+            }
+        }
         let mut file = self.reached(asked, &who, name, last)?;
         let old = file.seen();
-        let (uid, gid) = permission::chown(&who, &old, asked.uid(ids), asked.uid(ids + 1))?;
+        let (uid, gid) = permission::chown(&who, &old, wanted.0, wanted.1)?;
         self.drop_privileges(&file)?;
         if (uid, gid) != (old.uid, old.gid) {
             self.record(&mut file, uid, gid)?;
@@ -81,7 +91,7 @@ impl Worker {
     /// What the kernel takes from a program that changes hands.
     fn drop_privileges(&self, file: &File) -> Result<(), Errno> {
         let mode = u32::from(file.stat.stx_mode);
-        if mode & libc::S_IFMT != libc::S_IFREG || mode & 0o6111 == 0 {
+        if !permission::has_privileges(mode) {
             return Ok(());
         }
         let name = file.own_name();

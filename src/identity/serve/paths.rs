@@ -37,6 +37,11 @@ impl Worker {
     /// The same for the path in `self.path`.
     pub(super) fn name_of(&mut self, asked: &Asked<'_>, dirfd: i32) -> Result<CString, Errno> {
         self.stand(asked)?;
+        self.spelled(asked, dirfd)
+    }
+
+    /// The same, to be said from the asker's folder: it need not be our working folder yet.
+    pub(super) fn spelled(&mut self, asked: &Asked<'_>, dirfd: i32) -> Result<CString, Errno> {
         let path = &self.path;
         let name = match path.first() {
             Some(b'/') => match of_asker(path) {
@@ -99,7 +104,8 @@ impl Worker {
         let root = openat(&tracee.folder, c"root", flags, Mode::empty())?;
         fchdir(&root)?;
         let entered = chroot(c".");
-        fchdir(&tracee.folder)?;
+        self.standing = None;
+        self.stand(asked)?;
         entered?;
         self.is_rooted = true;
         Ok(())

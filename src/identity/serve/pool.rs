@@ -28,21 +28,29 @@ use crate::sys::{self, SysError};
 /// Threads in all; a container that holds up as many only harms itself.
 const MOST_THREADS: usize = 16;
 
+/// A thread's place at a listener. What is written at each question is written by one thread, and no two places share a line
+/// of the CPUs' caches.
+#[derive(Default)]
+#[repr(align(128))]
+struct Seat {
+    /// Its thread waits for a question.
+    is_waiting: AtomicBool,
+    /// Questions answered here.
+    answered: AtomicU64,
+}
+
 /// A listener and who serves it.
 pub(super) struct Lead {
     pub(super) listener: Listener,
     /// Who a process is that has no tag yet.
     pub(super) initial: Credentials,
-    /// Threads that wait for a question.
-    waiting: AtomicUsize,
+    seats: [Seat; MOST_THREADS],
     /// Threads at work.
     active: AtomicUsize,
-    /// Questions answered.
-    answered: AtomicU64,
-    /// `answered` at the last look.
+    /// Questions answered until the last look.
     looked: AtomicU64,
-    /// A bit for each thread at work: its place among them.
-    seats: AtomicU32,
+    /// A bit for each seat that is taken.
+    taken: AtomicU32,
     over: AtomicBool,
 }
 
@@ -51,11 +59,10 @@ impl Lead {
         Lead {
             listener,
             initial,
-            waiting: AtomicUsize::new(0),
+            seats: Default::default(),
             active: AtomicUsize::new(0),
-            answered: AtomicU64::new(0),
             looked: AtomicU64::new(0),
-            seats: AtomicU32::new(0),
+            taken: AtomicU32::new(0),
             over: AtomicBool::new(false),
         }
     }
@@ -69,11 +76,11 @@ impl Lead {
 
     /// Takes the first free place.
     fn sit(&self) -> u32 {
-        let mut taken = self.seats.load(Relaxed);
+        let mut taken = self.taken.load(Relaxed);
         loop {
             let seat = taken.trailing_ones();
             let with = taken | 1 << seat;
-            match (self.seats).compare_exchange_weak(taken, with, Relaxed, Relaxed) {
+            match (self.taken).compare_exchange_weak(taken, with, Relaxed, Relaxed) {
                 Ok(_) => return seat,
                 Err(now) => taken = now,
             }
@@ -81,7 +88,21 @@ impl Lead {
     }
 
     fn rise(&self, seat: u32) {
-        self.seats.fetch_and(!(1 << seat), Relaxed);
+        self.taken.fetch_and(!(1 << seat), Relaxed);
+    }
+
+    /// As many threads as there are at most have a seat each.
+    fn seat(&self, seat: u32) -> &Seat {
+        &self.seats[seat as usize % MOST_THREADS]
+    }
+
+    fn answered(&self) -> u64 {
+        self.seats.iter().map(|s| s.answered.load(Relaxed)).sum()
+    }
+
+    /// Whether a thread waits for a question.
+    fn has_waiting(&self) -> bool {
+        self.seats.iter().any(|s| s.is_waiting.load(Relaxed))
     }
 }
 
@@ -177,7 +198,7 @@ impl Pool {
         };
         let mut is_active = false;
         for lead in leads {
-            let answered = lead.answered.load(Relaxed);
+            let answered = lead.answered();
             let before = lead.looked.swap(answered, Relaxed);
             let asked = lead.listener.is_asked();
             if asked && answered == before {
@@ -299,13 +320,14 @@ impl Shared {
         const ENOUGH: u32 = 8;
         let (mut in_vain, mut is_bound) = (0, false);
         let is_parting = || self.pool.parting.load(SeqCst);
+        let own = lead.seat(seat);
         for count in 0u64.. {
             if is_parting() {
                 break;
             }
-            lead.waiting.fetch_add(1, Relaxed);
+            own.is_waiting.store(true, Relaxed);
             let question = lead.listener.receive(is_parting);
-            lead.waiting.fetch_sub(1, Relaxed);
+            own.is_waiting.store(false, Relaxed);
             let Some(question) = question else {
                 lead.over.fetch_or(!is_parting(), Relaxed);
                 break;
@@ -318,15 +340,16 @@ impl Shared {
                     is_bound = is_crowded;
                 }
                 let is_asked = lead.listener.is_asked();
-                let is_spare = !is_asked && lead.waiting.load(Relaxed) > 0;
+                let is_spare = !is_asked && lead.has_waiting();
                 in_vain = if is_spare { in_vain + 1 } else { 0 };
                 if is_asked && lead.active.load(Relaxed) < self.pool.useful {
                     self.help(lead);
                 }
             }
             worker.answer(lead, &question);
-            lead.answered.fetch_add(1, Relaxed);
-            if in_vain >= ENOUGH && lead.waiting.load(Relaxed) > 0 {
+            let answered = own.answered.load(Relaxed) + 1;
+            own.answered.store(answered, Relaxed);
+            if in_vain >= ENOUGH && lead.has_waiting() {
                 break;
             }
         }

@@ -30,18 +30,51 @@ pub(super) enum Way<'a> {
 }
 
 impl Worker {
-    /// EACCES where the asker may not search a folder on the way; asks nobody while there is only root.
+    /// EACCES where the asker may not search a folder on the way.
     pub(super) fn asker_may_walk(
         &mut self,
         asked: &Asked<'_>,
         name: &CStr,
         last: Last,
     ) -> Result<(), Errno> {
+        match self.walker(asked)? {
+            Some(who) => self.may_walk(&who, name, last),
+            None => Ok(()),
+        }
+    }
+
+    /// Who asks, where it must be allowed to search; asks nobody while there is only root.
+    pub(super) fn walker(&mut self, asked: &Asked<'_>) -> Result<Option<Credentials>, Errno> {
         if !self.shared.table.has_others() {
-            return Ok(());
+            return Ok(None);
         }
         let who = self.credentials(asked)?;
-        self.may_walk(&who, name, last)
+        Ok(Some(who).filter(|who| !who.searches_all()))
+    }
+
+    /// Goes the way as [`Worker::may_walk`] and returns what is at its end; `None` where the kernel says what is wrong.
+    pub(super) fn walk(
+        &mut self,
+        who: &Credentials,
+        name: &CStr,
+        last: Last,
+    ) -> Result<Option<(Statx, Option<Ids>)>, Errno> {
+        let is_followed = last == Last::Follow;
+        if !self.may_come(who, name)? {
+            let flags = if is_followed {
+                0
+            } else {
+                libc::AT_SYMLINK_NOFOLLOW
+            };
+            return Ok(self.look(name, flags).ok());
+        }
+        match self.look(name, libc::AT_SYMLINK_NOFOLLOW).ok() {
+            Some((stat, _)) if is_followed && kind(&stat) == libc::S_IFLNK => {
+                let file = self.may_follow(who, name)?;
+                Ok(file.map(|file| (file.stat, file.ids)))
+            }
+            found => Ok(found),
+        }
     }
 
     pub(super) fn may_reach(
@@ -66,21 +99,26 @@ impl Worker {
         name: &CStr,
         last: Last,
     ) -> Result<(), Errno> {
+        if self.may_come(who, name)? && last == Last::Follow && is_link(name) {
+            self.may_follow(who, name)?;
+        }
+        Ok(())
+    }
+
+    /// The same as far as the last name; returns whether there is a way on which anything is asked.
+    fn may_come(&mut self, who: &Credentials, name: &CStr) -> Result<bool, Errno> {
         let path = name.to_bytes();
         let Some(begin) = beginning(path).filter(|begin| *begin < path.len()) else {
-            return Ok(()); // the asker's own, which it holds
+            return Ok(false); // the asker's own, which it holds
         };
         if who.searches_all() {
-            return Ok(());
+            return Ok(false);
         }
         for folder in folders(path, begin) {
             let folder = CString::new(folder).expect("a part of a C string");
             self.may_pass(who, &folder)?;
         }
-        match last == Last::Follow && is_link(name) {
-            true => self.may_follow(who, name).map(|_| ()),
-            false => Ok(()),
-        }
+        Ok(true)
     }
 
     fn may_pass(&mut self, who: &Credentials, name: &CStr) -> Result<(), Errno> {
@@ -145,7 +183,7 @@ impl Worker {
     }
 }
 
-fn kind(stat: &Statx) -> u32 {
+pub(super) fn kind(stat: &Statx) -> u32 {
     u32::from(stat.stx_mode) & libc::S_IFMT
 }
 

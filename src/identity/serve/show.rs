@@ -77,15 +77,19 @@ impl Worker {
             let who = self.credentials(asked)?;
             self.may_lead_on(asked, &who, &below)?;
         }
-        let name = self.name_of(asked, wanted.dirfd)?;
-        if !is_nameless {
-            self.asker_may_walk(asked, &name, last)?;
-        }
-        let follow = match last {
-            Last::Follow => 0,
-            Last::Itself => libc::AT_SYMLINK_NOFOLLOW,
+        let name = self.spelled(asked, wanted.dirfd)?;
+        let walker = match is_nameless {
+            true => None,
+            false => self.walker(asked)?,
         };
-        match self.look(&name, follow | wanted.flags & libc::AT_NO_AUTOMOUNT) {
+        let found = match walker {
+            Some(who) => {
+                self.stand(asked)?;
+                self.walk(&who, &name, last)?.ok_or(Errno::ENOENT)
+            }
+            None => self.look_from(asked, &tracee, &name, last),
+        };
+        match found {
             Ok((stat, Some(ids))) => self.show_as(asked, wanted, &stat, ids),
             Ok((stat, None)) if is_foreign(&stat) && self.path.starts_with(b"/proc") => {
                 self.show_as(asked, wanted, &stat, Ids::default())

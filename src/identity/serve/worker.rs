@@ -1,5 +1,6 @@
 //! One thread of the supervisor: takes a question apart, finds who asks, and has it answered.
 
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::ffi::CStr;
 use std::os::fd::AsFd;
@@ -23,6 +24,8 @@ use crate::sys::task;
 const TAG: u32 = 10;
 /// Askers whose folders are kept open.
 const MOST_TRACEES: usize = 32;
+/// Tags that a thread remembers.
+const MOST_KNOWN: usize = 16;
 
 /// A call, decoded.
 pub(super) struct Asked<'a> {
@@ -70,8 +73,10 @@ pub(super) struct Worker {
     pub(super) shared: &'static Shared,
     /// With the number of execs before the opening.
     tracees: HashMap<u32, (u32, Arc<Tracee>)>,
+    /// Who has which tag, as the table says it for ever: threads do not wait for each other at it.
+    known: RefCell<HashMap<u64, Credentials>>,
     /// Whose folder we are in.
-    standing: Option<u32>,
+    pub(super) standing: Option<u32>,
     /// We are in another root than the container's.
     pub(super) is_rooted: bool,
     pub(super) path: Vec<u8>,
@@ -83,6 +88,7 @@ impl Worker {
         Ok(Worker {
             shared,
             tracees: HashMap::new(),
+            known: RefCell::default(),
             standing: None,
             is_rooted: false,
             path: Vec::new(),
@@ -92,6 +98,7 @@ impl Worker {
     /// Gives back what was held open for askers.
     pub(super) fn rest(&mut self) {
         self.tracees.clear();
+        self.known.take();
         self.standing = None;
     }
 
@@ -236,9 +243,19 @@ impl Worker {
     /// Who a process is; `None` when it has no tag: it is none of the container's.
     pub(super) fn credentials_of(&self, tid: u32) -> Result<Option<Credentials>, Errno> {
         let limit = task::soft_limit(tid, TAG)?;
+        if let Some(known) = self.known.borrow().get(&limit) {
+            return Ok(Some(known.clone()));
+        }
         match self.shared.table.entry(limit).as_deref() {
             None => Ok(None),
-            Some(Entry::Have(credentials)) => Ok(Some(credentials.clone())),
+            Some(Entry::Have(credentials)) => {
+                let mut known = self.known.borrow_mut();
+                if known.len() >= MOST_KNOWN {
+                    known.clear();
+                }
+                known.insert(limit, credentials.clone());
+                Ok(Some(credentials.clone()))
+            }
             Some(Entry::Executing {
                 before,
                 after,
