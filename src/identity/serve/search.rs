@@ -114,15 +114,22 @@ impl Worker {
         if who.searches_all() {
             return Ok(false);
         }
-        for folder in folders(path, begin) {
+        for (nth, folder) in folders(path, begin).enumerate() {
             let folder = CString::new(folder).expect("a part of a C string");
-            self.may_pass(who, &folder)?;
+            // what the asker holds it need not come to
+            let is_held = nth == 0 && begin > 0;
+            let flags = if is_held {
+                0
+            } else {
+                libc::AT_SYMLINK_NOFOLLOW
+            };
+            self.may_pass(who, &folder, flags)?;
         }
         Ok(true)
     }
 
-    fn may_pass(&mut self, who: &Credentials, name: &CStr) -> Result<(), Errno> {
-        match self.look(name, libc::AT_SYMLINK_NOFOLLOW) {
+    fn may_pass(&mut self, who: &Credentials, name: &CStr, flags: i32) -> Result<(), Errno> {
+        match self.look(name, flags) {
             Ok((stat, _)) if kind(&stat) == libc::S_IFLNK => match self.may_follow(who, name)? {
                 Some(file) if !file.is_folder() => Err(Errno::ENOTDIR),
                 Some(file) => self.may_search(who, &file.own_name(), &file.stat, file.ids),
@@ -139,7 +146,7 @@ impl Worker {
         let Ok(file) = self.file(link, Last::Follow) else {
             return Ok(None);
         };
-        self.may_search_real(who, &file, usize::MAX)?;
+        self.may_search_real(who, &file, below_held(link, &file).unwrap_or(usize::MAX))?;
         Ok(Some(file))
     }
 
@@ -209,6 +216,16 @@ fn beginning(path: &[u8]) -> Option<usize> {
         (b"cwd" | b"root" | b"exe", end) => Some(end),
         _ => None,
     }
+}
+
+/// How many folders lead to a file from what the asker holds and a name of ours begins with; `None` where it is not below.
+fn below_held(name: &CStr, file: &File) -> Option<usize> {
+    let begin = beginning(name.to_bytes()).filter(|begin| *begin > 0)?;
+    let held = readlink(&name.to_bytes()[..begin]).ok()?;
+    let path = readlink(file.own_name().as_c_str()).ok()?;
+    let rest = path.as_bytes().strip_prefix(held.as_bytes())?;
+    rest.starts_with(b"/")
+        .then(|| rest.iter().filter(|b| **b == b'/').count())
 }
 
 /// The folders that a path leads through, from where it begins.
