@@ -146,7 +146,7 @@ impl Worker {
         let Ok(file) = self.file(link, Last::Follow) else {
             return Ok(None);
         };
-        self.may_search_real(who, &file, below_held(link, &file).unwrap_or(usize::MAX))?;
+        self.may_search_real(who, &file, usize::MAX)?;
         Ok(Some(file))
     }
 
@@ -216,16 +216,6 @@ fn beginning(path: &[u8]) -> Option<usize> {
         (b"cwd" | b"root" | b"exe", end) => Some(end),
         _ => None,
     }
-}
-
-/// How many folders lead to a file from what the asker holds and a name of ours begins with; `None` where it is not below.
-fn below_held(name: &CStr, file: &File) -> Option<usize> {
-    let begin = beginning(name.to_bytes()).filter(|begin| *begin > 0)?;
-    let held = readlink(&name.to_bytes()[..begin]).ok()?;
-    let path = readlink(file.own_name().as_c_str()).ok()?;
-    let rest = path.as_bytes().strip_prefix(held.as_bytes())?;
-    rest.starts_with(b"/")
-        .then(|| rest.iter().filter(|b| **b == b'/').count())
 }
 
 /// The folders that a path leads through, from where it begins.
