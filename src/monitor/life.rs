@@ -1,5 +1,8 @@
 //! The life of one container: lock, namespaces, start, watch, end; and again, as long as the restart policy says so.
 
+mod end;
+mod note;
+
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::time::{Duration, Instant};
 
@@ -89,6 +92,8 @@ pub(super) struct Life<'a> {
     restart_at: Option<Instant>,
     /// When to give memory back.
     rest_at: Option<Instant>,
+    /// The lock file tells listings what the state says.
+    is_noted: bool,
     /// While nothing happens.
     nap: Option<Nap>,
     /// The last start, for the policy's back-off.
@@ -133,6 +138,7 @@ impl<'a> Life<'a> {
             kill_at: None,
             restart_at: None,
             rest_at: Some(Instant::now() + REST_AFTER),
+            is_noted: false,
             nap: None,
             started: Instant::now(),
             backoff: restart::FIRST_PAUSE,
@@ -230,18 +236,11 @@ impl<'a> Life<'a> {
         self.state.exit_code = 0;
         self.state.error = String::new();
         self.state.health = self.checks.as_ref().map(|c| c.health.clone());
+        self.drop_note();
         // who cannot say that it runs does not
         self.store
             .containers()
             .prepare_state(&self.plan.id, &self.state)
-    }
-
-    /// A state that cannot be written (full disk) leaves the old one: the lock still tells the truth about running.
-    fn save(&self) {
-        let _ = self
-            .store
-            .containers()
-            .write_state(&self.plan.id, &self.state);
     }
 
     /// Serves until the container has ended for good; returns its exit code.
@@ -310,6 +309,7 @@ impl<'a> Life<'a> {
     fn rest(&mut self) {
         if self.rest_at.is_some_and(|at| Instant::now() >= at) {
             self.rest_at = None;
+            self.note();
             self.io.rest();
             // without one the monitor is only heavier
             self.nap = Nap::new().ok();
@@ -600,83 +600,6 @@ impl<'a> Life<'a> {
         let action = if on { "pause" } else { "unpause" };
         self.store.tell_of(&self.plan.id, action, &[]);
         Ok(())
-    }
-
-    /// Tells the end first, then cleans up.
-    fn end(mut self, code: i32) -> Result<()> {
-        // from the moment that the end is told the container may be started again: by then nothing of ours is in the way
-        self.clients.close(&self.start.runtime);
-        self.net.iter().for_each(Net::close_ports);
-        let removed = self.start.remove && self.remove();
-        if !removed {
-            self.save();
-        }
-        let lock = self.lock.take();
-        if !removed {
-            drop(lock);
-        }
-        self.clients.tell_exit(code);
-        self.clients = Clients::default();
-        // the relay delivers last words and ends while we tidy
-        drop(self.net.take());
-        self.end_supervisor();
-        drop(self.log.take());
-        while self.io.has_backlog() {
-            for fd in super::joiner::wait_for(&self.io, &[])? {
-                self.io.ready(fd, None);
-            }
-        }
-        root::release(self.start);
-        group::release(self.start);
-        if removed {
-            self.sweep();
-        }
-        Ok(())
-    }
-
-    /// Clears what a removed container leaves, when nobody waits for it any more. What stays if we are killed is taken by
-    /// the next command that removes something.
-    fn sweep(&self) {
-        sys::priority::lowest();
-        self.store.containers().remove_runtime(&self.plan.id);
-        let _ = self.store.trash().empty();
-    }
-
-    /// Takes the container out of the store, for `--rm`: its name is free when the end is told.
-    fn remove(&self) -> bool {
-        let Some(lock) = &self.lock else { return false };
-        let containers = self.store.containers();
-        if containers
-            .take_out(&self.plan.id, &self.plan.name, lock)
-            .is_err()
-        {
-            return false;
-        }
-        if !self.start.anonymous_volumes.is_empty() {
-            let users = self.store.volumes().users().unwrap_or_default();
-            for volume in &self.start.anonymous_volumes {
-                // in use by another container (`--volumes-from`): it stays until that one goes
-                let _ = self.store.volumes().remove(volume, &users);
-            }
-        }
-        true
-    }
-
-    /// The program could not be started: as docker, the container stays "created" with the reason, or goes with `--rm`.
-    fn not_started(&mut self, why: &Error) {
-        self.clients.close(&self.start.runtime);
-        self.end_supervisor();
-        if self.start.remove {
-            if self.remove() {
-                self.sweep();
-            }
-            return;
-        }
-        self.state.status = Status::Created;
-        self.state.pid = 0;
-        self.state.exit_code = why.kind().exit_code().into();
-        self.state.error = why.to_string();
-        self.save();
     }
 }
 

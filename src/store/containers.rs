@@ -9,7 +9,7 @@
 //!     acls                         empty; some files have access control lists that name others (docs/IDENTITY.md)
 //!     upper/ work/                 writable layer of the overlay (or under the node-local folder named in Record::writable)
 //! <data>/containers/names/<name>   symbolic link whose text is the id in base64; made with O_EXCL semantics, so names are unique without a lock
-//! <runtime>/containers/<id>/lock   held by the living monitor (sys::lock)
+//! <runtime>/containers/<id>/lock   held by the living monitor (sys::lock); what a listing shows of it (note.rs)
 //! <runtime>/containers/<id>/ctl    its SOCK_SEQPACKET control socket
 //! ```
 //! Liveness is the monitor's lock. A state that says running without a living monitor means that the monitor was killed
@@ -17,6 +17,7 @@
 
 mod life;
 mod names;
+mod note;
 mod shelf;
 
 use std::collections::BTreeMap;

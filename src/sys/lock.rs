@@ -9,9 +9,8 @@
 //! starts again when they differ.
 
 use std::fs::{File, OpenOptions};
-use std::io::Write;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
@@ -72,25 +71,38 @@ impl Lock {
 
     /// As [`Lock::is_held`], with a path that begins at the folder `dir`: a listing asks for many locks of one folder.
     pub(crate) fn is_held_at(dir: BorrowedFd<'_>, path: &Path) -> Result<bool> {
-        let file = match openat(dir, path, OFlag::O_RDWR | OFlag::O_CLOEXEC, Mode::empty()) {
-            Ok(file) => file,
-            Err(Errno::ENOENT | Errno::ENOTDIR) => return Ok(false),
-            Err(e) => return Err(failed("open", path, e)),
-        };
-        let mut query = exclusive();
-        fcntl(&file, FcntlArg::F_OFD_GETLK(&mut query))
-            .map_err(|e| failed("F_OFD_GETLK", path, e))?;
-        Ok(query.l_type != libc::F_UNLCK as libc::c_short)
+        held_at(dir, path).map(|file| file.is_some())
     }
 
-    /// Replaces the text in the lock file: who holds it, for people ([`owner`] reads it).
-    pub fn note(&mut self, text: &str) -> Result<()> {
+    /// Replaces the text in the lock file, in place.
+    pub fn note(&self, text: &str) -> Result<()> {
         self.file
-            .set_len(0)
+            .set_len(text.len() as u64)
             .map_err(|e| io("ftruncate", &self.path, &e))?;
         self.file
-            .write_all(text.as_bytes())
+            .write_all_at(text.as_bytes(), 0)
             .map_err(|e| io("write", &self.path, &e))
+    }
+
+    /// Takes the text of the lock file `path` away, whoever holds the lock.
+    pub(crate) fn forget_note(path: &Path) {
+        if let Ok(file) = OpenOptions::new().write(true).open(path) {
+            // of a holder that is about to end nobody reads it any more
+            file.set_len(0).ok();
+        }
+    }
+
+    /// As [`Lock::is_held_at`], and reads the holder's text: how many bytes of `buffer` it is. `None`: nobody holds the lock.
+    pub(crate) fn noted_at(
+        dir: BorrowedFd<'_>,
+        path: &Path,
+        buffer: &mut [u8],
+    ) -> Result<Option<usize>> {
+        let Some(file) = held_at(dir, path)? else {
+            return Ok(None);
+        };
+        let length = nix::unistd::read(&file, buffer).map_err(|e| failed("read", path, e))?;
+        Ok(Some(length))
     }
 
     /// Removes the lock file's name, then lets the lock go.
@@ -129,6 +141,19 @@ pub fn owner(path: &Path) -> Option<String> {
         .ok()
         .map(|text| text.trim().to_owned())
         .filter(|text| !text.is_empty())
+}
+
+/// Opens a lock file that another open description has locked.
+fn held_at(dir: BorrowedFd<'_>, path: &Path) -> Result<Option<OwnedFd>> {
+    let file = match openat(dir, path, OFlag::O_RDWR | OFlag::O_CLOEXEC, Mode::empty()) {
+        Ok(file) => file,
+        Err(Errno::ENOENT | Errno::ENOTDIR) => return Ok(None),
+        Err(e) => return Err(failed("open", path, e)),
+    };
+    let mut query = exclusive();
+    fcntl(&file, FcntlArg::F_OFD_GETLK(&mut query)).map_err(|e| failed("F_OFD_GETLK", path, e))?;
+    let is_held = query.l_type != libc::F_UNLCK as libc::c_short;
+    Ok(is_held.then_some(file))
 }
 
 fn open(path: &Path) -> Result<File> {
@@ -232,7 +257,7 @@ mod tests {
     fn the_note_of_the_holder_can_be_read() {
         let scratch = Scratch::new("note");
         let path = scratch.0.join("l");
-        let mut lock = Lock::wait(&path).unwrap();
+        let lock = Lock::wait(&path).unwrap();
         lock.note("pid 7 (coracle pull)\n").unwrap();
         assert_eq!(owner(&path).as_deref(), Some("pid 7 (coracle pull)"));
     }

@@ -50,6 +50,8 @@ impl Containers<'_> {
             )
             .because("its monitor lives"));
         };
+        // of a monitor that was killed
+        lock.note("")?;
         // whoever removes a container holds this lock, so from now on it stays
         if !names::Names::new(self.store).is_whole(id)? {
             lock.remove().ok();

@@ -117,6 +117,55 @@ fn renaming_speaks_as_docker_does() {
 }
 
 #[test]
+fn a_note_says_what_the_files_say_or_is_not_there() {
+    let s = Scratch::new();
+    let c = s.store.containers();
+    let id = make(&s, "web");
+    let lock = c.hold(&id).unwrap();
+    let state = State {
+        status: Status::Running,
+        pid: 1,
+        started_at: now(),
+        ..State::default()
+    };
+    c.write_state(&id, &state).unwrap();
+    let shown = || {
+        let found = c.list_brief().unwrap().remove(0);
+        (found.record, found.state, found.is_running)
+    };
+    let files = shown();
+    c.note(&id, &lock, &state).unwrap();
+    assert_eq!(shown(), files);
+    // it is what is read
+    let noted = State {
+        pid: 7,
+        ..state.clone()
+    };
+    c.note(&id, &lock, &noted).unwrap();
+    assert_eq!(shown().1.pid, 7);
+    c.rename(&id, "other").unwrap();
+    assert_eq!((shown().0.name.as_str(), shown().1.pid), ("other", 7));
+    // half of two is none
+    let path = c.runtime(&id).join("lock");
+    let text = std::fs::read_to_string(&path).unwrap();
+    std::fs::write(&path, text.replace("\"pid\":7", "\"pid\":8")).unwrap();
+    assert_eq!(shown().1.pid, 1);
+    // what changes the record takes it away
+    c.note(&id, &lock, &noted).unwrap();
+    c.set_networks(&id, Vec::new()).unwrap();
+    assert_eq!(
+        (shown().0.host.network_mode.as_str(), shown().1.pid),
+        ("none", 1)
+    );
+    // nobody believes it when its writer is gone, nor the next one's at once
+    c.note(&id, &lock, &noted).unwrap();
+    drop(lock);
+    assert_eq!(shown().1.status, Status::Exited);
+    let _next = c.hold(&id).unwrap();
+    assert_eq!(shown().1.pid, 1);
+}
+
+#[test]
 fn the_state_is_corrected_when_its_monitor_is_dead() {
     let s = Scratch::new();
     let c = s.store.containers();
