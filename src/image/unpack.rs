@@ -4,7 +4,7 @@
 //!  next() ──▶ caller's thread: inflate ──▶ own thread: sha256 of the plain bytes ──▶ own thread: tar, files
 //! ```
 //! Between them are channels of a few blocks of 256 KiB. A full one stops who comes before it, and that at last the network;
-//! blocks go round in a ring, so a layer costs about 4 MiB however large it is. Without SHA instructions the sum takes as
+//! blocks go round in a ring, so a layer costs about 2 MiB however large it is. Without SHA instructions the sum takes as
 //! long as inflating does: on one thread they were what a pull waited for while another processor slept. The writer has a thread of its own not only for speed: there it can have a umask of its own
 //! (unshare(2), CLONE_FS), so that files get the modes of the tar in one call each and the umask of the process stays.
 //!
@@ -40,7 +40,7 @@ use crate::sys::thread;
 use writer::Writer;
 
 /// Blocks before the sum, and before the writer, whose small files take longer than others.
-const DEPTH: [usize; 2] = [4, 8];
+const DEPTH: [usize; 2] = [2, 4];
 
 /// What a layer may cost at most: a few kilobytes can unpack to petabytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

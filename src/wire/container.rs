@@ -1,6 +1,7 @@
 //! Docker's words for a container: what `inspect` prints (keys, order and nulls of API 1.45) and the columns of `ps`.
 
-use std::collections::BTreeMap;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 use jiff::Timestamp;
@@ -253,12 +254,19 @@ impl<'a> From<&'a MountPoint> for Mount<'a> {
 
 /// Which image each name means now.
 #[derive(Debug, Default)]
-pub(crate) struct ImageNames(Vec<Name>);
+pub(crate) struct ImageNames {
+    names: Vec<Name>,
+    /// What was found: many containers are of few images.
+    known: RefCell<HashMap<(String, String), bool>>,
+}
 
 impl ImageNames {
     /// Keeps the store's names.
     pub(crate) fn new(names: Vec<Name>) -> ImageNames {
-        ImageNames(names)
+        ImageNames {
+            names,
+            known: RefCell::default(),
+        }
     }
 
     /// Returns the image as the user wrote it, or its id once those words mean another image or none.
@@ -276,10 +284,16 @@ impl ImageNames {
     }
 
     fn means(&self, word: &str, id: &str) -> bool {
+        let mut known = self.known.borrow_mut();
+        let key = (word.to_owned(), id.to_owned());
+        *known.entry(key).or_insert_with(|| self.look_up(word, id))
+    }
+
+    fn look_up(&self, word: &str, id: &str) -> bool {
         let Ok(reference) = Reference::parse(word) else {
             return false;
         };
-        let mut of_image = self.0.iter().filter(|n| n.config == id);
+        let mut of_image = self.names.iter().filter(|n| n.config == id);
         match reference.digest() {
             Some(digest) => of_image.any(|n| n.digest == digest || n.manifest == digest),
             None => {
