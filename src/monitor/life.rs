@@ -13,6 +13,7 @@ use super::clients::{Clients, LAUNCHER, Request};
 use super::health::Checks;
 use super::io::Io;
 use super::log_file::LogFile;
+use super::namespaces::Home;
 use super::net::{self, Entered, Net};
 use super::program::{Pipes, fork_error};
 use super::supervisor::{Fate, Supervisor};
@@ -186,14 +187,19 @@ impl<'a> Life<'a> {
             User::Supervised { start, .. } => Some((start, pipes.add_supervisor()?)),
             _ => None,
         };
-        let home = namespaces::home(self.start)?;
-        pipes.fds.home = home.as_ref().map(AsRawFd::as_raw_fd);
+        let home = namespaces::home(self.plan, self.start)?;
+        let numbers = |home: &Home| [&home.process, &home.user].map(AsRawFd::as_raw_fd);
+        pipes.fds.home = home.as_ref().map(numbers);
         let script = script::start(self.plan, self.start, &etc, pipes.fds)?;
         let flags = namespaces::at_birth(&self.start.namespaces);
         if let Some(net) = &self.net {
             net.note(&mut self.state);
         }
         let born = group::within(self.start, || pipes.fork(flags, &script))??;
+        let born = match home {
+            Some(_) => born.follow()?,
+            None => born,
+        };
         // of an earlier start
         self.end_supervisor();
         if let Err(e) = self.expect(&born.child, first) {

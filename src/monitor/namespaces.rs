@@ -21,28 +21,43 @@ pub(super) fn enter(plan: &Plan, start: &Start) -> Result<Entered> {
         let Namespace::Of(pid, pid_start) = namespace else {
             continue;
         };
-        let gone = || {
-            Error::new(Kind::State, format!("cannot start `{}`", plan.name))
-                .because("the container whose namespaces it shares is not running")
-        };
-        let pidfd = sys::process::open_pid(*pid, *pid_start)?.ok_or_else(gone)?;
+        let pidfd = sys::process::open_pid(*pid, *pid_start)?.ok_or_else(|| gone(plan))?;
         if entered == Entered::No {
             let outer = sys::namespace::below_ours(*pid)?;
             sys::namespace::enter(outer.as_fd(), libc::CLONE_NEWUSER)?;
             entered = Entered::Other;
         }
-        sys::namespace::enter(pidfd.as_fd(), flag)?;
+        // whoever is forked after that is born there, and the relay and the supervisor are not to be
+        if flag != libc::CLONE_NEWPID {
+            sys::namespace::enter(pidfd.as_fd(), flag)?;
+        }
     }
     Ok(entered)
 }
 
-/// Returns the user namespace of the container whose processes this one sees (`--pid container:`): only there they can be
-/// shown by a proc of ours, and traced.
-pub(super) fn home(start: &Start) -> Result<Option<OwnedFd>> {
-    match start.namespaces.pid {
-        Namespace::Of(pid, _) => Ok(Some(sys::namespace::owner_of_pids(pid)?)),
-        _ => Ok(None),
-    }
+/// What a container enters whose processes are to be those of another one (`--pid container:`).
+pub(super) struct Home {
+    /// pidfd of a process there.
+    pub(super) process: OwnedFd,
+    /// The user namespace that the pid namespace belongs to: only there its processes can be shown by a proc of ours, and
+    /// traced.
+    pub(super) user: OwnedFd,
+}
+
+/// Opens the home of a container that has one.
+pub(super) fn home(plan: &Plan, start: &Start) -> Result<Option<Home>> {
+    let Namespace::Of(pid, pid_start) = start.namespaces.pid else {
+        return Ok(None);
+    };
+    Ok(Some(Home {
+        process: sys::process::open_pid(pid, pid_start)?.ok_or_else(|| gone(plan))?,
+        user: sys::namespace::owner_of_pids(pid)?,
+    }))
+}
+
+fn gone(plan: &Plan) -> Error {
+    Error::new(Kind::State, format!("cannot start `{}`", plan.name))
+        .because("the container whose namespaces it shares is not running")
 }
 
 /// The flags of clone(2) for the first process. Where it has a home to enter, others are made there.

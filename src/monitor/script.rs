@@ -24,8 +24,8 @@ pub(super) struct Fds {
     pub(super) relay: Option<RawFd>,
     /// To the supervisor that waits for a listener.
     pub(super) supervisor: Option<RawFd>,
-    /// The user namespace of another container's, to be born into.
-    pub(super) home: Option<RawFd>,
+    /// A process of another container's pid namespace, and the user namespace of that: where to live.
+    pub(super) home: Option<[RawFd; 2]>,
 }
 
 /// How a joiner enters the container.
@@ -68,9 +68,14 @@ pub(super) fn start(
         b.write("/proc/self/oom_score_adj", &score.to_string(), When::Try)?;
     }
     match fds.home {
-        Some(fd) => b.ops.extend([
+        Some([process, user]) => b.ops.extend([
             Op::Join {
-                fd,
+                fd: process,
+                flags: libc::CLONE_NEWPID,
+            },
+            Op::ForkInto { socket: fds.sync },
+            Op::Join {
+                fd: user,
                 flags: libc::CLONE_NEWUSER,
             },
             Op::Unshare {

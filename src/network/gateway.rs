@@ -545,6 +545,8 @@ fn configure(net: &Net, has_route: bool) -> sys::Result<()> {
 /// A socket at [`RESOLVER`] in the container's namespace: by two rules at another port, and without rules there. A program
 /// that binds port 53 of every address then needs SO_REUSEADDR, which most name servers have.
 fn resolver(has_rules: bool) -> sys::Result<(OwnedFd, Option<Netlink>)> {
+    // the container's first process does the same, perhaps later: before, the address is not there
+    route(vec![link::up(LOOPBACK)])?;
     let fd = inet::socket(Version::V4, Kind::Datagram)?;
     if has_rules {
         let own = SocketAddr::new(RESOLVER.ip(), 0);

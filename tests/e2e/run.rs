@@ -456,6 +456,12 @@ fn the_processes_of_another_container_are_seen_and_signalled() {
     assert!(beside("cat /proc/1/cmdline").ok().contains("echo told"));
     // also of what only its own root may read
     assert_eq!(beside("readlink /proc/1/exe").ok(), "/bin/busybox\n");
+    // its ids are its own, and its helpers are not among the processes
+    let own = "touch /f && chown 5:6 /f && stat -c %u:%g /f";
+    assert_eq!(beside(own).ok(), "5:6\n");
+    let names = "cat /proc/[0-9]*/comm | sort -u | tr '\\n' ' '";
+    let seen = sandbox.coracle(["exec", "seen", "sh", "-c", names]).ok();
+    assert!(!seen.contains("__"), "{seen}");
     beside("kill -USR1 1").ok();
     assert_eq!(sandbox.coracle(["wait", "seen"]).ok(), "3\n");
     assert_eq!(sandbox.coracle(["logs", "seen"]).ok(), "told\n");
