@@ -5,6 +5,7 @@ use clap::{ArgMatches, Command};
 use super::args::{flag, operands, value, values};
 use super::{Session, Verb, format};
 use crate::error::{Error, Kind, Result};
+use crate::registry::auth::leave_context;
 use crate::ui::out;
 use crate::wire::context::{Details, NAME, Row};
 use crate::wire::json;
@@ -56,8 +57,11 @@ pub(super) const USE: Verb = Verb {
     aliases: &[],
     about: "Set the current docker context",
     args: |command: Command| command.arg(operands("name", 1).value_name("CONTEXT")),
-    run: |matches, _| {
+    run: |matches, session| {
         check(value(matches, "name").unwrap_or_default())?;
+        if let Some(folder) = session.docker_folder() {
+            leave_context(&folder.join("config.json"))?;
+        }
         out::line(NAME)?;
         out::talk(format_args!("Current context is now {NAME:?}"));
         Ok(0)

@@ -42,7 +42,7 @@ fn is_here(host: &str) -> Result<()> {
     let text = format!("cannot use the daemon at `{host}`");
     Err(Error::new(Kind::Usage, text)
         .because("containers run on this machine, without a daemon")
-        .hint("leave out the host or context, and unset DOCKER_HOST"))
+        .hint("leave out the host or context, unset DOCKER_HOST, or `coracle context use default`"))
 }
 
 /// Returns the endpoint of a context that docker keeps (cli/context/store: a folder by the sum of the name).

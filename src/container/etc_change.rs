@@ -78,6 +78,27 @@ pub(super) fn change(record: &Record, state: &State, old: &Texts, new: &Texts) -
     })
 }
 
+/// Returns the files of a running container as they are, by name, for one that shares its network: docker's have the same. Of
+/// what is no plain text of a usual size nothing is taken.
+pub(super) fn shared(pid: i32, start: u64) -> Result<Files> {
+    const MOST: u64 = 1 << 20;
+    let root = view::living_root(pid, start)?;
+    let read = |name: &str| {
+        let flags = OFlag::O_RDONLY | OFlag::O_NONBLOCK;
+        let at = format!("etc/{name}");
+        let links = Links::Refuse;
+        let fd =
+            path::open_in_root(root.as_fd(), at.as_bytes(), flags, Mode::empty(), links).ok()?;
+        let file = std::fs::File::from(fd);
+        let mut text = String::new();
+        let is_plain = file.metadata().is_ok_and(|m| m.is_file() && m.len() < MOST);
+        let is_read = is_plain && file.take(MOST).read_to_string(&mut text).is_ok();
+        is_read.then(|| (name.to_owned(), text))
+    };
+    let names = ["hosts", "hostname", "resolv.conf"];
+    Ok(names.into_iter().filter_map(read).collect())
+}
+
 /// In place: the file is a mount.
 fn rewrite(root: &OwnedFd, name: &str, edited: &dyn Fn(&str) -> Option<String>) -> Result<()> {
     let cannot = || format!("cannot change /etc/{name} in the container");

@@ -12,7 +12,8 @@ use crate::sys::{fd, tty};
 
 use super::attach::Session;
 use super::create::mounts;
-use super::etc_files::{self, HostFiles, Reach};
+use super::etc_change;
+use super::etc_files::{self, Files, HostFiles, Reach};
 use super::launch::{self, Door};
 use super::links;
 use super::plan::{self, Namespace, Plan, Start};
@@ -106,8 +107,23 @@ pub(crate) fn first(store: &Store, record: &Record, window: (u16, u16)) -> Resul
         let mut made = etc_files::make(record, &start.hostname, &reach, &HostFiles::read(&reach))?;
         made.hosts += &links::hosts(&facts.links);
         start.etc = made.files();
+        if let Namespace::Of(pid, pid_start) = start.namespaces.net {
+            share_files(start, etc_change::shared(pid, pid_start)?);
+        }
     }
     Ok(plan)
+}
+
+/// The names of another container's network are those of the other.
+fn share_files(start: &mut Start, theirs: Files) {
+    for (name, text) in theirs {
+        if name == "hostname" {
+            text.trim().clone_into(&mut start.hostname);
+        }
+        if let Some((_, ours)) = start.etc.iter_mut().find(|(n, _)| **n == name) {
+            *ours = text;
+        }
+    }
 }
 
 /// Returns the plan of one more process. `Kind::State` with docker's text when the container does not run.

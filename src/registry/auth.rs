@@ -125,6 +125,18 @@ pub fn erase(settings: &Settings, key: &str) -> Result<Vec<PathBuf>> {
     Ok(left.collect())
 }
 
+/// Goes back to docker's default context in `config.json` at `path`, whose context then nobody has chosen.
+pub fn leave_context(path: &Path) -> Result<()> {
+    if let Some(mut config) = file::read(path)?
+        && config
+            .as_object_mut()
+            .is_some_and(|members| members.remove("currentContext").is_some())
+    {
+        file::write(path, &config)?;
+    }
+    Ok(())
+}
+
 /// Returns the account's name that is stored for `key`, for the prompt of `login`.
 pub fn user(settings: &Settings, key: &str) -> Option<String> {
     match find(settings, registry_of(key), "") {

@@ -411,7 +411,7 @@ fn what_does_not_fit_a_containers_state_is_refused_as_docker_does() {
 fn a_daemon_elsewhere_is_refused_and_one_of_this_machine_is_not_missed() {
     let sandbox = Sandbox::new();
     let elsewhere = "cannot use the daemon at `ssh://prod`: containers run on this machine, without a daemon; \
-                     leave out the host or context, and unset DOCKER_HOST\n";
+                     leave out the host or context, unset DOCKER_HOST, or `coracle context use default`\n";
     assert_eq!(
         sandbox.coracle(["-H", "ssh://prod", "ps"]).fails(1),
         elsewhere
@@ -432,6 +432,17 @@ fn a_daemon_elsewhere_is_refused_and_one_of_this_machine_is_not_missed() {
             .fails(1),
         "conflicting options: cannot specify both --host and --context\n"
     );
+    let docker = sandbox.home().join(".docker");
+    std::fs::create_dir_all(&docker).unwrap();
+    let chosen = r#"{"auths": {}, "currentContext": "nope"}"#;
+    std::fs::write(docker.join("config.json"), chosen).unwrap();
+    crate::support::open_up(&docker);
+    let gone = "context \"nope\": context not found\n";
+    assert_eq!(sandbox.coracle(["ps"]).fails(1), gone);
+    sandbox.coracle(["context", "use", "default"]).ok();
+    sandbox.coracle(["ps"]).ok();
+    let kept = std::fs::read_to_string(docker.join("config.json")).unwrap();
+    assert!(kept.contains("auths") && !kept.contains("nope"), "{kept}");
     for ours in [["-H", "unix:///run/user/1/docker.sock"], ["-c", "default"]] {
         sandbox.coracle([&ours[..], &["ps"]].concat()).ok();
         sandbox

@@ -193,6 +193,7 @@ both! {
     odd_questions_about_names_disturb_nobody
     dockers_name_server_answers_inside
     a_network_has_dockers_mtu
+    another_containers_network_comes_with_its_names
     who_left_the_last_network_may_come_to_others
     files_follow_the_networks_of_a_running_container
     nothing_is_left_after_the_last_container
@@ -345,6 +346,31 @@ fn a_network_has_dockers_mtu(s: &mut Stage) {
     s.ok("network create -o com.docker.network.driver.mtu=1400 small");
     let mtu = s.ok("run --rm --network small IMAGE cat /sys/class/net/eth0/mtu");
     assert_eq!(mtu, "1400");
+}
+
+/// As docker's: who shares a network shares its names.
+fn another_containers_network_comes_with_its_names(s: &mut Stage) {
+    s.world.outside(&format!("dns {OUTSIDE}:53"));
+    s.ok("network create one");
+    s.serve(
+        &format!(
+            "--name web --hostname its-own --add-host foo:1.2.3.4 --network one --dns {OUTSIDE}"
+        ),
+        "sleep",
+    );
+    let beside = "run --rm --network container:web IMAGE";
+    let files = ["hosts", "hostname", "resolv.conf"].map(|name| {
+        let file = format!("cat /etc/{name}");
+        let theirs = s.ok(&format!("exec web {file}"));
+        assert_eq!(s.ok(&format!("{beside} {file}")), theirs);
+        theirs
+    });
+    assert!(files[0].contains("1.2.3.4\tfoo"), "{}", files[0]);
+    assert_eq!(s.ok(&format!("{beside} hostname")), "its-own");
+    assert_eq!(
+        s.peer("--network container:web", "resolve web"),
+        "172.18.0.2"
+    );
 }
 
 fn who_left_the_last_network_may_come_to_others(s: &mut Stage) {
