@@ -24,6 +24,9 @@ use crate::sys::tty::{self, RawMode};
 /// Bytes that a user types into a process that does not read, before they wait in the terminal.
 const MOST_TYPED: usize = 64 * 1024;
 
+/// For a program to look at the size of its terminal.
+const SEEN: std::time::Duration = std::time::Duration::from_millis(50);
+
 /// An attached command.
 #[derive(Debug)]
 pub(crate) struct Session {
@@ -153,8 +156,10 @@ impl Session {
             pending: Vec::new(),
         };
         if options.redraws {
-            // as docker: a size that does not change is no signal
+            // as docker, whose two requests are some time apart: a size that does not change is no signal, and a program that
+            // is told of both at once sees none either
             relay.resize(1);
+            std::thread::sleep(SEEN);
         }
         relay.resize(0);
         let end = relay.run();

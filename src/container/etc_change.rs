@@ -61,12 +61,10 @@ fn make(store: &Store, record: &Record, wishes: &[Wish]) -> Result<EtcFiles> {
 pub(super) fn change(record: &Record, state: &State, old: &Texts, new: &Texts) -> Result<()> {
     let root = view::living_root(state.pid, state.pid_start)?;
     let edit = |name: &str, edited: &dyn Fn(&str) -> Option<String>| {
-        // with `--read-only` nobody writes them until the next start
-        let is_covered = record.host.readonly_rootfs
-            || record
-                .mounts
-                .iter()
-                .any(|m| m.destination == format!("/etc/{name}"));
+        let is_covered = record
+            .mounts
+            .iter()
+            .any(|m| m.destination == format!("/etc/{name}"));
         match is_covered {
             true => Ok(()),
             false => rewrite(&root, name, edited),

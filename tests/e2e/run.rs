@@ -288,6 +288,8 @@ fn a_read_only_root_is_one() {
         .coracle([
             "run",
             "--rm",
+            "--network",
+            "none",
             "--read-only",
             "--tmpfs",
             "/t",

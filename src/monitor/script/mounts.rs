@@ -59,7 +59,12 @@ impl Builder {
             later.push(Op::Attach {
                 slot,
                 target: text(&format!("/etc/{name}"))?,
-                attributes: if start.read_only { RDONLY } else { 0 },
+                // on networks they follow `network connect` and `disconnect`
+                attributes: if start.read_only && start.network.is_none() {
+                    RDONLY
+                } else {
+                    0
+                },
                 recursive: false,
                 propagation: 0,
             });
