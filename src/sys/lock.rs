@@ -135,14 +135,6 @@ impl AsFd for Lock {
     }
 }
 
-/// Returns what the last holder noted in the lock file; `None` when it noted nothing.
-pub fn owner(path: &Path) -> Option<String> {
-    std::fs::read_to_string(path)
-        .ok()
-        .map(|text| text.trim().to_owned())
-        .filter(|text| !text.is_empty())
-}
-
 /// Opens a lock file that another open description has locked.
 fn held_at(dir: BorrowedFd<'_>, path: &Path) -> Result<Option<OwnedFd>> {
     let file = match openat(dir, path, OFlag::O_RDWR | OFlag::O_CLOEXEC, Mode::empty()) {
@@ -254,11 +246,25 @@ mod tests {
     }
 
     #[test]
-    fn the_note_of_the_holder_can_be_read() {
+    fn a_note_is_read_while_its_holder_lives() {
         let scratch = Scratch::new("note");
         let path = scratch.0.join("l");
+        let mut buffer = [0; 16];
+        let mut noted = || {
+            let dir = nix::fcntl::AT_FDCWD;
+            let length = Lock::noted_at(dir, &path, &mut buffer).unwrap()?;
+            Some(String::from_utf8_lossy(&buffer[..length]).into_owned())
+        };
+        assert_eq!(noted(), None);
         let lock = Lock::wait(&path).unwrap();
-        lock.note("pid 7 (coracle pull)\n").unwrap();
-        assert_eq!(owner(&path).as_deref(), Some("pid 7 (coracle pull)"));
+        for text in ["a long one", "short"] {
+            lock.note(text).unwrap();
+            assert_eq!(noted().as_deref(), Some(text));
+        }
+        Lock::forget_note(&path);
+        assert_eq!(noted().as_deref(), Some(""));
+        lock.note("last").unwrap();
+        drop(lock);
+        assert_eq!(noted(), None);
     }
 }
