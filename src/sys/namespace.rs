@@ -52,16 +52,18 @@ pub(crate) fn new_mounts() -> Result<()> {
 
 /// Returns the user namespace of a process.
 pub(crate) fn user_of(pid: i32) -> Result<OwnedFd> {
+    of(pid, "user")
+}
+
+fn of(pid: i32, kind: &str) -> Result<OwnedFd> {
     let path =
-        std::ffi::CString::new(format!("/proc/{pid}/ns/user")).expect("no zero byte in a number");
+        std::ffi::CString::new(format!("/proc/{pid}/ns/{kind}")).expect("no zero byte in a number");
     super::fd::open(&path, libc::O_RDONLY)
 }
 
 /// Returns the user namespace that the pid namespace of a process belongs to; EPERM when it is out of sight.
 pub(crate) fn owner_of_pids(pid: i32) -> Result<OwnedFd> {
-    let path =
-        std::ffi::CString::new(format!("/proc/{pid}/ns/pid")).expect("no zero byte in a number");
-    let pids = super::fd::open(&path, libc::O_RDONLY)?;
+    let pids = of(pid, "pid")?;
     // SAFETY: the ioctl takes no argument and returns a descriptor.
     let fd = unsafe { libc::ioctl(pids.as_raw_fd(), NS_GET_USERNS) };
     owned(fd.into(), || "ioctl(NS_GET_USERNS)".to_owned())

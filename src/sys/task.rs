@@ -22,20 +22,18 @@ pub(crate) fn soft_limit(tid: u32, resource: u32) -> Result<u64, Errno> {
 
 /// Sets the soft limit of a process; its hard limit becomes infinite, which it must have been.
 pub(crate) fn set_soft_limit(tid: u32, resource: u32, soft: u64) -> Result<(), Errno> {
-    let limit = libc::rlimit {
-        rlim_cur: soft,
-        rlim_max: libc::RLIM_INFINITY,
-    };
-    // SAFETY: one structure to read from.
-    let r = unsafe { libc::prlimit(tid as i32, resource, &raw const limit, std::ptr::null_mut()) };
-    Errno::result(r).map(drop)
+    set_limits(tid as i32, resource, soft, libc::RLIM_INFINITY)
 }
 
 /// Sets both limits of a process. EPERM: its hard limit is lower, and only root may raise that.
 pub(crate) fn set_limit(pid: i32, resource: u32, most: u64) -> Result<(), Errno> {
+    set_limits(pid, resource, most, most)
+}
+
+fn set_limits(pid: i32, resource: u32, soft: u64, hard: u64) -> Result<(), Errno> {
     let limit = libc::rlimit {
-        rlim_cur: most,
-        rlim_max: most,
+        rlim_cur: soft,
+        rlim_max: hard,
     };
     // SAFETY: one structure to read from.
     let r = unsafe { libc::prlimit(pid, resource, &raw const limit, std::ptr::null_mut()) };
