@@ -114,8 +114,15 @@ struct Net {
 pub(super) struct Ears {
     /// What went wrong.
     pub(super) failed: Box<dyn Fn(Error) + Send>,
-    /// A socket at docker's address of a name server, inside the container; `None` where its program is one itself.
-    pub(super) resolver: Option<Box<dyn Fn(OwnedFd) + Send>>,
+    /// Takes docker's address of a name server, inside the container; `None` where its program is one itself.
+    pub(super) resolver: Option<Box<dyn Fn(Heard) + Send>>,
+}
+
+/// Sockets at [`RESOLVER`].
+pub(super) struct Heard {
+    pub(super) datagrams: OwnedFd,
+    /// Only where a program can have the same port.
+    pub(super) connections: Option<OwnedFd>,
 }
 
 /// The thread's state.
@@ -293,11 +300,11 @@ impl Worker {
         }
         let configured = configure(net, has_route).context(ErrorKind::Host, cannot);
         if let (false, false, Some(give)) = (net.is_default, self.has_resolver, &self.ears.resolver)
-            && let Ok((socket, netlink)) = resolver(net.netfilter.is_some())
+            && let Ok((heard, netlink)) = resolver(net.netfilter.is_some())
         {
             self.has_resolver = true;
             self.moved = netlink;
-            give(socket);
+            give(heard);
         }
         enter(&net.namespace)?;
         configured
@@ -544,21 +551,34 @@ fn configure(net: &Net, has_route: bool) -> sys::Result<()> {
 
 /// A socket at [`RESOLVER`] in the container's namespace: by two rules at another port, and without rules there. A program
 /// that binds port 53 of every address then needs SO_REUSEADDR, which most name servers have.
-fn resolver(has_rules: bool) -> sys::Result<(OwnedFd, Option<Netlink>)> {
+fn resolver(has_rules: bool) -> sys::Result<(Heard, Option<Netlink>)> {
     // the container's first process does the same, perhaps later: before, the address is not there
     route(vec![link::up(LOOPBACK)])?;
-    let fd = inet::socket(Version::V4, Kind::Datagram)?;
-    if has_rules {
-        let own = SocketAddr::new(RESOLVER.ip(), 0);
-        inet::bind(fd.as_fd(), own)?;
-        let own = inet::local_address(fd.as_fd()).map_err(|e| SysError::new("getsockname()", e))?;
-        let netlink = Netlink::open(Family::Netfilter)?;
-        answer(netfilter(&netlink, nft::moved(RESOLVER, own.port())))?;
-        return Ok((fd, Some(netlink)));
+    let datagrams = inet::socket(Version::V4, Kind::Datagram)?;
+    if !has_rules {
+        inet::set(datagrams.as_fd(), inet::REUSE_ADDRESS, 1)?;
+        inet::bind(datagrams.as_fd(), RESOLVER)?;
+        let heard = Heard {
+            datagrams,
+            connections: None,
+        };
+        return Ok((heard, None));
     }
-    inet::set(fd.as_fd(), inet::REUSE_ADDRESS, 1)?;
-    inet::bind(fd.as_fd(), RESOLVER)?;
-    Ok((fd, None))
+    let anywhere = |fd: &OwnedFd| {
+        inet::bind(fd.as_fd(), SocketAddr::new(RESOLVER.ip(), 0))?;
+        let own = inet::local_address(fd.as_fd());
+        own.map_err(|e| SysError::new("getsockname()", e))
+    };
+    let connections = inet::socket(Version::V4, Kind::Stream)?;
+    let ports = [anywhere(&datagrams)?.port(), anywhere(&connections)?.port()];
+    inet::listen(connections.as_fd(), 16)?;
+    let netlink = Netlink::open(Family::Netfilter)?;
+    answer(netfilter(&netlink, nft::moved(RESOLVER, ports)))?;
+    let heard = Heard {
+        datagrams,
+        connections: Some(connections),
+    };
+    Ok((heard, Some(netlink)))
 }
 
 fn default_routes(net: &Net) -> sys::Result<()> {

@@ -72,20 +72,25 @@ pub(super) fn rules(bridge: u32, subnets: &[(Subnet, IpAddr)]) -> Vec<Message> {
     all
 }
 
-/// Returns the whole table of a container's namespace: what is said to `server` is heard by its own `port` and answered from
-/// where it was said to, so that the server's port is free for the container's programs.
-pub(super) fn moved(server: SocketAddr, port: u16) -> Vec<Message> {
+/// Returns the whole table of a container's namespace: what is said to `server` is heard by its own ports of UDP and TCP and
+/// answered from where it was said to, so that the server's port is free for the container's programs.
+pub(super) fn moved(server: SocketAddr, ports: [u16; 2]) -> Vec<Message> {
     const SOURCE: u32 = 0;
     const DESTINATION: u32 = 2;
+    // where a header has its sum
+    const SUMS: [u32; 2] = [6, 16];
     let version = Version::of(server.ip());
     let rule = || Rule::new(version).meta_is(META_PROTOCOL, &[protocol_number(version)]);
-    let to = rule().to(server.ip()).udp();
-    let from = rule().from(server.ip()).udp();
+    let (to, from) = (|| rule().to(server.ip()), || rule().from(server.ip()));
     let mut all = table(DNS);
-    all.extend([
-        to.change_port(DESTINATION, server.port(), port).done(DNS),
-        from.change_port(SOURCE, port, server.port()).done(DNS),
-    ]);
+    for (to, from, port, sum) in [
+        (to().udp(), from().udp(), ports[0], SUMS[0]),
+        (to().tcp(), from().tcp(), ports[1], SUMS[1]),
+    ] {
+        let there = to.change_port(DESTINATION, [server.port(), port], sum);
+        let back = from.change_port(SOURCE, [port, server.port()], sum);
+        all.extend([there.done(DNS), back.done(DNS)]);
+    }
     all
 }
 
@@ -213,10 +218,14 @@ impl Rule {
 
     /// TCP, and of RST, SYN and ACK only SYN.
     fn syn(self) -> Rule {
-        self.meta_is(META_L4, &[libc::IPPROTO_TCP as u8])
+        self.tcp()
             .payload(TRANSPORT, 13, 1)
             .mask(&[0x16])
             .compare(EQUAL, &[0x02])
+    }
+
+    fn tcp(self) -> Rule {
+        self.meta_is(META_L4, &[libc::IPPROTO_TCP as u8])
     }
 
     fn udp(self) -> Rule {
@@ -245,10 +254,9 @@ impl Rule {
         self.source().compare(EQUAL, &octets(address))
     }
 
-    /// Of a UDP header whose port at `offset` is `old` makes one with `new`, and corrects the sum.
-    fn change_port(self, offset: u32, old: u16, new: u16) -> Rule {
+    /// Of a header whose port at `offset` is `old` makes one with `new`, and corrects its sum, which is at `sum`.
+    fn change_port(self, offset: u32, [old, new]: [u16; 2], sum: u32) -> Rule {
         const INTERNET_SUM: u32 = 1;
-        const SUM_AT: u32 = 6;
         self.payload(TRANSPORT, offset, 2)
             .compare(EQUAL, &old.to_be_bytes())
             .push("immediate", |m| {
@@ -257,7 +265,7 @@ impl Rule {
             })
             .push("payload", |m| {
                 let m = m.big(2, TRANSPORT).big(3, offset).big(4, 2).big(5, 1);
-                m.big(6, INTERNET_SUM).big(7, SUM_AT)
+                m.big(6, INTERNET_SUM).big(7, sum)
             })
     }
 

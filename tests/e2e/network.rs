@@ -192,6 +192,7 @@ both! {
     a_port_scan_is_answered_and_leaves_nothing
     odd_questions_about_names_disturb_nobody
     dockers_name_server_answers_inside
+    names_are_asked_by_tcp_too
     a_network_has_dockers_mtu
     another_containers_network_comes_with_its_names
     who_left_the_last_network_may_come_to_others
@@ -340,6 +341,49 @@ fn dockers_name_server_answers_inside(s: &mut Stage) {
     s.serve("--network one --expose 53/udp", "hears 0.0.0.0:53 /tmp/x");
     let all = s.ok("ps -q").replace('\n', " ");
     s.ok(&format!("rm -f {all}"));
+}
+
+fn names_are_asked_by_tcp_too(s: &mut Stage) {
+    s.world.outside(&format!("dns {OUTSIDE}:53"));
+    s.ok("network create one");
+    s.ok("network create --internal within");
+    // more addresses than an answer of 512 bytes has room for
+    let mut addresses: Vec<_> = (2..36).map(|n| format!("172.18.0.{n}")).collect();
+    for _ in &addresses {
+        s.serve("--network one --network-alias all", "sleep");
+    }
+    s.serve("--network within --name inner", "sleep");
+    s.serve(
+        &format!("--network one --name asker --dns {OUTSIDE}"),
+        "sleep",
+    );
+    let ask = |name: &str, conf: &[&str], acts: &str| {
+        for (line, to) in conf.iter().zip([">", ">>"]) {
+            let line = line.replace(' ', "${IFS}");
+            s.ok(&format!(
+                "exec {name} sh -c echo${{IFS}}{line}{to}/etc/resolv.conf"
+            ));
+        }
+        s.exec(name, acts)
+    };
+    addresses.sort();
+    let all = addresses.join(" ");
+    let gateway = "nameserver 172.18.0.1";
+    assert_eq!(ask("asker", &[gateway], "resolve all"), all);
+    let by_tcp = "options use-vc";
+    let acts = "resolve all;resolve known.test;resolve all";
+    let known = format!("{all}\n10.99.0.77\n{all}");
+    assert_eq!(ask("asker", &[gateway, by_tcp], acts), known);
+    if s.world.rung == "tproxy" {
+        let dockers = "nameserver 127.0.0.11";
+        assert_eq!(ask("asker", &[dockers, by_tcp], acts), known);
+    }
+    // of a network that has no way out nobody outside is asked
+    let acts = "resolve inner;resolve known.test";
+    let said = ask("inner", &["nameserver 172.19.0.1", by_tcp], acts);
+    let (own, other) = said.split_once('\n').unwrap_or_default();
+    assert_eq!(own, "172.19.0.2");
+    assert!(other.starts_with("no: "), "{said}");
 }
 
 fn a_network_has_dockers_mtu(s: &mut Stage) {

@@ -751,29 +751,44 @@ fn odd_questions() -> Vec<Vec<u8>> {
     all
 }
 
-/// Knows `known.test`; every other name does not exist.
+/// Knows `known.test`; every other name does not exist. By UDP and TCP.
 fn serve_dns(at: &str) {
     let socket = UdpSocket::bind(at).unwrap();
+    let listener = TcpListener::bind(at).unwrap();
     say("ready");
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let mut length = [0; 2];
+            while stream.read_exact(&mut length).is_ok() {
+                let mut query = vec![0; u16::from_be_bytes(length).into()];
+                stream.read_exact(&mut query).unwrap();
+                let reply = dns_reply(&query);
+                let length = (reply.len() as u16).to_be_bytes();
+                stream.write_all(&[&length[..], &reply].concat()).unwrap();
+            }
+        }
+    });
     let mut buffer = [0; 1500];
     while let Ok((n, from)) = socket.recv_from(&mut buffer) {
-        let query = &buffer[..n];
-        if n < 12 {
-            continue;
+        if n >= 12 {
+            socket.send_to(&dns_reply(&buffer[..n]), from).ok();
         }
-        let is_known = query.windows(12).any(|w| w == b"\x05known\x04test\0");
-        let is_v4 = query.windows(4).any(|w| w == [0, 1, 0, 1]);
-        // the question ends with its type and class
-        let end = 12 + query[12..].iter().position(|b| *b == 0).unwrap_or(0) + 5;
-        let mut reply = query[..end.min(n)].to_vec();
-        reply[2..4].copy_from_slice(&[0x81, if is_known { 0x80 } else { 0x83 }]);
-        reply[6..12].fill(0);
-        if is_known && is_v4 {
-            reply[7] = 1;
-            reply.extend([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4, 10, 99, 0, 77]);
-        }
-        socket.send_to(&reply, from).ok();
     }
+}
+
+fn dns_reply(query: &[u8]) -> Vec<u8> {
+    let is_known = query.windows(12).any(|w| w == b"\x05known\x04test\0");
+    let is_v4 = query.windows(4).any(|w| w == [0, 1, 0, 1]);
+    // the question ends with its type and class
+    let end = 12 + query[12..].iter().position(|b| *b == 0).unwrap_or(0) + 5;
+    let mut reply = query[..end.min(query.len())].to_vec();
+    reply[2..4].copy_from_slice(&[0x81, if is_known { 0x80 } else { 0x83 }]);
+    reply[6..12].fill(0);
+    if is_known && is_v4 {
+        reply[7] = 1;
+        reply.extend([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4, 10, 99, 0, 77]);
+    }
+    reply
 }
 
 /// Sends `size` bytes to an echo and compares what comes back, with a half-close between.

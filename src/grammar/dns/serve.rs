@@ -107,10 +107,27 @@ fn reverse(name: &str) -> Option<IpAddr> {
     (count == 32).then(|| Ipv6Addr::from(value).into())
 }
 
-/// Returns the answer to `query`, whose name exists and has these records, perhaps none.
-pub fn records(query: &[u8], records: &[Record]) -> Option<Vec<u8>> {
-    let mut message = head(query, 0, records.len() as u16)?;
-    for record in records {
+/// Returns how many bytes an answer by UDP may have: 512, or what the question says (RFC 6891, 6.2.3).
+pub fn room(query: &[u8]) -> usize {
+    const PLAIN: usize = 512;
+    const OPT: u16 = 41;
+    let said = || {
+        let (_, end) = name(query)?;
+        // behind the one question: the root's name, the type, and in place of a class the size
+        let additional = query.get(end + 4..)?;
+        let is_size = additional.first() == Some(&0) && super::word(additional, 1) == Some(OPT);
+        is_size.then(|| super::word(additional, 3)).flatten()
+    };
+    said().map_or(PLAIN, |size| PLAIN.max(size.into()))
+}
+
+/// Returns the answer to `query`, whose name exists and has these records, perhaps none. What has no place in `room` bytes is
+/// left out, and the answer says so: whoever wants all asks by TCP.
+pub fn records(query: &[u8], records: &[Record], room: usize) -> Option<Vec<u8>> {
+    const TRUNCATED: u8 = 0x02;
+    let mut message = head(query, 0, 0)?;
+    for (count, record) in (1u16..).zip(records) {
+        let end = message.len();
         // the name is that of the question
         message.extend([0xc0, HEADER as u8]);
         let (kind, data) = match record {
@@ -123,6 +140,12 @@ pub fn records(query: &[u8], records: &[Record]) -> Option<Vec<u8>> {
         message.extend(TTL.to_be_bytes());
         message.extend((data.len() as u16).to_be_bytes());
         message.extend(data);
+        if message.len() > room {
+            message.truncate(end);
+            message[2] |= TRUNCATED;
+            break;
+        }
+        message[6..8].copy_from_slice(&count.to_be_bytes());
     }
     Some(message)
 }
@@ -163,7 +186,7 @@ mod tests {
         assert_eq!(question(&asked), Some(Question::V4("web.x".to_owned())));
         assert_eq!(id(&asked), Some(7));
         let address: IpAddr = [172, 18, 0, 2].into();
-        let told = records(&asked, &[Record::Address(address)]).expect("an answer");
+        let told = records(&asked, &[Record::Address(address)], 512).expect("an answer");
         assert_eq!(
             answer(&asked, &told),
             Some(Answer::Addresses(vec![address]))
@@ -174,6 +197,27 @@ mod tests {
         assert_eq!(answer(&asked, &told), Some(Answer::Refused));
         // an answer is no question
         assert_eq!(question(&told), None);
+    }
+
+    #[test]
+    fn an_answer_that_is_too_long_says_so_and_has_what_fits() {
+        let mut asked = query(7, "web", Family::V4).expect("a query");
+        let all: Vec<_> = (0..100)
+            .map(|n| Record::Address([10, 0, 0, n].into()))
+            .collect();
+        let count = |told: &[u8]| (told[2] & 2 != 0, u16::from_be_bytes([told[6], told[7]]));
+        assert_eq!(room(&asked), 512);
+        let told = records(&asked, &all, room(&asked)).expect("an answer");
+        // a header and a question of 21 bytes, records of 16
+        assert_eq!((count(&told), told.len()), ((true, 30), 21 + 30 * 16));
+        assert_eq!(
+            count(&records(&asked, &all, 65_535).expect("all")),
+            (false, 100)
+        );
+        // the size that this asker takes
+        asked[11] = 1;
+        asked.extend([0, 0, 41, 0x06, 0x40, 0, 0, 0, 0, 0, 0]);
+        assert_eq!(room(&asked), 1600);
     }
 
     #[test]
@@ -198,7 +242,7 @@ mod tests {
         fn no_query_makes_the_reader_panic(bytes in proptest::collection::vec(any::<u8>(), 0..600)) {
             let _ = question(&bytes);
             let _ = no_such_name(&bytes);
-            let _ = records(&bytes, &[Record::Name("a.b".to_owned())]);
+            let _ = records(&bytes, &[Record::Name("a.b".to_owned())], room(&bytes));
         }
     }
 }

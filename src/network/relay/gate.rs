@@ -132,6 +132,10 @@ impl Relay {
         if self.gate.pending.contains_key(&ends) {
             return;
         }
+        if self.is_name_server(link, ends.1) {
+            self.inquire(link, ends);
+            return;
+        }
         let Some(to) = self.outside(link, ends.1) else {
             return;
         };
@@ -164,20 +168,31 @@ impl Relay {
         }
     }
 
+    fn is_name_server(&self, link: LinkId, to: SocketAddr) -> bool {
+        let link = self.links.get(&link);
+        to.port() == 53 && link.and_then(|l| l.gateway(Version::of(to.ip()))) == Some(to.ip())
+    }
+
+    /// Whoever asks names is answered by us.
+    fn inquire(&mut self, link: LinkId, (from, to): Ends) {
+        if !self.may_inquire() {
+            return;
+        }
+        // the same SYN once more finds the ends taken
+        if let Some(inside) = self.connect_as(link, Version::of(to.ip()), to, from) {
+            self.admit(link, inside.into());
+        }
+    }
+
     /// Where a container's destination is for us: `None` where it may not go at all, an error where nobody can be.
-    fn outside(&mut self, link: LinkId, to: SocketAddr) -> Option<Result<SocketAddr, ()>> {
+    fn outside(&self, link: LinkId, to: SocketAddr) -> Option<Result<SocketAddr, ()>> {
         let link = self.links.get(&link)?;
         let version = Version::of(to.ip());
         let is_internal = link.network.internal;
         if Some(to.ip()) == link.gateway(version) {
-            return Some(match to.port() {
-                53 => self.name_server(0).ok_or(()),
-                // the host itself, by an address that is not its loopback: what listens there for others
-                port => host_address(to.ip())
-                    .filter(|_| !is_internal)
-                    .map(|ip| SocketAddr::new(ip, port))
-                    .ok_or(()),
-            });
+            // the host itself, by an address that is not its loopback: what listens there for others
+            let host = host_address(to.ip()).filter(|_| !is_internal);
+            return Some(host.map(|ip| SocketAddr::new(ip, to.port())).ok_or(()));
         }
         link.may_leave(to.ip()).then_some(Ok(to))
     }

@@ -16,12 +16,14 @@
 //! | UDP sources | 4,096 | the datagram is lost |
 //! | peers of one UDP source | 1,024 | the oldest half is forgotten |
 //! | questions to name servers | 256 | the datagram is lost |
+//! | who asks names by TCP | 64 | the SYN is lost |
 //! | echo identifiers | 64 | the request is lost |
 
 mod control;
 mod datagrams;
 mod echo;
 mod gate;
+mod inquiry;
 mod names;
 mod parting;
 mod published;
@@ -210,6 +212,8 @@ enum Entry {
     Echo(echo::Key),
     /// Questions inside the container.
     Resolver,
+    /// One who asks names by TCP.
+    Inquiry(Box<inquiry::Inquiry>),
 }
 
 struct Relay {
@@ -236,6 +240,8 @@ struct Relay {
     echoes: echo::Echoes,
     names: names::Names,
     resolver: names::Resolver,
+    /// Their entries, also of some that are gone.
+    inquiries: Vec<u64>,
     spares: HashMap<SpareKey, Spares>,
     streams: u64,
     most_streams: u64,
@@ -290,6 +296,7 @@ impl Relay {
             echoes: echo::Echoes::default(),
             names: names::Names::default(),
             resolver,
+            inquiries: Vec::new(),
             spares: HashMap::new(),
             streams: 0,
             most_streams: limit.saturating_sub(RESERVED) / 2,
@@ -563,7 +570,9 @@ impl Relay {
                 let key = *key;
                 self.echoed(key);
             }
-            Entry::Resolver => self.questions_inside(),
+            Entry::Resolver if side == 0 => self.questions_inside(),
+            Entry::Resolver => self.inquirers_inside(),
+            Entry::Inquiry(_) => self.inquired(id, side),
         }
     }
 
@@ -619,6 +628,7 @@ impl Relay {
         let mut gone = self.gate.expired(now, &self.entries);
         gone.extend(self.datagrams.expired(now));
         gone.extend(self.echoes.expired(now));
+        gone.extend(self.silent_inquiries(now));
         for id in gone {
             if let Some(Entry::Pending(pending)) = self.entries.remove(&id) {
                 self.gate.forget(&pending);
@@ -629,7 +639,10 @@ impl Relay {
                 stream.keep_alive();
             }
         }
-        let is_idle = self.gate.is_empty() && self.datagrams.is_empty() && self.echoes.is_empty();
+        let is_idle = self.gate.is_empty()
+            && self.datagrams.is_empty()
+            && self.echoes.is_empty()
+            && self.inquiries.is_empty();
         self.sweep_at = (!is_idle).then(|| now + SWEEP);
     }
 
@@ -640,6 +653,7 @@ impl Relay {
             match entry {
                 Entry::Stream(stream) => stream.reset(),
                 Entry::Pending(pending) => self.gate.forget(&pending),
+                Entry::Inquiry(_) => {}
                 other => drop(kept.insert(id, other)),
             }
         }

@@ -15,7 +15,7 @@ use super::datagrams::Source;
 use super::{Entry, LinkId, Relay};
 use crate::error::Result;
 use crate::grammar::dns::{self, serve};
-use crate::network::gateway::RESOLVER;
+use crate::network::gateway::{Heard, RESOLVER};
 use crate::store::networks::members;
 use crate::sys::datagram::Outgoing;
 use crate::sys::fd::borrow;
@@ -92,21 +92,33 @@ impl Names {
 /// The entry of [`Resolver`]: the others count from 1.
 pub(super) const RESOLVER_ENTRY: u64 = 0;
 
-/// A socket at docker's address of a name server, in the container's own namespace; the gateway's thread gives it.
+/// Docker's address of a name server, in the container's own namespace; the gateway's thread gives it.
 #[derive(Default, Clone)]
-pub(super) struct Resolver(Arc<Mutex<Option<OwnedFd>>>);
+pub(super) struct Resolver(Arc<Mutex<Option<Heard>>>);
 
 impl Resolver {
-    /// Returns what keeps a socket here, in place of the last program's, and has `epoll` watch it.
-    pub(super) fn taker(&self, epoll: &Epoll) -> Result<impl Fn(OwnedFd) + Send + 'static> {
+    /// Returns what keeps sockets here, in place of the last program's, and has `epoll` watch them.
+    pub(super) fn taker(&self, epoll: &Epoll) -> Result<impl Fn(Heard) + Send + 'static> {
         let kept = self.clone();
         let epoll = Epoll(crate::sys::fd::duplicate(epoll.0.as_fd())?);
-        Ok(move |fd: OwnedFd| {
-            let event = EpollEvent::new(EpollFlags::EPOLLIN, RESOLVER_ENTRY << 1);
-            if epoll.add(fd.as_fd(), event).is_ok() {
-                *kept.lock() = Some(fd);
-            }
+        Ok(move |heard: Heard| {
+            let watch = |fd: &OwnedFd, side| {
+                let event = EpollEvent::new(EpollFlags::EPOLLIN, RESOLVER_ENTRY << 1 | side);
+                // without memory for it nobody is heard there
+                let _ = epoll.add(fd.as_fd(), event);
+            };
+            watch(&heard.datagrams, 0);
+            heard.connections.iter().for_each(|fd| watch(fd, 1));
+            *kept.lock() = Some(heard);
         })
+    }
+
+    /// Takes a connection that waits.
+    pub(super) fn accept(&self) -> Option<OwnedFd> {
+        let heard = self.lock();
+        let listener = heard.as_ref()?.connections.as_ref()?;
+        let (fd, _) = inet::accept(listener.as_fd()).ok()?;
+        Some(fd)
     }
 
     /// Leaves the container's namespace.
@@ -114,7 +126,7 @@ impl Resolver {
         *self.lock() = None;
     }
 
-    fn lock(&self) -> MutexGuard<'_, Option<OwnedFd>> {
+    fn lock(&self) -> MutexGuard<'_, Option<Heard>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -131,7 +143,7 @@ impl Relay {
             let resolver = self.resolver.lock();
             let got = resolver
                 .as_ref()
-                .map(|r| inet::receive_from(r.as_fd(), &mut buffer));
+                .map(|r| inet::receive_from(r.datagrams.as_fd(), &mut buffer));
             drop(resolver);
             let Some(Ok((n, from))) = got else { break };
             self.question(link, from, RESOLVER, &buffer[..n]);
@@ -160,11 +172,11 @@ impl Relay {
         if !serve::is_query(query) {
             return; // no server would answer
         }
-        if let Some(answer) = self.known(link, query) {
+        if let Some(answer) = self.known(link, query, serve::room(query)) {
             self.answer(link, source, gateway, &answer);
             return;
         }
-        if self.links.values().all(|l| l.network.internal) {
+        if self.is_internal() {
             if let Some(failure) = serve::failure(query) {
                 self.answer(link, source, gateway, &failure);
             }
@@ -173,11 +185,16 @@ impl Relay {
         self.pass_on(link, source, gateway, query);
     }
 
+    /// Nobody outside may be asked.
+    pub(super) fn is_internal(&self) -> bool {
+        self.links.values().all(|l| l.network.internal)
+    }
+
     fn answer(&mut self, link: LinkId, source: Source, from: SocketAddr, message: &[u8]) {
         if from == RESOLVER {
             if let Some(resolver) = &*self.resolver.lock() {
                 // lost, as on any network
-                let _ = inet::send_to(resolver.as_fd(), message, source);
+                let _ = inet::send_to(resolver.datagrams.as_fd(), message, source);
             }
             return;
         }
@@ -190,8 +207,8 @@ impl Relay {
         self.send_in(link, Version::of(source.ip()), from.port(), &[out]);
     }
 
-    /// The answer to a question about a container or the host; `None` for anything else.
-    fn known(&self, link: LinkId, query: &[u8]) -> Option<Vec<u8>> {
+    /// The answer, of at most `room` bytes, to a question about a container or the host; `None` for anything else.
+    pub(super) fn known(&self, link: LinkId, query: &[u8], room: usize) -> Option<Vec<u8>> {
         use serve::Question;
         let question = serve::question(query)?;
         let (name, version) = match &question {
@@ -200,7 +217,7 @@ impl Relay {
             Question::Other(name) => (name, None),
             Question::Name(address) => {
                 let found = self.name_of(*address)?;
-                return serve::records(query, &[serve::Record::Name(found)]);
+                return serve::records(query, &[serve::Record::Name(found)], room);
             }
         };
         let addresses = if HOST_NAMES.contains(&name.as_str()) {
@@ -212,12 +229,18 @@ impl Relay {
         } else {
             self.addresses_of(name)?
         };
-        let records: Vec<_> = addresses
+        let mut records: Vec<_> = addresses
             .into_iter()
             .filter(|a| version == Some(Version::of(*a)))
             .map(serve::Record::Address)
             .collect();
-        serve::records(query, &records)
+        if !records.is_empty() {
+            // as with docker everybody is first once; whoever asks has chosen a random id
+            let first = serve::id(query).unwrap_or(0);
+            let length = records.len();
+            records.rotate_left(usize::from(first) % length);
+        }
+        serve::records(query, &records, room)
     }
 
     /// Members of the networks whose name server knows containers.

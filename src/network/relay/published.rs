@@ -43,6 +43,12 @@ impl Inside {
     }
 }
 
+impl From<Inside> for OwnedFd {
+    fn from(inside: Inside) -> OwnedFd {
+        inside.fd
+    }
+}
+
 impl Bound {
     pub(in crate::network) fn as_fd(&self) -> BorrowedFd<'_> {
         self.fd.as_fd()
