@@ -255,13 +255,21 @@ impl<'a> Sink<'a> {
         let watch = &self.blob.watch;
         let waiting = |wait: Duration| watch(Moved::Waiting(wait));
         let mut marker = self.offset;
+        let mut by_range = true;
         while self.offset < self.blob.size || self.blob.size == 0 {
-            let from = (self.offset > 0).then_some(self.offset);
+            let from = (self.offset > 0 && by_range).then_some(self.offset);
             let ask = Ask {
                 from,
                 ..Ask::get(&path, "*/*")
             };
-            let answer = host.send(&ask, &mut patience, &waiting).await?;
+            let answer = match host.send(&ask, &mut patience, &waiting).await {
+                // some caches answer so to every Range: all of it again, then
+                Err(Failure::Answer { status: 416, .. }) if from.is_some() => {
+                    by_range = false;
+                    continue;
+                }
+                other => other?,
+            };
             let failure = match self.copy(answer).await {
                 Ok(()) if self.offset == self.blob.size => return Ok(()),
                 Ok(()) => Failure::Connection {

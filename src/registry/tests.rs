@@ -264,6 +264,24 @@ fn a_server_that_ignores_the_range_costs_traffic_only() {
 }
 
 #[test]
+fn a_server_that_refuses_every_range_costs_traffic_only() {
+    let all = content();
+    let digest = digest_of(&all);
+    let bytes = all.clone();
+    let server = Server::start(move |seen, _| match seen.range {
+        Some(_) => reply(416, ""),
+        None => reply(200, &bytes[..]),
+    });
+    let partial = partial_file("refused");
+    fs_err::write(&partial, &all[..2_000_000]).expect("writable");
+    let fetched = fetch(&server.remote(), &digest, all.len(), Some(partial.clone()));
+    fetched.result.expect("whole in the end");
+    fs_err::remove_file(&partial).expect("ours");
+    assert!(fetched.bytes == all);
+    assert_eq!(server.log().len(), 2);
+}
+
+#[test]
 fn a_killed_pulls_prefix_is_replayed_and_the_rest_asked_for() {
     let all = content();
     let digest = digest_of(&all);
