@@ -17,13 +17,15 @@ use std::sync::mpsc;
 use nix::errno::Errno;
 
 use super::link::{self, Subnets};
-use super::message::{Message, batch, transaction};
+use super::message::Message;
+use super::requests::{LOOPBACK, answer, index_of, netfilter, route};
+use super::resolver::{self, Heard};
 use super::{filter, nft, plan};
 use crate::error::{Context, Error, Kind as ErrorKind, Result};
 use crate::grammar::subnet::Subnet;
 use crate::store::networks::{Endpoint, Network, Rung};
 use crate::sys::inet::{self, Kind, Version};
-use crate::sys::netlink::{Family, Netlink, Refused};
+use crate::sys::netlink::{Family, Netlink};
 use crate::sys::{self, SysError, namespace};
 
 /// Mark of what relays send: where there are no rules, only that finds the containers.
@@ -31,11 +33,6 @@ const MARK: u32 = 0xC0AC;
 /// Index and name of the bridge in every gateway.
 const BRIDGE: u32 = 5;
 const BRIDGE_NAME: &str = "coracle0";
-const LOOPBACK: u32 = 1;
-/// Where docker's containers find a name server on networks that the user made. /etc/resolv.conf names the gateway, which
-/// passes questions by TCP on as well, but configurations name this one.
-pub(super) const RESOLVER: SocketAddr =
-    SocketAddr::new(IpAddr::V4(Ipv4Addr::new(127, 0, 0, 11)), 53);
 /// Bytes that wait on a datagram socket.
 const DATAGRAM_BUFFER: i32 = 4 << 20;
 
@@ -116,13 +113,6 @@ pub(super) struct Ears {
     pub(super) failed: Box<dyn Fn(Error) + Send>,
     /// Takes docker's address of a name server, inside the container; `None` where its program is one itself.
     pub(super) resolver: Option<Box<dyn Fn(Heard) + Send>>,
-}
-
-/// Sockets at [`RESOLVER`].
-pub(super) struct Heard {
-    pub(super) datagrams: OwnedFd,
-    /// Only where a program can have the same port.
-    pub(super) connections: Option<OwnedFd>,
 }
 
 /// The thread's state.
@@ -300,7 +290,7 @@ impl Worker {
         }
         let configured = configure(net, has_route).context(ErrorKind::Host, cannot);
         if let (false, false, Some(give)) = (net.is_default, self.has_resolver, &self.ears.resolver)
-            && let Ok((heard, netlink)) = resolver(net.netfilter.is_some())
+            && let Ok((heard, netlink)) = resolver::open(net.netfilter.is_some())
         {
             self.has_resolver = true;
             self.moved = netlink;
@@ -400,21 +390,6 @@ fn withdraw(net: &Net, is_meant: impl Fn(&IpAddr) -> bool) {
 
 fn enter(fd: &OwnedFd) -> Result<()> {
     Ok(namespace::enter(fd.as_fd(), libc::CLONE_NEWNET)?)
-}
-
-fn route(messages: Vec<Message>) -> sys::Result<()> {
-    answer(Netlink::open(Family::Route)?.exchange(&batch(messages.clone()), messages.len()))
-}
-
-fn netfilter(netlink: &Netlink, messages: Vec<Message>) -> sys::Result<Option<Refused>> {
-    netlink.exchange(&transaction(messages.clone()), messages.len())
-}
-
-fn answer(result: sys::Result<Option<Refused>>) -> sys::Result<()> {
-    match result? {
-        Some(refused) => Err(refused.into()),
-        None => Ok(()),
-    }
 }
 
 /// In the calling thread's network namespace; what the kernel lacks is not needed.
@@ -549,48 +524,11 @@ fn configure(net: &Net, has_route: bool) -> sys::Result<()> {
     Ok(())
 }
 
-/// A socket at [`RESOLVER`] in the container's namespace: by two rules at another port, and without rules there. A program
-/// that binds port 53 of every address then needs SO_REUSEADDR, which most name servers have.
-fn resolver(has_rules: bool) -> sys::Result<(Heard, Option<Netlink>)> {
-    // the container's first process does the same, perhaps later: before, the address is not there
-    route(vec![link::up(LOOPBACK)])?;
-    let datagrams = inet::socket(Version::V4, Kind::Datagram)?;
-    if !has_rules {
-        inet::set(datagrams.as_fd(), inet::REUSE_ADDRESS, 1)?;
-        inet::bind(datagrams.as_fd(), RESOLVER)?;
-        let heard = Heard {
-            datagrams,
-            connections: None,
-        };
-        return Ok((heard, None));
-    }
-    let anywhere = |fd: &OwnedFd| {
-        inet::bind(fd.as_fd(), SocketAddr::new(RESOLVER.ip(), 0))?;
-        let own = inet::local_address(fd.as_fd());
-        own.map_err(|e| SysError::new("getsockname()", e))
-    };
-    let connections = inet::socket(Version::V4, Kind::Stream)?;
-    let ports = [anywhere(&datagrams)?.port(), anywhere(&connections)?.port()];
-    inet::listen(connections.as_fd(), 16)?;
-    let netlink = Netlink::open(Family::Netfilter)?;
-    answer(netfilter(&netlink, nft::moved(RESOLVER, ports)))?;
-    let heard = Heard {
-        datagrams,
-        connections: Some(connections),
-    };
-    Ok((heard, Some(netlink)))
-}
-
 fn default_routes(net: &Net) -> sys::Result<()> {
     let index = index_of(&net.inside)?;
     let gateways = [net.endpoint.gateway, net.endpoint.gateway6];
     let messages = gateways.into_iter().flatten();
     route(messages.map(|g| link::default_route(index, g)).collect())
-}
-
-fn index_of(name: &str) -> sys::Result<u32> {
-    nix::net::if_::if_nametoindex(name)
-        .map_err(|e| SysError::new(format!("if_nametoindex({name:?})"), e))
 }
 
 /// The sockets of a container with this address, and the port that its packets are handed to.

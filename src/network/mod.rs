@@ -19,3 +19,5 @@ mod packet;
 pub mod plan;
 pub(crate) mod program;
 pub(crate) mod relay;
+mod requests;
+mod resolver;

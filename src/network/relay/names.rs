@@ -15,7 +15,7 @@ use super::datagrams::Source;
 use super::{Entry, LinkId, Relay};
 use crate::error::Result;
 use crate::grammar::dns::{self, serve};
-use crate::network::gateway::{Heard, RESOLVER};
+use crate::network::resolver::{Heard, RESOLVER};
 use crate::store::networks::members;
 use crate::sys::datagram::Outgoing;
 use crate::sys::fd::borrow;
