@@ -6,7 +6,7 @@ use super::args::{flag, operands, value};
 use super::image::remote_name;
 use super::{Session, Verb};
 use crate::error::{Context, Error, Kind, Result};
-use crate::registry::Remote;
+use crate::registry::{Remote, quiet};
 use crate::ui::out;
 use crate::wire::manifest;
 
@@ -32,7 +32,7 @@ fn run(matches: &ArgMatches, session: &mut Session) -> Result<u8> {
     let reference = remote_name(session, word)?;
     let remote = Remote::open(&session.registries(), &reference)?;
     let found = remote
-        .manifest(reference.asked())
+        .manifest(reference.asked(), &quiet)
         .map_err(|e| match e.kind() {
             Kind::NotFound => Error::new(Kind::Usage, format!("no such manifest: {word}")),
             _ => e,

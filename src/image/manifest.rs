@@ -156,10 +156,13 @@ fn check_descriptor(descriptor: &OciDescriptor) -> Result<()> {
     Ok(())
 }
 
-/// Returns the entry of the index that fits `wanted` best.
+/// Returns the entry of the index that fits `wanted` best. One without a platform fits where no other does, as in docker: its
+/// configuration will tell.
 pub fn choose<'a>(index: &'a OciImageIndex, wanted: &Platform) -> Result<&'a ImageIndexEntry> {
     let ranked = index.manifests.iter().filter_map(|entry| {
-        let platform = entry.platform.as_ref()?;
+        let Some(platform) = entry.platform.as_ref() else {
+            return Some((usize::MAX, entry));
+        };
         let offered = Platform::new(
             &platform.os.to_string(),
             &platform.architecture.to_string(),

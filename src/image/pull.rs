@@ -8,6 +8,8 @@
 //! pull had fetched of a layer lies in `partial/` and is continued; a partial that turns out wrong is dropped and the
 //! layer fetched once more from its first byte.
 
+use std::time::Duration;
+
 use oci_client::manifest::{OciDescriptor, OciImageManifest};
 
 use crate::error::{Context, Error, Kind, Result};
@@ -26,6 +28,9 @@ mod layers;
 
 /// Tries of a pull whose layers an `rmi` or `prune` keeps taking away.
 const TRIES: u32 = 3;
+
+/// Indexes that may be in each other.
+const DEEPEST: usize = 4;
 
 /// How to pull.
 #[derive(Debug, Clone, Default)]
@@ -334,19 +339,21 @@ impl Pull<'_> {
         let first = self.document(self.reference.asked())?;
         self.announce();
         let digest = first.digest.clone();
-        let (documents, manifest) = match manifest::parse(&first.bytes, &first.media_type)? {
-            Document::Image(manifest) => (vec![first], manifest),
-            Document::Index(index) => {
-                let entry = manifest::choose(&index, &self.wanted())?;
-                let second = self.document(&entry.digest)?;
-                match manifest::parse(&second.bytes, &second.media_type)? {
-                    Document::Image(manifest) => (vec![first, second], manifest),
-                    Document::Index(_) => {
-                        return Err(Error::new(Kind::Corrupt, "cannot use the index")
-                            .because(format!("its entry {} is an index again", entry.digest)));
-                    }
-                }
+        let mut documents = vec![first];
+        let mut is_chosen = false;
+        let manifest = loop {
+            let last = &documents[documents.len() - 1];
+            let index = match manifest::parse(&last.bytes, &last.media_type)? {
+                Document::Image(manifest) => break manifest,
+                Document::Index(index) => index,
+            };
+            if documents.len() > DEEPEST {
+                return Err(Error::new(Kind::Corrupt, "cannot use the index")
+                    .because(format!("more than {DEEPEST} are in each other")));
             }
+            let entry = manifest::choose(&index, &self.wanted())?;
+            is_chosen |= entry.platform.is_some();
+            documents.push(self.document(&entry.digest)?);
         };
         let config_bytes = self.config(&manifest.config)?;
         let config: ImageConfig = serde_json::from_slice(&config_bytes)
@@ -362,7 +369,7 @@ impl Pull<'_> {
             );
         }
         // an index's word counts: some builders leave the wrong platform in the configuration
-        if documents.len() == 1 && !self.takes_any {
+        if !is_chosen && !self.takes_any {
             self.check_platform(&config)?;
         }
         Ok(Described {
@@ -385,7 +392,12 @@ impl Pull<'_> {
                 media_type: String::new(),
             });
         }
-        self.remote.manifest(name)
+        self.remote.manifest(name, &|wait| self.waiting(wait))
+    }
+
+    /// A registry lets us wait.
+    fn waiting(&self, wait: Duration) {
+        self.progress.line(&Step::Retrying(wait).word());
     }
 
     fn config(&self, descriptor: &OciDescriptor) -> Result<Vec<u8>> {
@@ -393,7 +405,9 @@ impl Pull<'_> {
             Some(bytes) => Ok(bytes),
             None => self
                 .remote
-                .document(&descriptor.digest, descriptor.size as u64),
+                .document(&descriptor.digest, descriptor.size as u64, &|wait| {
+                    self.waiting(wait)
+                }),
         }
     }
 

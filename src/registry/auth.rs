@@ -67,17 +67,23 @@ pub fn key(server: &str) -> String {
     }
 }
 
-/// Returns the credential for `registry/repository`; None means: ask anonymously.
+/// Returns the credential for `registry/repository`; None means: ask anonymously. What cannot be read is an error only where
+/// nothing else has it.
 pub fn find(settings: &Settings, registry: &str, repository: &str) -> Result<Option<Credential>> {
+    let mut answer = Ok(None);
     for path in settings.auth_files() {
-        let Some(config) = file::read(&path)? else {
-            continue;
-        };
-        if let Some(found) = find_in(&config, registry, repository)? {
-            return Ok(Some(found));
+        let config = file::read(&path);
+        let found = config.and_then(|config| match config {
+            Some(config) => find_in(&path, &config, registry, repository),
+            None => Ok(None),
+        });
+        match found {
+            Ok(None) => {}
+            Ok(found) => return Ok(found),
+            Err(e) => answer = answer.and(Err(e)),
         }
     }
-    Ok(None)
+    answer
 }
 
 /// Stores a credential as `login` does.
@@ -158,15 +164,20 @@ fn login_file(settings: &Settings) -> Result<PathBuf> {
 }
 
 /// One file's answer.
-fn find_in(config: &Value, registry: &str, repository: &str) -> Result<Option<Credential>> {
+fn find_in(
+    path: &Path,
+    config: &Value,
+    registry: &str,
+    repository: &str,
+) -> Result<Option<Credential>> {
     let host_key = key(registry);
-    if let Some(name) = helper_for(config, &host_key)
-        && let Some(found) = helper::get(&name, &host_key)?
-    {
+    let helper = helper_for(config, &host_key);
+    let helped = helper.map_or(Ok(None), |name| helper::get(&name, &host_key));
+    if let Ok(Some(found)) = helped {
         return Ok(Some(found));
     }
     let Some(auths) = auths(config) else {
-        return Ok(None);
+        return helped;
     };
     for candidate in candidates(registry, repository) {
         let exact = auths.get(&candidate);
@@ -175,11 +186,11 @@ fn find_in(config: &Value, registry: &str, repository: &str) -> Result<Option<Cr
             let same = |k: &String| candidate == registry && key(k) == host_key && !is_namespace(k);
             auths.iter().find(|(k, _)| same(k)).map(|(_, v)| v)
         });
-        if let Some(found) = entry.map(decode).transpose()?.flatten() {
+        if let Some(found) = in_file(path, entry.map(decode).transpose())?.flatten() {
             return Ok(Some(found));
         }
     }
-    Ok(None)
+    helped
 }
 
 fn auths(config: &Value) -> Option<&Map<String, Value>> {
@@ -246,12 +257,7 @@ fn decode(entry: &Value) -> Result<Option<Credential>> {
         return Ok(Some(Credential::Registry(token.to_owned())));
     }
     if let Some(auth) = text("auth") {
-        let bad = || {
-            Error::new(
-                Kind::Usage,
-                "cannot read stored credentials: invalid auth entry",
-            )
-        };
+        let bad = || Error::new(Kind::Usage, "invalid auth entry");
         let plain = STANDARD.decode(auth).map_err(|_| bad())?;
         let plain = String::from_utf8(plain).map_err(|_| bad())?;
         let (user, secret) = plain.split_once(':').ok_or_else(bad)?;

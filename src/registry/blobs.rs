@@ -301,7 +301,10 @@ impl<'a> Sink<'a> {
         let host = answer.url().host_str().unwrap_or_default().to_owned();
         let mut skip = match answer.status().as_u16() {
             206 => self.check_range(&answer)?,
-            _ => self.offset,
+            _ => {
+                self.check_length(&answer)?;
+                self.offset
+            }
         };
         loop {
             let chunk = answer
@@ -330,6 +333,21 @@ impl<'a> Sink<'a> {
             self.push(bytes.to_vec())
                 .await
                 .inspect_err(|_| self.is_broken = true)?;
+        }
+    }
+
+    /// A whole answer that is announced to be too short: no other try brings more.
+    fn check_length(&self, answer: &Response) -> Result<(), Failure> {
+        match answer.content_length() {
+            Some(length) if length < self.blob.size => {
+                let text = format!("blob {} is too short", self.blob.digest);
+                let why = format!(
+                    "the registry has {length} bytes, the manifest says {}",
+                    self.blob.size
+                );
+                Err(Error::new(Kind::Corrupt, text).because(why).into())
+            }
+            _ => Ok(()),
         }
     }
 

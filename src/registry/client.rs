@@ -84,14 +84,14 @@ impl Remote {
         answer.map_err(|f| self.explain(f))
     }
 
-    /// Fetches the manifest or index called `name`, a tag or a digest.
-    pub fn manifest(&self, name: &str) -> Result<Manifest> {
+    /// Fetches the manifest or index called `name`, a tag or a digest. `waiting` is told before each further try.
+    pub fn manifest(&self, name: &str, waiting: &dyn Fn(Duration)) -> Result<Manifest> {
         let answer = self
             .runtime
             .block_on(self.on_hosts(async |host: &Host, patience| {
                 let path = format!("/v2/{}/manifests/{name}", host.endpoint.repository);
                 let answer = host
-                    .send(&Ask::get(&path, &accept()), patience, &quiet)
+                    .send(&Ask::get(&path, &accept()), patience, waiting)
                     .await?;
                 let header = answer
                     .headers()
@@ -134,8 +134,8 @@ impl Remote {
         answer.map_err(|f| self.explain(f))
     }
 
-    /// Fetches a small blob whole, an image configuration for example.
-    pub fn document(&self, digest: &str, size: u64) -> Result<Vec<u8>> {
+    /// Fetches a small blob whole, an image configuration for example. `waiting` is told before each further try.
+    pub fn document(&self, digest: &str, size: u64, waiting: &dyn Fn(Duration)) -> Result<Vec<u8>> {
         let what = format!("configuration {digest}");
         if size > DOCUMENT_LIMIT as u64 {
             let why = format!("{size} bytes are more than {DOCUMENT_LIMIT}");
@@ -145,7 +145,8 @@ impl Remote {
             .runtime
             .block_on(self.on_hosts(async |host: &Host, patience| {
                 let path = format!("/v2/{}/blobs/{digest}", host.endpoint.repository);
-                let answer = host.send(&Ask::get(&path, "*/*"), patience, &quiet).await?;
+                let ask = Ask::get(&path, "*/*");
+                let answer = host.send(&ask, patience, waiting).await?;
                 let bytes = host::read(answer, size as usize, &what).await?;
                 match digest_of(&bytes) {
                     found if found == digest => Ok(bytes),
@@ -284,7 +285,8 @@ fn accept() -> String {
     .join(", ")
 }
 
-pub(super) fn quiet(_: Duration) {}
+/// Tells nobody that there is a wait.
+pub(crate) fn quiet(_: Duration) {}
 
 fn is_tag(text: &str) -> bool {
     text.bytes()

@@ -124,6 +124,11 @@ impl Failure {
         }
     }
 
+    /// Whether it serves only whom it knows.
+    pub(super) fn asks_for_login(&self) -> bool {
+        matches!(self, Failure::Answer { status: 401, .. })
+    }
+
     /// Whether the registry does not have it.
     pub(super) fn is_missing(&self) -> bool {
         matches!(self, Failure::Answer { status: 404, .. })

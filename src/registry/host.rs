@@ -50,6 +50,8 @@ struct Login {
     header: Option<String>,
     /// Counts renewals, so that a late 401 for an old token does not discard a new one.
     generation: u32,
+    /// Why nothing is known of us.
+    trouble: Option<Error>,
 }
 
 /// What is asked for.
@@ -157,14 +159,16 @@ impl Patience {
         self.tries = 0;
     }
 
-    /// Returns how long to wait before the next try; None when there is none. A server's own wish counts up to a minute.
+    /// Returns how long to wait before the next try; None when there is none. A server's own wish counts; one for more than a
+    /// minute is for the user to wait out.
     pub(super) fn next(&mut self, wish: Option<Duration>) -> Option<Duration> {
-        if self.tries == self.limit {
+        const LONGEST: Duration = Duration::from_secs(60);
+        if self.tries == self.limit || wish.is_some_and(|w| w > LONGEST) {
             return None;
         }
         self.tries += 1;
         let own = (FIRST_WAIT * (1 << (self.tries - 1))).mul_f64(0.75 + 0.5 * chance());
-        Some(wish.map_or(own, |w| w.clamp(own / 4, Duration::from_secs(60))))
+        Some(wish.map_or(own, |w| w.max(own / 4)))
     }
 }
 
@@ -266,6 +270,10 @@ impl Host {
         loop {
             let failure = match self.send_once(ask).await {
                 Ok(answer) => return Ok(answer),
+                Err(failure) if failure.is_denied() || failure.asks_for_login() => {
+                    let trouble = self.login.borrow().trouble.clone();
+                    return Err(trouble.map_or(failure, Failure::Final));
+                }
                 Err(failure) => failure,
             };
             let wish = match &failure {
@@ -356,11 +364,17 @@ impl Host {
         if self.login.borrow().generation != generation {
             return Ok(());
         }
-        let credential = auth::find(
-            &self.settings,
-            &self.endpoint.registry,
-            &self.endpoint.repository,
-        )?;
+        let Endpoint {
+            registry,
+            repository,
+            ..
+        } = &self.endpoint;
+        // public images need none: what is wrong with ours matters where nobody may go without
+        let (credential, trouble) = match auth::find(&self.settings, registry, repository) {
+            Ok(credential) => (credential, None),
+            Err(e) => (None, Some(e)),
+        };
+        self.login.borrow_mut().trouble = trouble;
         let scope = format!("repository:{}:pull", self.endpoint.repository);
         let header = self
             .prove(challenge, credential.as_ref(), Some(&scope), what)
@@ -644,8 +658,9 @@ mod tests {
             Some(Duration::from_secs(3))
         );
         assert_eq!(
-            patience.next(Some(Duration::from_secs(999))),
+            patience.next(Some(Duration::from_secs(60))),
             Some(Duration::from_secs(60))
         );
+        assert_eq!(patience.next(Some(Duration::from_secs(61))), None);
     }
 }

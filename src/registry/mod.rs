@@ -22,6 +22,7 @@ mod token;
 mod upload;
 
 pub use blobs::{Blob, Body, Fetcher, Moved, Orders, orders};
+pub(crate) use client::quiet;
 pub use client::{DOCUMENT_LIMIT, Manifest, Remote, check_login};
 pub use settings::Settings;
 pub use upload::{Sent, Start};

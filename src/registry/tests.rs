@@ -472,7 +472,7 @@ fn missing_and_denied_images_are_told_in_dockers_words() {
             format!("manifest for {name}:1 not found: manifest unknown: manifest unknown"),
         ),
     ] {
-        let e = remote.manifest(tag).expect_err("refused");
+        let e = remote.manifest(tag, &quiet).expect_err("refused");
         assert_eq!((e.kind(), e.to_string()), (kind, text), "{tag}");
     }
 }
@@ -490,8 +490,16 @@ fn a_manifest_is_checked_against_its_digest_and_limited() {
         },
     );
     let remote = server.remote();
-    assert_eq!(remote.manifest("typed").expect("good").media_type, "a/b");
-    let text = |name: &str| remote.manifest(name).expect_err("refused").to_string();
+    assert_eq!(
+        remote.manifest("typed", &quiet).expect("good").media_type,
+        "a/b"
+    );
+    let text = |name: &str| {
+        remote
+            .manifest(name, &quiet)
+            .expect_err("refused")
+            .to_string()
+    };
     assert_eq!(
         text("huge"),
         "manifest `huge`: the answer is longer than 4194304 bytes"
@@ -502,7 +510,10 @@ fn a_manifest_is_checked_against_its_digest_and_limited() {
     let other = digest_of(b"other");
     assert!(text(&other).starts_with(&format!("manifest `{other}` does not match its digest")));
     assert_eq!(
-        remote.manifest(&digest_of(b"{}")).expect("good").bytes,
+        remote
+            .manifest(&digest_of(b"{}"), &quiet)
+            .expect("good")
+            .bytes,
         b"{}"
     );
 }
@@ -547,7 +558,7 @@ fn identity_tokens_are_posted_and_passwords_sent_as_basic() {
         auth::save(&settings, &server.address, &credential).expect("saved");
         let remote = Remote::open(&settings, &reference).expect("opened");
         remote
-            .manifest("1")
+            .manifest("1", &quiet)
             .unwrap_or_else(|e| panic!("{credential:?}: {e}"));
     }
     let wrong = auth::Credential::Password {
@@ -557,7 +568,7 @@ fn identity_tokens_are_posted_and_passwords_sent_as_basic() {
     auth::save(&settings, &server.address, &wrong).expect("saved");
     let e = Remote::open(&settings, &reference)
         .expect("opened")
-        .manifest("1")
+        .manifest("1", &quiet)
         .expect_err("wrong");
     fs_err::remove_dir_all(&folder).expect("ours");
     assert!(
@@ -565,6 +576,71 @@ fn identity_tokens_are_posted_and_passwords_sent_as_basic() {
             .ends_with("unauthorized: incorrect username or password"),
         "{e}"
     );
+}
+
+#[test]
+fn a_credential_that_cannot_be_read_matters_only_where_one_is_needed() {
+    let server = Server::start(|seen, _| {
+        let address = seen.host.clone();
+        match (seen.path.as_str(), seen.authorization.as_deref()) {
+            (path, _) if path.starts_with("/token") => reply(200, r#"{"token":"anybody"}"#),
+            (path, Some("Bearer anybody")) if path.contains("/open/") => reply(200, "{}"),
+            (_, Some(_)) => reply(403, ""),
+            (_, None) => reply(401, "").header(format!(
+                "WWW-Authenticate: Bearer realm=\"http://{address}/token\""
+            )),
+        }
+    });
+    let folder = std::env::temp_dir().join(format!("coracle-trouble-{}", std::process::id()));
+    fs_err::create_dir_all(&folder).expect("writable");
+    fs_err::write(folder.join("config.json"), "{broken").expect("writable");
+    let settings = Settings {
+        docker_config: Some(folder.clone()),
+        ..Settings::default()
+    };
+    let ask = |name: &str| {
+        let reference = Reference::parse(&format!("{}/{name}", server.address)).expect("valid");
+        let remote = Remote::open(&settings, &reference).expect("opened");
+        remote.manifest("1", &quiet).map(|m| m.bytes)
+    };
+    assert_eq!(ask("open/app").expect("nobody may"), b"{}");
+    let e = ask("closed/app").expect_err("nobody may not").to_string();
+    fs_err::remove_dir_all(&folder).expect("ours");
+    let path = folder.join("config.json");
+    assert!(
+        e.starts_with(&format!("cannot read credentials in {}: ", path.display())),
+        "{e}"
+    );
+}
+
+#[test]
+fn a_limit_of_more_than_a_minute_is_told_at_once_and_a_short_one_waited_out() {
+    let server = Server::start(|_, n| match n {
+        0 => reply(429, "").header("Retry-After: 86400".to_owned()),
+        1 => reply(429, "").header("Retry-After: 0".to_owned()),
+        _ => reply(200, "{}"),
+    });
+    let waits = std::cell::Cell::new(0);
+    let ask = || {
+        server
+            .remote()
+            .manifest("1", &|_| waits.set(waits.get() + 1))
+    };
+    let e = ask().expect_err("a day").to_string();
+    assert!(e.contains("Too Many Requests"), "{e}");
+    assert_eq!(waits.get(), 0);
+    ask().expect("a moment");
+    assert_eq!(waits.get(), 1);
+}
+
+#[test]
+fn a_blob_that_is_announced_too_short_is_no_blob() {
+    let all = content();
+    let server = Server::start(|_, _| reply(200, "<html>log in</html>"));
+    let fetched = fetch(&server.remote(), &digest_of(&all), all.len(), None);
+    let e = fetched.result.expect_err("too short").to_string();
+    assert!(e.contains("is too short: the registry has 19 bytes"), "{e}");
+    assert_eq!(fetched.waits, 0);
 }
 
 #[test]
@@ -593,8 +669,10 @@ fn a_mirror_is_asked_first_and_its_silence_costs_little() {
     };
     let reference = Reference::parse(&format!("{}/team/app:1", hub.address)).expect("valid");
     let remote = Remote::open(&settings, &reference).expect("opened");
-    remote.manifest("1").expect("from the mirror");
-    remote.manifest("1").expect("from the registry itself");
+    remote.manifest("1", &quiet).expect("from the mirror");
+    remote
+        .manifest("1", &quiet)
+        .expect("from the registry itself");
     assert_eq!(remote.digest("1").expect("told"), Some(digest_of(b"{}")));
     fs_err::remove_file(&conf).expect("ours");
     assert_eq!(mirror.log(), ["GET /v2/cache/team/app/manifests/1"; 2]);

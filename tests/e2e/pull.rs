@@ -106,6 +106,27 @@ fn an_index_gives_the_hosts_platform_and_another_on_request() {
 }
 
 #[test]
+fn an_index_may_be_in_another_and_leave_its_platforms_to_the_images() {
+    let Some(registry) = registry::get() else {
+        return skipped("no registry");
+    };
+    let layer = Layer::from_tar(&Tar::default().file("f", 0o644, "x").finish());
+    let image = registry.push_parts("plain", &[layer], json!({}));
+    let name = registry.push_index("plain:1", &[("", image)]);
+    for name in [&name, &format!("{name}-around")] {
+        let sandbox = Sandbox::new();
+        sandbox.coracle(["pull", "-q", name]).ok();
+        let text = sandbox
+            .docker(["pull", "--platform", "linux/s390x", name])
+            .fails(1);
+        assert!(
+            text.contains("does not match the specified platform"),
+            "{text}"
+        );
+    }
+}
+
+#[test]
 fn broken_layers_leave_nothing() {
     let Some(registry) = registry::get() else {
         return skipped("no registry");

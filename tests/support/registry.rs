@@ -192,21 +192,31 @@ impl Registry {
     }
 
     /// Pushes an index of manifests, each with its platform (`os/architecture`).
+    /// An entry of the platform "" says none. The index is in another as well, with `-around` behind its tag.
     pub fn push_index(&self, name: &str, manifests: &[(&str, Vec<u8>)]) -> String {
         let (repository, tag) = name.split_once(':').unwrap();
         let mut list = Vec::new();
         for (platform, manifest) in manifests {
-            let (os, architecture) = platform.split_once('/').unwrap();
             self.put_manifest(repository, &image::digest(manifest), MANIFEST, manifest);
-            list.push(json!({
+            let mut entry = json!({
                 "mediaType": MANIFEST,
                 "digest": image::digest(manifest),
                 "size": manifest.len(),
-                "platform": {"os": os, "architecture": architecture},
-            }));
+            });
+            if let Some((os, architecture)) = platform.split_once('/') {
+                entry["platform"] = json!({"os": os, "architecture": architecture});
+            }
+            list.push(entry);
         }
         let index = json!({"schemaVersion": 2, "mediaType": INDEX, "manifests": list});
-        self.put_manifest(repository, tag, INDEX, &serde_json::to_vec(&index).unwrap());
+        let index = serde_json::to_vec(&index).unwrap();
+        self.put_manifest(repository, tag, INDEX, &index);
+        // the same once more, in another
+        let around = json!({"schemaVersion": 2, "mediaType": INDEX, "manifests": [{
+            "mediaType": INDEX, "digest": image::digest(&index), "size": index.len(),
+        }]});
+        let around = serde_json::to_vec(&around).unwrap();
+        self.put_manifest(repository, &format!("{tag}-around"), INDEX, &around);
         format!("{}/{name}", self.address())
     }
 

@@ -86,7 +86,7 @@ fn the_most_special_entry_answers() {
         ("empty.example.com", "x", None),
         ("evil-quay.io", "team/app", None),
     ] {
-        let found = find_in(&config, registry, repository).expect("readable");
+        let found = find_in(Path::new("/x"), &config, registry, repository).expect("readable");
         assert_eq!(found, expected, "{registry}/{repository}");
     }
 }
@@ -157,6 +157,13 @@ fn a_broken_file_is_named_and_a_missing_helper_is_nobody() {
         text.starts_with(&format!("cannot read credentials in {}: ", path.display())),
         "{text}"
     );
+    // another file knows
+    let mut both = settings.clone();
+    let other = folder.0.join("auth.json");
+    fs_err::write(&other, r#"{"auths": {"a.io": {"auth": "YTpi"}}}"#).expect("writable");
+    both.containers_auth = vec![other];
+    let found = find(&both, "a.io", "x").expect("the other's");
+    assert_eq!(found, Some(password("a", "b")));
     let settings = folder.settings(Some(
         r#"{"credsStore": "coracle-no-such", "auths": {"a.io": {}}}"#,
     ));
