@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use clap::Command;
+use clap::{Arg, ArgAction, Command};
 use clap_complete::Shell;
 
 use super::{COMMANDS, Verb};
@@ -35,12 +35,25 @@ fn grow(parent: Command, spelled: &[Spelled], depth: usize) -> Command {
     below.into_iter().fold(parent, |parent, (word, members)| {
         let own = members.iter().find(|(path, _)| path.len() == depth + 1);
         let command = match own {
-            Some((_, verb)) => verb.command().no_binary_name(false).name(word),
+            Some((_, verb)) => switches(verb.command()).no_binary_name(false).name(word),
             None => Command::new(word)
                 .about(format!("The commands of the group {word}"))
                 .disable_help_subcommand(true),
         };
         parent.subcommand(grow(command, &members, depth + 1))
+    })
+}
+
+/// Of a flag whose value may only stand behind `=` the next word is not the value.
+fn switches(command: Command) -> Command {
+    command.mut_args(|arg| match arg.is_require_equals_set() {
+        true => Arg::new(arg.get_id().clone())
+            .short(arg.get_short())
+            .long(arg.get_long().map(|name| lasting(name.to_owned())))
+            .help(arg.get_help().cloned().unwrap_or_default())
+            .hide(arg.is_hide_set())
+            .action(ArgAction::SetTrue),
+        false => arg,
     })
 }
 

@@ -342,10 +342,19 @@ impl Host {
     }
 
     async fn deliver(&self, request: RequestBuilder, what: String) -> Result<Response, Failure> {
-        request
-            .send()
-            .await
-            .map_err(|e| Failure::connection(what, &self.endpoint.host, &e))
+        request.send().await.map_err(|e| {
+            let mut failure = Failure::connection(what, &self.endpoint.host, &e);
+            let has_proxy =
+                self.settings.https_proxy.is_some() && !is_loopback(&self.endpoint.host);
+            if let Failure::Connection { why, .. } = &mut failure
+                && has_proxy
+                && e.is_connect()
+            {
+                // it may have a password in it
+                why.push_str(" (by the proxy of HTTPS_PROXY, unless NO_PROXY names this host)");
+            }
+            failure
+        })
     }
 
     fn is_bearer(&self) -> bool {

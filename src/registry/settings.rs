@@ -48,23 +48,26 @@ impl Settings {
         let runtime = path("XDG_RUNTIME_DIR").map(|r| r.join("containers/auth.json"));
         let user = |name: &str| containers.as_deref().map(|c| c.join(name));
         let system = |name: &str| Some(Path::new("/etc/containers").join(name));
-        let present = |list: [Option<PathBuf>; 3]| list.into_iter().flatten().collect::<Vec<_>>();
+        let present = |list: &[Option<PathBuf>]| list.iter().flatten().cloned().collect::<Vec<_>>();
         Settings {
             docker_config: path("DOCKER_CONFIG").or_else(|| under_home(".docker")),
             auth_file: path("REGISTRY_AUTH_FILE"),
-            containers_auth: present([runtime, user("auth.json"), None]),
-            registries_conf: present([
+            containers_auth: present(&[runtime, user("auth.json"), None]),
+            registries_conf: present(&[
                 path("CONTAINERS_REGISTRIES_CONF"),
                 user("registries.conf"),
                 system("registries.conf"),
             ]),
-            registries_conf_d: present([
+            registries_conf_d: present(&[
                 system("registries.conf.d"),
                 user("registries.conf.d"),
                 None,
             ]),
-            certs_d: present([
+            certs_d: present(&[
                 under_home(".docker/certs.d"),
+                // of docker without root, and of podman
+                config.as_deref().map(|c| c.join("docker/certs.d")),
+                user("certs.d"),
                 Some("/etc/docker/certs.d".into()),
                 system("certs.d"),
             ]),
