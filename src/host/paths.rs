@@ -5,6 +5,10 @@
 //! runtime   --runroot, else $CORACLE_RUNROOT, else $XDG_RUNTIME_DIR/coracle, else /run/user/UID/coracle,
 //!           else /tmp/coracle-UID
 //! ```
+//! Where none was asked for by name, the one counts that the store's last command on this host used, as long as it is there
+//! (`<data>/runtime/HOSTNAME`, a symbolic link): a cron job, a login and a shell after `su` have different variables and must
+//! see the same containers. Living monitors follow the link when they are called (`store/containers/life.rs`).
+//!
 //! The runtime folder is made here when it is missing, because sockets and locks of a stranger's folder must never be
 //! trusted: it is ours, a real folder, and closed to others, or the next candidate is taken. `/run/user/UID` is tried
 //! even when XDG_RUNTIME_DIR is not set, so that a cron job sees the containers of the login session.
@@ -62,11 +66,44 @@ pub fn paths(options: &Options) -> Result<Paths> {
                 .hint("set HOME, or name a folder for the store with CORACLE_ROOT")
         })?,
     };
+    let agreed = agreed(&data);
     let runtime = match options.runroot.as_ref().or(env.runroot.as_ref()) {
         Some(runroot) => private(&absolute(runroot)?, uid)?,
-        None => default_runtime(&env, Path::new("/run/user"), Path::new("/tmp"), uid)?,
+        None => match agreed.clone().filter(|path| is_private(path, uid)) {
+            Some(agreed) => agreed,
+            None => default_runtime(&env, Path::new("/run/user"), Path::new("/tmp"), uid)?,
+        },
     };
+    if agreed.as_ref() != Some(&runtime) {
+        // before the first container there is no store, and nothing to agree on
+        let _ = agree(&data, &runtime);
+    }
     Ok(Paths { data, runtime })
+}
+
+/// Returns the runtime folder that the store in `data` was last used with on this host. It may be gone.
+pub(crate) fn agreed(data: &Path) -> Option<PathBuf> {
+    std::fs::read_link(agreement(data)?).ok()
+}
+
+fn agreement(data: &Path) -> Option<PathBuf> {
+    let host = nix::unistd::gethostname().ok()?;
+    let is_name = !host.is_empty() && !host.to_string_lossy().contains('/');
+    is_name.then(|| data.join("runtime").join(host))
+}
+
+fn agree(data: &Path, runtime: &Path) -> std::io::Result<()> {
+    let (Some(link), true) = (agreement(data), data.exists()) else {
+        return Ok(());
+    };
+    let new = link.with_extension(format!("new-{}", std::process::id()));
+    std::fs::create_dir(data.join("runtime")).ok();
+    std::os::unix::fs::symlink(runtime, &new)?;
+    std::fs::rename(&new, &link).inspect_err(|_| drop(std::fs::remove_file(&new)))
+}
+
+fn is_private(path: &Path, uid: u32) -> bool {
+    path.symlink_metadata().is_ok() && private(path, uid).is_ok()
 }
 
 /// Returns the home folder of the calling user: `HOME`, else the one in /etc/passwd; `None` when neither knows.
@@ -155,7 +192,7 @@ fn default_runtime(env: &Env, run_user: &Path, tmp: &Path, uid: u32) -> Result<P
 }
 
 /// Makes `path` (0700) unless it is there, and returns it when it is a real folder of `uid` that is closed to others.
-pub(super) fn private(path: &Path, uid: u32) -> Result<PathBuf> {
+pub(crate) fn private(path: &Path, uid: u32) -> Result<PathBuf> {
     let refuse = |cause: String| {
         Error::new(
             Kind::Host,

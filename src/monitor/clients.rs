@@ -64,6 +64,12 @@ impl Clients {
         Ok(())
     }
 
+    /// The same in another folder, or after the first one was removed. Who is connected stays so.
+    pub(super) fn listen_anew(&mut self, runtime: &Path) -> Result<()> {
+        self.listener = None;
+        self.listen(runtime)
+    }
+
     /// Adds a connection.
     pub(super) fn add(&mut self, socket: OwnedFd, waits: bool) -> Result<u64> {
         // a client that does not read is dropped rather than waited for

@@ -1,9 +1,11 @@
 //! The life of one container: lock, namespaces, start, watch, end; and again, as long as the restart policy says so.
 
 mod end;
+mod follow;
 mod note;
 
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
@@ -43,7 +45,8 @@ pub(super) fn live(plan: &Plan, launcher: &OwnedFd, attach: [bool; 3]) -> Result
     let store = Store::known(paths_of(start));
     // held for as long as we live: this is what "running" means
     let lock = store.containers().hold(&plan.id)?;
-    let mut life = Life::new(plan, start, &store, lock)?;
+    sys::process::hear_calls()?;
+    let mut life = Life::new(plan, start, store, lock)?;
     match life.first_start(launcher, attach) {
         Ok(()) => {
             let code = life.watch()?;
@@ -73,7 +76,8 @@ fn paths_of(start: &Start) -> Paths {
 pub(super) struct Life<'a> {
     plan: &'a Plan,
     start: &'a Start,
-    store: &'a Store,
+    /// Its runtime folder may come to be another one than the plan's.
+    store: Store,
     /// Held for as long as the container may run.
     lock: Option<Lock>,
     state: State,
@@ -104,7 +108,7 @@ pub(super) struct Life<'a> {
 }
 
 impl<'a> Life<'a> {
-    fn new(plan: &'a Plan, start: &'a Start, store: &'a Store, lock: Lock) -> Result<Life<'a>> {
+    fn new(plan: &'a Plan, start: &'a Start, store: Store, lock: Lock) -> Result<Life<'a>> {
         let entered = namespaces::enter(plan, start)?;
         let net = match &start.network {
             Some(network) => Some(net::begin(plan, network, store.paths(), entered)?),
@@ -123,6 +127,7 @@ impl<'a> Life<'a> {
             lock: Some(lock),
             state: State {
                 monitor: std::process::id() as i32,
+                monitor_start: sys::process::start_time(std::process::id() as i32).unwrap_or(0),
                 boot_id: crate::store::containers::boot_id(),
                 finished_at: old.finished_at,
                 identity: plan.process.user.mode().name().to_owned(),
@@ -221,7 +226,7 @@ impl<'a> Life<'a> {
                 let child = self.child.take();
                 child.map(|child| sys::process::wait(child.pid));
             })?;
-        events::started(self.store, &self.plan.id, &self.state);
+        events::started(&self.store, &self.plan.id, &self.state);
         Ok(())
     }
 
@@ -230,7 +235,8 @@ impl<'a> Life<'a> {
         if let Some((first, ends)) = first {
             self.supervisor = Some(Supervisor::start(self.start, first, ends)?);
         }
-        self.clients.listen(&self.start.runtime)?;
+        let runtime = self.runtime();
+        self.clients.listen(&runtime)?;
         self.checks = Checks::new(
             self.start.health.as_ref(),
             &["/bin/sh".to_owned(), "-c".to_owned()],
@@ -300,7 +306,10 @@ impl<'a> Life<'a> {
                 self.nap = None;
                 self.rest_at = Some(Instant::now() + REST_AFTER);
             }
-            Err(Errno::EINTR) => return Ok(Vec::new()),
+            Err(Errno::EINTR) => {
+                self.follow();
+                return Ok(Vec::new());
+            }
             Err(e) => return Err(SysError::new("poll()", e).into()),
         }
         let ready = fds.iter().map(|f| f.any().unwrap_or(false));
@@ -420,8 +429,9 @@ impl<'a> Life<'a> {
             self.signal(libc::SIGKILL);
         }
         if let (Some(_), Some(checks)) = (&self.child, &mut self.checks) {
+            let control = self.store.containers().runtime(&self.plan.id).join("ctl");
             let (plan, start, state) = (self.plan, self.start, &self.state);
-            if checks.tick(|argv| check_plan(plan, start, state, argv)) {
+            if checks.tick(|argv| check_plan(plan, start, state, &control, argv)) {
                 self.note_health();
             }
         }
@@ -439,7 +449,7 @@ impl<'a> Life<'a> {
 
     fn signal(&self, signal: i32) {
         if let Some(child) = &self.child {
-            events::signalled(self.store, &self.plan.id, signal);
+            events::signalled(&self.store, &self.plan.id, signal);
             // the only failure left is a process that is gone
             let _ = sys::process::signal(child.pidfd.as_fd(), signal);
         }
@@ -461,7 +471,7 @@ impl<'a> Life<'a> {
             took: self.started.elapsed(),
             was_stopped: std::mem::take(&mut self.is_stopping),
         };
-        events::ended(self.store, &self.plan.id, &self.state, end);
+        events::ended(&self.store, &self.plan.id, &self.state, end);
         self.after_exit();
         Ok(())
     }
@@ -562,7 +572,7 @@ impl<'a> Life<'a> {
             Ok(())
         });
         self.save();
-        events::moved(self.store, &self.plan.id, &before, &self.state.networks);
+        events::moved(&self.store, &self.plan.id, &before, &self.state.networks);
         self.tell_done(client, done);
     }
 
@@ -610,7 +620,13 @@ impl<'a> Life<'a> {
 }
 
 /// The container's own plan with another program.
-fn check_plan(plan: &Plan, start: &Start, state: &State, argv: &[String]) -> Result<Plan> {
+fn check_plan(
+    plan: &Plan,
+    start: &Start,
+    state: &State,
+    control: &Path,
+    argv: &[String],
+) -> Result<Plan> {
     let mut check = plan.clone();
     check.process.argv = argv.to_vec();
     check.process.tty = false;
@@ -619,7 +635,7 @@ fn check_plan(plan: &Plan, start: &Start, state: &State, argv: &[String]) -> Res
         pid: state.pid,
         pid_start: state.pid_start,
         exec_id: crate::store::new_id()?,
-        control: start.runtime.join("ctl"),
+        control: control.to_owned(),
         group: start.group.as_ref().map(|g| g.path.clone()),
     });
     Ok(check)

@@ -3,7 +3,7 @@
 
 use std::net::IpAddr;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::program::fork_error;
 use crate::container::etc_files::{self, Files};
@@ -253,6 +253,14 @@ impl Net {
         self.answer()?;
         self.endpoints.retain(|e| e.network_id != network);
         Ok(())
+    }
+
+    /// The store's runtime folder is another one, or was made anew: the relay is a member there.
+    pub(super) fn follow(&self, runtime: &Path) {
+        if self.program.is_none() {
+            // of a relay that is gone nobody is a member
+            let _ = self.order(&Order::Follow(runtime.to_owned()), None);
+        }
     }
 
     /// Gives the published ports back to the host: whoever is told of the end may use them.

@@ -12,7 +12,9 @@
 //! <runtime>/containers/<id>/lock   held by the living monitor (sys::lock); what a listing shows of it (note.rs)
 //! <runtime>/containers/<id>/ctl    its SOCK_SEQPACKET control socket
 //! ```
-//! Liveness is the monitor's lock. A state that says running without a living monitor means that the monitor was killed
+//! Liveness is the monitor's lock. The runtime folder may vanish (a logout takes /run/user/UID) or be another one: before a
+//! container is believed to be dead, the monitor that its state names is looked for, and called to take its lock where we look.
+//! A state that says running without a living monitor means that the monitor was killed
 //! or the host rebooted: the container is then "exited", with code 137 or 255 (docker's for an unclean daemon restart).
 
 mod life;
@@ -312,6 +314,9 @@ pub struct State {
     pub pid_start: u64,
     /// Process id of the monitor.
     pub monitor: i32,
+    /// Its start time, clock ticks since boot; 0 where a monitor did not say.
+    #[serde(default)]
+    pub monitor_start: u64,
     /// /proc/sys/kernel/random/boot_id of the host where it ran.
     pub boot_id: String,
     /// Exit status of the last run: 0..255, 128+n for signal n.

@@ -105,6 +105,11 @@ impl Lock {
         Ok(Some(length))
     }
 
+    /// Says whether the lock file still has its name.
+    pub(crate) fn is_named(&self) -> bool {
+        is_named(&self.file, &self.path)
+    }
+
     /// Removes the lock file's name, then lets the lock go.
     pub fn remove(self) -> Result<()> {
         nix::unistd::unlink(&self.path).map_err(|e| failed("unlink", &self.path, e))

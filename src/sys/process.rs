@@ -6,6 +6,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 
 use nix::errno::Errno;
+use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
 
 use super::fd::{number, owned};
 use super::{Result, SysError};
@@ -265,6 +266,29 @@ pub(crate) fn signal(pidfd: BorrowedFd<'_>, signal: i32) -> Result<()> {
         Err(e) if e.errno() == Errno::ESRCH => Ok(()),
         other => other.map(drop),
     }
+}
+
+/// What [`call`] sends: nobody else does, and who does not listen ignores it (signal(7)).
+const CALL: i32 = libc::SIGURG;
+
+/// From now on a [`call`] ends a wait for events with EINTR; other waits go on.
+pub(crate) fn hear_calls() -> Result<()> {
+    extern "C" fn nothing(_: libc::c_int) {}
+    let action = SigAction::new(
+        SigHandler::Handler(nothing),
+        SaFlags::SA_RESTART,
+        SigSet::empty(),
+    );
+    // SAFETY: the handler does nothing.
+    unsafe { sigaction(Signal::SIGURG, &action) }
+        .map(drop)
+        .map_err(|e| SysError::new("sigaction(SIGURG)", e))
+}
+
+/// Has a process that hears it look up from its wait. One that is gone is no error.
+pub(crate) fn call(pid: i32) {
+    // SAFETY: numbers only.
+    unsafe { libc::kill(pid, CALL) };
 }
 
 /// Whether the process behind a pidfd has not ended.

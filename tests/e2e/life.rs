@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::support::{Sandbox, eventually, skipped};
+use crate::support::{Coracle, Sandbox, eventually, skipped};
 
 fn state(sandbox: &Sandbox, name: &str) -> String {
     sandbox
@@ -468,4 +468,100 @@ fn on_a_full_disk_what_starts_can_be_stopped_and_what_cannot_be_known_does_not_s
     let lines: Vec<_> = after.lines().collect();
     assert!(lines[0].contains("No space left on device"), "{said}");
     assert_eq!(lines[2..], ["new 1", "rm 0"], "{said}");
+}
+
+/// What every command must see of a living container, whatever became of the runtime folder.
+fn is_seen_and_served(seconds: u32, coracle: &dyn Fn(&str) -> Coracle) {
+    let status = coracle("ps -a --format {{.Names}}:{{.State}}").ok();
+    assert_eq!(status, "web:running\n");
+    coracle("start web").ok();
+    let text = coracle("rm web").fails(1);
+    assert!(text.contains("container is running"), "{text}");
+    coracle("container prune -f").ok();
+    assert_eq!(coracle("exec web cat /mark").ok(), "here\n");
+    let program = format!("sleep\0{seconds}\0");
+    let all = std::fs::read_dir("/proc").unwrap().flatten();
+    let lines = all.filter_map(|e| std::fs::read_to_string(e.path().join("cmdline")).ok());
+    let count = lines.filter(|line| *line == program).count();
+    assert_eq!(count, 1, "one program for one writable layer");
+    let said = coracle("system check").ok();
+    assert!(said.contains("is in order"), "{said}");
+}
+
+#[test]
+fn a_container_outlives_its_runtime_folder() {
+    busybox!(s, image);
+    let coracle = |line: &str| s.docker(line.split(' '));
+    coracle("network create one").ok();
+    let run = [
+        "run",
+        "-d",
+        "--name",
+        "web",
+        "--network",
+        "one",
+        &image,
+        "sh",
+        "-c",
+    ];
+    s.docker(
+        run.iter()
+            .copied()
+            .chain(["echo here > /mark; exec sleep 4711"]),
+    )
+    .ok();
+    eventually("the mark", || {
+        coracle("exec web cat /mark").output().stdout == "here\n"
+    });
+    // as the last logout does to /run/user/UID; who makes a file there meanwhile is met again
+    let log_out = || {
+        eventually("no runtime folder", || {
+            std::fs::remove_dir_all(s.runtime()).is_ok()
+        });
+    };
+    log_out();
+    is_seen_and_served(4711, &coracle);
+    // the network is still the same one, and knows its members
+    let address = coracle("inspect -f {{.NetworkSettings.Networks.one.IPAddress}} web").ok();
+    let found = s
+        .docker(["run", "--rm", "--network", "one", &image, "nslookup", "web"])
+        .ok();
+    assert!(found.contains(address.trim()), "{address} {found}");
+    log_out();
+    coracle("stop -t 0 web").ok();
+    log_out();
+    assert_eq!(coracle("ps -a --format {{.State}}").ok(), "exited\n");
+    coracle("rm web").ok();
+    assert_eq!(s.wait_until_quiet(), [""; 0]);
+}
+
+#[test]
+fn a_shell_with_other_variables_sees_the_same_containers() {
+    busybox!(s, image);
+    let run = ["run", "-d", "--name", "web", &image, "sh", "-c"];
+    s.docker(
+        run.iter()
+            .copied()
+            .chain(["echo here > /mark; exec sleep 4712"]),
+    )
+    .ok();
+    let coracle = |line: &str| s.docker(line.split(' '));
+    eventually("the mark", || {
+        coracle("exec web cat /mark").output().stdout == "here\n"
+    });
+    let other = s.work().join("other");
+    std::fs::create_dir(&other).unwrap();
+    // a cron job, a login after it
+    is_seen_and_served(4712, &|line| coracle(line).env("XDG_RUNTIME_DIR", &other));
+    assert!(
+        !other.join("coracle").exists(),
+        "the store has a runtime folder already"
+    );
+    // by name it is another one: its monitor comes along
+    let named = other.join("named");
+    is_seen_and_served(4712, &|line| coracle(line).env("CORACLE_RUNROOT", &named));
+    assert!(named.join("containers").exists());
+    is_seen_and_served(4712, &coracle);
+    coracle("rm -f web").ok();
+    assert_eq!(s.wait_until_quiet(), [""; 0]);
 }

@@ -12,7 +12,7 @@ impl Life<'_> {
     /// Tells the end first, then cleans up.
     pub(super) fn end(mut self, code: i32) -> Result<()> {
         // from the moment that the end is told the container may be started again: by then nothing of ours is in the way
-        self.clients.close(&self.start.runtime);
+        self.clients.close(&self.runtime());
         self.net.iter().for_each(Net::close_ports);
         let removed = self.start.remove && self.remove();
         if !removed {
@@ -71,7 +71,7 @@ impl Life<'_> {
 
     /// The program could not be started: as docker, the container stays "created" with the reason, or goes with `--rm`.
     pub(super) fn not_started(&mut self, why: &Error) {
-        self.clients.close(&self.start.runtime);
+        self.clients.close(&self.runtime());
         self.end_supervisor();
         if self.start.remove {
             if self.remove() {

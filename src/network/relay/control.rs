@@ -1,6 +1,7 @@
 //! What a monitor and its relay say to each other (SOCK_SEQPACKET, one JSON value a message).
 
 use std::os::fd::{AsFd, BorrowedFd};
+use std::path::PathBuf;
 use std::time::Instant;
 
 use nix::errno::Errno;
@@ -24,6 +25,8 @@ pub(crate) enum Order {
     Connect(Box<Attachment>),
     /// Leave a network, by its id; answered by `Left` or `Failed`.
     Disconnect(String),
+    /// The user's runtime folder is this one now: be listed there. Not answered.
+    Follow(PathBuf),
     /// Close the published ports, since the container has ended; answered by `Closed`.
     Close,
 }
@@ -73,6 +76,12 @@ impl Relay {
                 if let Some(socket) = message.fds.into_iter().next() {
                     let _ = self.gateway.send(Request::Plug(socket));
                 }
+                return;
+            }
+            Ok(Order::Follow(runtime)) => {
+                self.paths.runtime = runtime;
+                // one that is not listed is alone on its networks
+                let _ = Members::hold(&self.paths).and_then(|mut list| self.enlist(&mut list));
                 return;
             }
             Ok(Order::Connect(attachment)) => self.connect(*attachment).map(Report::Joined),

@@ -5,7 +5,8 @@
 //! ```
 
 use std::os::fd::OwnedFd;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use nix::fcntl::{AT_FDCWD, OFlag, openat};
 use nix::sys::stat::Mode;
@@ -13,13 +14,17 @@ use nix::sys::stat::Mode;
 use crate::error::{Error, Kind, Result};
 use crate::store::containers::{Containers, State, Status, names};
 use crate::store::paths::Paths;
-use crate::store::{folder, short_id};
+use crate::store::{Store, folder, short_id};
 use crate::sys::lock::Lock;
+use crate::sys::process;
 
 /// Exit code of a container whose monitor was killed: as if its program had been.
 const KILLED: i32 = 137;
 /// Exit code of a container that a reboot ended (docker's for an unclean restart of its daemon).
 const REBOOTED: i32 = 255;
+/// How long a monitor that was called may take to have its lock here, and the time between calls.
+const PATIENCE: Duration = Duration::from_millis(500);
+const PAUSE: Duration = Duration::from_millis(2);
 
 /// A program that outlived its monitor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,13 +47,15 @@ impl Containers<'_> {
     ///
     /// `Kind::State` when a monitor lives, `Kind::NotFound` when the container was removed meanwhile.
     pub fn hold(&self, id: &str) -> Result<Lock> {
-        folder(&self.runtime(id))?;
-        let Some(lock) = Lock::attempt(&self.lock_path(id))? else {
-            return Err(Error::new(
-                Kind::State,
-                format!("container {} is running", short_id(id)),
-            )
-            .because("its monitor lives"));
+        let lives = || {
+            let text = format!("container {} is running", short_id(id));
+            Err(Error::new(Kind::State, text).because("its monitor lives"))
+        };
+        if self.is_astray(id, &self.written_state(id)?)? {
+            return lives();
+        }
+        let Some(lock) = self.take(id)? else {
+            return lives();
         };
         // of a monitor that was killed
         lock.note("")?;
@@ -61,9 +68,35 @@ impl Containers<'_> {
         Ok(lock)
     }
 
+    /// Takes the lock, whatever the state says: for its monitor itself, when the runtime folder is another one now.
+    pub(crate) fn take(&self, id: &str) -> Result<Option<Lock>> {
+        folder(&self.runtime(id))?;
+        Ok(Lock::attempt(&self.lock_path(id))?)
+    }
+
     /// Says whether the container's monitor lives.
     pub fn is_held(&self, id: &str) -> Result<bool> {
-        Ok(Lock::is_held(&self.lock_path(id))?)
+        Ok(Lock::is_held(&self.lock_path(id))? || self.is_astray(id, &self.written_state(id)?)?)
+    }
+
+    /// Says whether the monitor that wrote `state` lives without the lock that is here: the runtime folder was removed, or is
+    /// another one. It is called, and has the lock here when it can.
+    fn is_astray(&self, id: &str, state: &State) -> Result<bool> {
+        let is_alive = || {
+            state.monitor_start != 0
+                && process::start_time(state.monitor) == Some(state.monitor_start)
+        };
+        let is_here = || Lock::is_held(&self.lock_path(id));
+        if !claims_life(state.status) || state.boot_id != boot_id() || !is_alive() {
+            return Ok(false);
+        }
+        let until = Instant::now() + PATIENCE;
+        while !is_here()? && Instant::now() < until {
+            process::call(state.monitor);
+            std::thread::sleep(PAUSE);
+        }
+        // one that has ended meanwhile has said so
+        Ok(is_here()? || is_alive())
     }
 
     /// Returns `<runtime>/containers/<id>`: the folder of the lock and the control socket.
@@ -89,6 +122,9 @@ impl Containers<'_> {
             }
             // a monitor that ended between our two looks wrote its last word before it let the lock go
             let last = self.written_state(id)?;
+            if last == written && self.is_astray(id, &written)? {
+                return Ok((written, None));
+            }
             if last == written {
                 let last_sign = self.last_sign_of_life(id);
                 return Ok(correct(written, &boot_id(), last_sign));
@@ -122,8 +158,9 @@ impl Containers<'_> {
 
 /// Says whether nothing of a container's runs: it was removed, or has no monitor.
 pub(crate) fn has_ended(paths: &Paths, id: &str) -> bool {
-    let of = |folder: &Path| folder.join("containers").join(id);
-    !of(&paths.data).exists() || !Lock::is_held(&of(&paths.runtime).join("lock")).unwrap_or(true)
+    let store = Store::known(paths.clone());
+    let containers = store.containers();
+    !containers.path(id).exists() || !containers.is_held(id).unwrap_or(true)
 }
 
 /// Says whether a state claims that a monitor lives.
@@ -146,6 +183,7 @@ fn correct(written: State, boot_id: &str, last_sign: Option<String>) -> (State, 
         pid: 0,
         pid_start: 0,
         monitor: 0,
+        monitor_start: 0,
         exit_code: if same_boot { KILLED } else { REBOOTED },
         // the clock of files is coarser than that of the monitor
         finished_at: last_sign
