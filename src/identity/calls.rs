@@ -45,6 +45,8 @@ pub enum Call {
     Prlimit,
     Getsockopt,
     Kill,
+    /// rt_sigqueueinfo(2).
+    Sigqueue,
     Ptrace,
     /// process_vm_readv(2) and process_vm_writev(2).
     Peek,
@@ -165,7 +167,7 @@ pub(super) const ROWS: &[(&str, Call, Depth, When)] = &[
     ("prlimit64", Prlimit, Depth::Ids, When::Is(1, TAG)),
     ("getsockopt", Getsockopt, Depth::Ids, When::Is(2, 17)), // SO_PEERCRED; the level is looked at later
     ("kill", Kill, Depth::Ids, When::Always),
-    ("rt_sigqueueinfo", Kill, Depth::Ids, When::Always),
+    ("rt_sigqueueinfo", Sigqueue, Depth::Ids, When::Always),
     ("ptrace", Ptrace, Depth::Ids, When::Is(0, 16)), // PTRACE_ATTACH
     ("ptrace", Ptrace, Depth::Ids, When::Is(0, 0x4206)), // PTRACE_SEIZE
     ("process_vm_readv", Peek, Depth::Ids, When::Always),

@@ -364,9 +364,7 @@ impl Credentials {
         let group = &mut new.group;
         (group.saved, group.fs) = (group.effective, group.effective);
         let is_root = new.user.effective == 0 || new.user.real == 0;
-        let is_set_id =
-            new.user.effective != self.user.real || new.group.effective != self.group.real;
-        if is_set_id {
+        if new.has_more_than(self) {
             new.ambient = 0;
         }
         let of_root = if is_root {
@@ -382,6 +380,11 @@ impl Credentials {
         };
         new.keep = false;
         new
+    }
+
+    /// Whether a program with these is not to trust who starts it (AT_SECURE, getauxval(3); cap_bprm_creds_from_file).
+    pub fn has_more_than(&self, starter: &Credentials) -> bool {
+        self.user.effective != starter.user.real || self.group.effective != starter.group.real
     }
 
     /// A change of user ids, with what it does to capabilities (cap_emulate_setxuid).

@@ -40,16 +40,22 @@ fn set_limits(pid: i32, resource: u32, soft: u64, hard: u64) -> Result<(), Errno
     Errno::result(r).map(drop)
 }
 
+/// Opens a pidfd of a process; who it is is the caller's to check.
+pub(crate) fn open(pid: i32) -> Result<OwnedFd, Errno> {
+    open_as(pid as u32, 0)
+}
+
+fn open_as(tid: u32, flags: i32) -> Result<OwnedFd, Errno> {
+    // SAFETY: plain numbers.
+    let fd = unsafe { libc::syscall(libc::SYS_pidfd_open, tid, flags) };
+    owned(fd, String::new).map_err(|e| e.errno())
+}
+
 /// Returns a copy of descriptor `number` of the process of `tid` (pidfd_getfd(2), Linux 5.6).
 pub(crate) fn descriptor_of(tid: u32, number: i32) -> Result<OwnedFd, Errno> {
     /// Linux 6.9; before, the number must be that of a process.
     const PIDFD_THREAD: i32 = libc::O_EXCL;
-    let open = |flags: i32| {
-        // SAFETY: plain numbers.
-        let fd = unsafe { libc::syscall(libc::SYS_pidfd_open, tid, flags) };
-        owned(fd, String::new).map_err(|e| e.errno())
-    };
-    let pidfd = open(PIDFD_THREAD).or_else(|_| open(0))?;
+    let pidfd = open_as(tid, PIDFD_THREAD).or_else(|_| open_as(tid, 0))?;
     // SAFETY: plain numbers.
     let fd = unsafe { libc::syscall(libc::SYS_pidfd_getfd, pidfd.as_raw_fd(), number, 0) };
     owned(fd, String::new).map_err(|e| e.errno())

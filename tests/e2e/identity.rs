@@ -367,6 +367,38 @@ fn a_set_id_program_gives_its_ids_only_when_it_runs() {
 }
 
 #[test]
+fn a_set_id_program_does_not_load_what_its_starter_names() {
+    debian!(sandbox, image);
+    let text = "cp /usr/bin/env /tmp/e; chmod 4755 /tmp/e; \
+                by() { setpriv --reuid 1000 --regid 1000 --clear-groups env -i LD_PRELOAD= TMPDIR=/x A=1 LD_AUDIT=2 B=3 \"$@\"; }; \
+                by /tmp/e; echo; by /tmp/e LD_AUDIT=4 env; echo; by env";
+    let Some(out) = script(&sandbox, &image, &[], text) else {
+        return;
+    };
+    // recorded from the same script in docker 26
+    let secure = "A=1\nB=3\n";
+    let all = "LD_PRELOAD=\nTMPDIR=/x\nA=1\nLD_AUDIT=2\nB=3\n";
+    assert_eq!(out, format!("{secure}\n{secure}\n{all}"));
+}
+
+#[test]
+fn a_signal_to_many_reaches_ones_own_alone() {
+    debian!(sandbox, image);
+    let text = r#"sleep 1000 & roots=$!
+by() { setpriv --reuid 33 --regid 33 --clear-groups sh -c "$1"; }
+by 'sleep 1000 & kill -9 -1; echo all $?; wait $!; echo $?'
+by 'trap "echo got" TERM; sleep 1000 & kill -TERM 0; echo group $?; wait $!; echo $?'
+by "kill -9 -$roots 2>/dev/null; echo none \$?; kill -0 -1; echo asked \$?"
+kill -0 $roots && echo alive"#;
+    let Some(out) = script(&sandbox, &image, &[], text) else {
+        return;
+    };
+    // recorded from the same script in docker 26
+    let expected = "all 0\n137\ngot\ngroup 0\n143\nnone 1\nasked 0\nalive\n";
+    assert_eq!(out, expected);
+}
+
+#[test]
 fn owners_are_kept_over_a_restart_and_the_host_sees_its_user() {
     debian!(sandbox, image);
     let make = "cd /srv; touch f; mkdir d; ln -s f l; mkfifo p; mknod c c 1 3; chown -h 7:8 f d l p c; \

@@ -275,6 +275,30 @@ static int settled(void) {
   return 0;
 }
 
+static void *execute_opens(void *unused) {
+  (void)unused;
+  execl(self, self, "opens", NULL);
+  _exit(7);
+}
+
+// a thread executes a program, which so becomes its process's first thread: what was known of that one is not the program's
+static void successor(void) {
+  int opened = 0;
+  for (int i = 0; i < 20; i++) {
+    int child = fork(), status;
+    if (!child) {
+      pthread_t thread;
+      struct stat seen;
+      stat("/tmp/h", &seen);
+      pthread_create(&thread, NULL, execute_opens, NULL);
+      for (;;) pause();
+    }
+    waitpid(child, &status, 0);
+    opened += status != 0;
+  }
+  printf("opened %d\n", opened);
+}
+
 // one's own child that is stopped, looked at, changed and killed while it asks
 static void trace(void) {
   int reached = 0, status;
@@ -376,6 +400,7 @@ static struct attack {
 #endif
     {"limits", limits, 1000, 0}, {"others", others, 1000, 0}, {"memory", memory, 1000, 0},
     {"race", race, 1000, 0},     {"trace", trace, 1000, 0},   {"namespace", namespace, 1000, 0},
+    {"successor", successor, 1000, 0},
     {"threads", threads, 0, 0},  {"bomb", bomb, 0, 0},        {"rooted", rooted, 0, 0},
 };
 
@@ -383,6 +408,7 @@ int main(int argc, char **argv) {
   setvbuf(stdout, NULL, _IONBF, 0);
   self = argv[0];
   if (argc > 1 && !strcmp(argv[1], "settled")) return settled();
+  if (argc > 1 && !strcmp(argv[1], "opens")) return open("/tmp/h/roots", O_RDONLY) >= 0;
   int is_ours = argc == 2;
   if (argc > 2) {
     roots = atoi(argv[2]), neighbours = atoi(argv[3]);

@@ -11,7 +11,7 @@ use nix::errno::Errno;
 use super::files::{File, Last, seen};
 use super::make::{bare, last, parent};
 use super::proc::{self, Whose};
-use super::search::{Way, kind};
+use super::search::{Found, Way, kind};
 use super::worker::{Asked, CONTINUE, Outcome, Worker};
 use crate::identity::calls::Call;
 use crate::identity::credentials::{Credentials, cap};
@@ -38,10 +38,6 @@ enum Gone {
     Unlinked,
     /// rmdir(2).
     Removed,
-    /// It gets another name.
-    Moved,
-    /// Another file gets it.
-    Replaced,
 }
 
 /// A name that is to be made, below its folder, which is held open: what is judged is where it is made, whatever another
@@ -116,19 +112,20 @@ impl Worker {
         let Ok(name) = self.name(asked, from.0, from.1, false) else {
             return CONTINUE;
         };
-        self.may_walk(who, &name, Last::Itself)?;
+        let (_, folder) = self.may_come(who, &name)?;
         let Ok(new) = self.name(asked, to.0, to.1, false) else {
             return CONTINUE;
         };
-        self.may_walk(who, &new, Last::Itself)?;
-        let Ok((stat, _)) = self.look(&bare(&name), libc::AT_SYMLINK_NOFOLLOW) else {
+        let (_, new_folder) = self.may_come(who, &new)?;
+        let Ok(file) = self.look(&bare(&name), libc::AT_SYMLINK_NOFOLLOW) else {
             return CONTINUE;
         };
-        let is_folder = u32::from(stat.stx_mode) & libc::S_IFMT == libc::S_IFDIR;
+        let is_folder = kind(&file.0) == libc::S_IFDIR;
         let refused = |name: &CStr| is_fixed(name) || !is_folder && name.to_bytes().ends_with(b"/");
         if !refused(&name) && !refused(&new) {
-            self.may_remove(asked, who, from, Gone::Moved)?;
-            self.may_remove(asked, who, to, Gone::Replaced)?;
+            self.may_take(who, &name, folder, Some(file))?;
+            let replaced = self.look(&new, libc::AT_SYMLINK_NOFOLLOW).ok();
+            self.may_take(who, &new, new_folder, replaced)?;
         }
         CONTINUE
     }
@@ -141,6 +138,20 @@ impl Worker {
         (dirfd, path): (i32, u64),
         flags: i32,
     ) -> Outcome {
+        if who.has(cap::DAC_OVERRIDE) || self.read_path(asked, path).is_err() {
+            return CONTINUE;
+        }
+        self.may_open_read(asked, who, dirfd, flags)
+    }
+
+    /// The same of the path in `self.path`.
+    pub(super) fn may_open_read(
+        &mut self,
+        asked: &Asked<'_>,
+        who: &Credentials,
+        dirfd: i32,
+        flags: i32,
+    ) -> Outcome {
         let last = match flags & libc::O_NOFOLLOW {
             0 => Last::Follow,
             _ => Last::Itself,
@@ -149,7 +160,7 @@ impl Worker {
             0 => wanted(flags),
             _ => 0,
         };
-        self.may_enter(asked, who, (dirfd, path), (last, false), wanted)
+        self.may_enter_read(asked, who, dirfd, (last, false), wanted)
     }
 
     /// EACCES where what a path names may not be reached and used so.
@@ -161,10 +172,25 @@ impl Worker {
         (last, may_be_empty): (Last, bool),
         wanted: u32,
     ) -> Outcome {
-        if who.has(cap::DAC_OVERRIDE) {
+        if who.has(cap::DAC_OVERRIDE) || self.read_path(asked, path).is_err() {
             return CONTINUE;
         }
-        let Ok(name) = self.name(asked, dirfd, path, may_be_empty) else {
+        self.may_enter_read(asked, who, dirfd, (last, may_be_empty), wanted)
+    }
+
+    /// The same of the path in `self.path`.
+    fn may_enter_read(
+        &mut self,
+        asked: &Asked<'_>,
+        who: &Credentials,
+        dirfd: i32,
+        (last, may_be_empty): (Last, bool),
+        wanted: u32,
+    ) -> Outcome {
+        if who.has(cap::DAC_OVERRIDE) || self.path.is_empty() && !may_be_empty {
+            return CONTINUE;
+        }
+        let Ok(name) = self.name_of(asked, dirfd) else {
             return CONTINUE;
         };
         match proc::parse(&self.path) {
@@ -230,7 +256,7 @@ impl Worker {
     }
 
     /// The same of one that was reached. `name` is followed.
-    fn judged(
+    pub(super) fn judged(
         &mut self,
         who: &Credentials,
         name: &CStr,
@@ -359,20 +385,7 @@ impl Worker {
         })
     }
 
-    /// Whether names may be made and taken away in the folder of our name for one; returns the folder as it is seen.
-    fn may_change(&mut self, who: &Credentials, name: &CStr) -> Result<Option<Seen>, Errno> {
-        if who.has(cap::DAC_OVERRIDE) {
-            return Ok(None);
-        }
-        self.may_walk(who, name, Last::Itself)?;
-        let folder = parent(name);
-        match self.look(&folder, 0) {
-            Ok((stat, ids)) => self.may_change_at(who, &folder, (&stat, ids)),
-            Err(_) => Ok(None),
-        }
-    }
-
-    /// The same of a folder that is open.
+    /// Whether names may be made and taken away in a folder that is open; returns it as it is seen.
     pub(super) fn may_change_in(
         &mut self,
         who: &Credentials,
@@ -439,11 +452,26 @@ impl Worker {
         let file = self.look(found, libc::AT_SYMLINK_NOFOLLOW).ok();
         // a name with a slash behind it is a folder's
         let is_folder = gone == Gone::Unlinked && name.to_bytes().ends_with(b"/");
-        if is_folder || is_fixed(&name) || file.is_none() && gone != Gone::Replaced {
-            self.may_walk(who, &name, Last::Itself)?;
+        let (_, folder) = self.may_come(who, &name)?;
+        if is_folder || is_fixed(&name) || file.is_none() {
             return CONTINUE;
         }
-        let Some(folder) = self.may_change(who, &name)? else {
+        self.may_take(who, &name, folder, file)
+    }
+
+    /// Whether a name may be taken from its folder, which was come to.
+    fn may_take(
+        &mut self,
+        who: &Credentials,
+        name: &CStr,
+        folder: Option<Found>,
+        file: Option<Found>,
+    ) -> Outcome {
+        let at = parent(name);
+        let Some((stat, ids)) = folder.or_else(|| self.look(&at, 0).ok()) else {
+            return CONTINUE;
+        };
+        let Some(folder) = self.may_change_at(who, &at, (&stat, ids))? else {
             return CONTINUE;
         };
         if folder.mode & libc::S_ISVTX == 0 || permission::is_owner(who, &folder) {

@@ -10,10 +10,11 @@ use nix::fcntl::{OFlag, open};
 use nix::sys::stat::Mode;
 
 use super::enter::SEARCH;
-use super::files::{File, Last};
-use super::search::Way;
+use super::files::{File, Last, seen};
 use super::worker::{Asked, CONTINUE, Outcome, Worker};
 use crate::identity::calls::Call;
+use crate::identity::credentials::cap;
+use crate::identity::permission::Seen;
 use crate::identity::table::Entry;
 use crate::store::owners::Key;
 
@@ -31,17 +32,33 @@ impl Worker {
             Err(_) => return CONTINUE,
             Ok(name) => name,
         };
-        let Ok(file) = self.file(&name, Last::Follow) else {
-            self.may_walk(&who, &name, Last::Follow)?;
+        let Some((stat, ids)) = self.walk(&who, &name, Last::Follow)? else {
             return CONTINUE; // the kernel says what is wrong
         };
-        self.may_use(&who, &file, Way::Named(&name, Last::Follow), SEARCH)?;
-        let set_id = self.set_id(asked, &file);
+        if !who.has(cap::DAC_OVERRIDE) {
+            self.judged(&who, &name, (&stat, ids), SEARCH)?;
+        }
+        let (key, set_id) = match has_set_id(&seen(&stat, ids)) {
+            false => (Key::of(&stat), (None, None)),
+            true => {
+                let Ok(file) = self.file(&name, Last::Follow) else {
+                    return CONTINUE;
+                };
+                (Key::of(&file.stat), self.set_id(asked, &file))
+            }
+        };
         let after = who.executed(set_id);
+        if after.has_more_than(&who) {
+            let variables = asked.args[if asked.call == Call::Execve { 2 } else { 3 }];
+            match self.make_secure(asked, variables) {
+                Err(Errno::ESTALE) => return Err(Errno::ESTALE),
+                Err(_) => return CONTINUE, // the kernel reads them too, and says what is wrong
+                Ok(()) => {}
+            }
+        }
         if after == who {
             return CONTINUE;
         }
-        let key = Key::of(&file.stat);
         let entry = Entry::Executing {
             before: who,
             after,
@@ -55,13 +72,11 @@ impl Worker {
     /// Owner and group of a set-id program, where the bits count.
     fn set_id(&mut self, asked: &Asked<'_>, file: &File) -> (Option<u32>, Option<u32>) {
         let seen = file.seen();
-        if seen.mode & 0o6000 == 0
-            || seen.mode & libc::S_IFMT != libc::S_IFREG
-            || seen.mode & 0o111 == 0
+        if !has_set_id(&seen)
+            || self.has_no_new_privs(asked.tid)
+            || is_nosuid(file)
+            || is_script(&file.own_name())
         {
-            return (None, None);
-        }
-        if self.has_no_new_privs(asked.tid) || is_nosuid(file) || is_script(&file.own_name()) {
             return (None, None);
         }
         let uid = (seen.mode & 0o4000 != 0).then_some(seen.uid);
@@ -93,6 +108,11 @@ impl Worker {
         let (_, rest) = stat.rsplit_once(')')?;
         rest.split_ascii_whitespace().nth(48 - 3)?.parse().ok()
     }
+}
+
+/// Whether it is a program with such a bit.
+fn has_set_id(seen: &Seen) -> bool {
+    seen.mode & 0o6000 != 0 && seen.mode & libc::S_IFMT == libc::S_IFREG && seen.mode & 0o111 != 0
 }
 
 fn is_nosuid(file: &File) -> bool {

@@ -174,7 +174,7 @@ impl Worker {
         file.ids = match self.shared.cache.get(&file.stat) {
             Some(known) => known,
             None => {
-                let found = in_inode(file.place(), &file.own_name())?;
+                let found = self.in_file(&file)?;
                 self.shared.cache.put(&file.stat, found);
                 found
             }
@@ -183,6 +183,20 @@ impl Worker {
             readlink(file.own_name().as_c_str()).ok()
         });
         Ok(file)
+    }
+
+    /// What the inode of an open file says.
+    fn in_file(&self, file: &File) -> Result<Option<Ids>, Errno> {
+        let place = file.place();
+        let Some(attribute) = place.attribute() else {
+            return Ok(None);
+        };
+        let (descriptors, mut value) = (self.shared.descriptors.as_fd(), [0; 64]);
+        match xattr::get_of(descriptors, file.fd.as_fd(), attribute, &mut value) {
+            Ok(value) => Ok(value.and_then(|value| place.read(value))),
+            Err(Errno::ENOSYS) => in_inode(place, &file.own_name()),
+            Err(e) => Err(e),
+        }
     }
 
     /// What a file shows and its record, without opening it where it is known.
@@ -208,7 +222,7 @@ impl Worker {
         match self.known(&stat) {
             Some(known) => Ok((stat, self.beside(&stat, known, || None))),
             None => {
-                self.stand(asked)?;
+                self.stand_for(asked, name)?;
                 self.find(stat, name, flags)
             }
         }
@@ -328,13 +342,17 @@ impl Worker {
     }
 
     fn write_inode(&self, file: &File, ids: &Ids) -> Result<(), Errno> {
-        let (place, name) = (file.place(), file.own_name());
+        let place = file.place();
         let attribute = place.attribute().ok_or(Errno::EOPNOTSUPP)?;
         // a layer's word would count again
         if ids.is_plain() && self.shared.of_layers.is_empty() {
-            return xattr::remove_by_path(&name, attribute);
+            return xattr::remove_by_path(&file.own_name(), attribute);
         }
-        xattr::set_by_path(&name, attribute, &place.write(ids))
+        let (descriptors, value) = (self.shared.descriptors.as_fd(), place.write(ids));
+        match xattr::set_of(descriptors, file.fd.as_fd(), attribute, &value) {
+            Err(Errno::ENOSYS) => xattr::set_by_path(&file.own_name(), attribute, &value),
+            done => done,
+        }
     }
 }
 

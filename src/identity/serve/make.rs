@@ -11,14 +11,14 @@ use nix::sys::stat::{Mode, mkdirat, umask};
 use nix::unistd::{fchdir, symlinkat};
 
 use super::enter::{Spot, WRITE};
-use super::files::{Last, seen};
+use super::files::{File, Last, seen};
 use super::search::Way;
 use super::worker::{Asked, CONTINUE, Outcome, Worker, value};
 use crate::identity::acl::Acl;
 use crate::identity::calls::Call;
 use crate::identity::credentials::{Credentials, cap};
 use crate::store::ids::{Ids, What};
-use crate::sys::stat::{EVERYTHING, statx_here};
+use crate::sys::stat::{EVERYTHING, statx, statx_here};
 
 /// Something that is about to be made.
 pub(super) struct New {
@@ -86,14 +86,23 @@ impl Worker {
         let Some(spot) = self.may_add(&who, &name)? else {
             return Ok(None);
         };
-        let new = self.new_in(&who, &spot.folder.own_name());
+        let new = self.new_at(&who, &spot.folder);
         Ok(new.map(|new| (spot, new)))
     }
 
     /// What a new file in a folder will be; `None` for root's, which need no record.
     pub(super) fn new_in(&mut self, who: &Credentials, folder: &CStr) -> Option<New> {
-        let list = self.handed_on(folder);
         let owner = self.maker(who, folder);
+        self.new_of(who, folder, owner)
+    }
+
+    /// The same of a folder that is open.
+    fn new_at(&mut self, who: &Credentials, folder: &File) -> Option<New> {
+        self.new_of(who, &folder.own_name(), maker_at(who, folder))
+    }
+
+    fn new_of(&self, who: &Credentials, folder: &CStr, owner: (u32, u32)) -> Option<New> {
+        let list = self.handed_on(folder);
         (owner != (0, 0) || list.is_some()).then_some(New {
             owner,
             umask: who.umask,
@@ -193,13 +202,16 @@ impl Worker {
         let makes = flags & libc::O_CREAT != 0 || is_nameless;
         let reads = !makes && flags & libc::O_ACCMODE == libc::O_RDONLY;
         // a status is other than the kernel's where there is anybody but root
-        if reads
-            && self.shared.table.has_others()
-            && self.read_path(asked, path).is_ok()
-            && let Some(pid) = self.status_of(asked)
-            && !self.has_other_pids(asked)
-        {
-            return self.status(asked, pid, flags);
+        if reads && self.shared.table.has_others() {
+            if self.read_path(asked, path).is_err() {
+                return CONTINUE; // the kernel says what is wrong
+            }
+            if let Some(pid) = self.status_of(asked)
+                && !self.has_other_pids(asked)
+            {
+                return self.status(asked, pid, flags);
+            }
+            return self.may_open_read(asked, &who, dirfd, flags);
         }
         if !makes {
             return self.may_open(asked, &who, (dirfd, path), flags);
@@ -231,10 +243,7 @@ impl Worker {
         let Some(spot) = self.spot(who, name)? else {
             return CONTINUE; // the kernel says what is wrong
         };
-        let Some(new) = self
-            .new_in(who, &spot.folder.own_name())
-            .filter(|_| !is_folder)
-        else {
+        let Some(new) = self.new_at(who, &spot.folder).filter(|_| !is_folder) else {
             return CONTINUE;
         };
         let is_new = flags & libc::O_EXCL != 0;
@@ -257,10 +266,10 @@ impl Worker {
             Err(_) => return judged(self), // it is there, or the kernel says what is wrong
             Ok(fd) => fd,
         };
-        self.label(&own_name(&fd), Last::Follow, &new)?;
+        let file = self.label_made(fd, &new)?;
         match is_new {
             false => CONTINUE, // to give a descriptor away costs five times as much as to open the file again
-            true => give(asked, &fd, flags),
+            true => give(asked, &file.fd, flags),
         }
     }
 
@@ -281,7 +290,7 @@ impl Worker {
             return CONTINUE;
         };
         let new = New {
-            owner: self.maker(&who, &spot.folder.own_name()),
+            owner: maker_at(&who, &spot.folder),
             umask: who.umask,
             list: None,
             is_in_group: true,
@@ -294,7 +303,6 @@ impl Worker {
         umask(Mode::empty());
         self.rest();
         bound?;
-        self.stand(asked)?;
         self.label(&spot.name, Last::Itself, &new)?;
         value(0)
     }
@@ -340,12 +348,34 @@ impl Worker {
     /// Records with a file that was made what there is to record.
     pub(super) fn label(&mut self, name: &CStr, last: Last, new: &New) -> Result<(), Errno> {
         let mut file = self.file(name, last)?;
-        self.record(&mut file, new.owner.0, new.owner.1)?;
+        self.label_opened(&mut file, new)
+    }
+
+    /// The same with one that came into being by this opening, and has no record yet.
+    pub(super) fn label_made(&mut self, fd: OwnedFd, new: &New) -> Result<File, Errno> {
+        let stat = statx(fd.as_fd(), c"", libc::AT_EMPTY_PATH, EVERYTHING)?;
+        let ids = None;
+        let mut file = File { fd, stat, ids };
+        self.label_opened(&mut file, new)?;
+        Ok(file)
+    }
+
+    fn label_opened(&mut self, file: &mut File, new: &New) -> Result<(), Errno> {
+        self.record(file, new.owner.0, new.owner.1)?;
         match &new.list {
-            Some(list) => self.inherit(&file, list),
+            Some(list) => self.inherit(file, list),
             None => Ok(()),
         }
     }
+}
+
+/// Whom a new file in an open folder belongs to.
+fn maker_at(who: &Credentials, folder: &File) -> (u32, u32) {
+    let gid = match u32::from(folder.stat.stx_mode) & libc::S_ISGID {
+        0 => who.group.fs,
+        _ => folder.seen().gid,
+    };
+    (who.user.fs, gid)
 }
 
 /// Gives the asker a descriptor as the call's result.

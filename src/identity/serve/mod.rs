@@ -26,6 +26,7 @@ mod proc;
 mod process;
 mod rules;
 mod search;
+mod secure;
 mod show;
 mod status;
 mod tracee;
@@ -153,6 +154,10 @@ struct Shared {
     sys: Option<(u32, u32)>,
     /// The host's /proc.
     proc: OwnedFd,
+    /// Our own folder in it: where a thread is while it is in no asker's.
+    own: OwnedFd,
+    /// Our descriptors there, by number.
+    descriptors: OwnedFd,
     /// The container's root.
     root: OwnedFd,
     /// Device and inode of the container's user namespace.
@@ -204,7 +209,9 @@ pub fn run(settings: &Settings, begin: Begin, control: OwnedFd) -> Result<Served
     }
     let of_layers = layer_owners(&settings.layers);
     let beside = Beside::read(&settings.sidecar);
-    let proc = sys::fd::open(c"/proc", libc::O_PATH | libc::O_DIRECTORY)?;
+    let folder = |path| sys::fd::open(path, libc::O_PATH | libc::O_DIRECTORY);
+    let proc = folder(c"/proc")?;
+    let (own, descriptors) = (folder(c"/proc/self")?, folder(c"/proc/self/fd")?);
     let pool = Pool::new()?;
     // now, and not when the first question waits
     worker::numbers(Arch::native());
@@ -233,6 +240,8 @@ pub fn run(settings: &Settings, begin: Begin, control: OwnedFd) -> Result<Served
             .filter(|stat| stat.stx_uid != 0)
             .map(|stat| (stat.stx_dev_major, stat.stx_dev_minor)),
         proc,
+        own,
+        descriptors,
         root: scene.root,
         user: scene.user,
         mounts: inode(&scene.mounts)?,

@@ -52,7 +52,8 @@ impl Worker {
         let who = self.credentials(asked)?;
         let wanted = (asked.uid(ids), asked.uid(ids + 1));
         // most files are given to whom they belong to: two calls less
-        if let Some((stat, ids)) = self.walk(&who, &name, last)?
+        if !self.gives_away
+            && let Some((stat, ids)) = self.walk(&who, &name, last)?
             && !permission::has_privileges(stat.stx_mode.into())
         {
             let old = seen(&stat, ids);
@@ -64,7 +65,8 @@ impl Worker {
         let old = file.seen();
         let (uid, gid) = permission::chown(&who, &old, wanted.0, wanted.1)?;
         self.drop_privileges(&file)?;
-        if (uid, gid) != (old.uid, old.gid) {
+        self.gives_away = (uid, gid) != (old.uid, old.gid);
+        if self.gives_away {
             self.record(&mut file, uid, gid)?;
         }
         value(0)

@@ -8,7 +8,9 @@ use nix::fcntl::{OFlag, openat, readlinkat};
 use nix::sys::stat::Mode;
 use nix::unistd::{chroot, fchdir};
 
+use super::tracee;
 use super::worker::{Asked, Worker};
+use crate::identity::calls::Call;
 use std::sync::atomic::Ordering;
 
 impl Worker {
@@ -30,14 +32,23 @@ impl Worker {
 
     /// Reads the path at `at` of the asker's memory into `self.path`.
     pub(super) fn read_path(&mut self, asked: &Asked<'_>, at: u64) -> Result<(), Errno> {
+        // who executes has another memory soon: nothing is opened of who has asked nothing yet
+        if matches!(asked.call, Call::Execve | Call::Execveat) && self.held(asked).is_none() {
+            tracee::peek_path(asked.tid, at, &mut self.path)?;
+            return match asked.lead.listener.is_valid(asked.id) {
+                true => Ok(()),
+                false => Err(Errno::ESRCH),
+            };
+        }
         let tracee = self.tracee(asked)?;
         tracee.read_path(at, &mut self.path)
     }
 
     /// The same for the path in `self.path`.
     pub(super) fn name_of(&mut self, asked: &Asked<'_>, dirfd: i32) -> Result<CString, Errno> {
-        self.stand(asked)?;
-        self.spelled(asked, dirfd)
+        let name = self.spelled(asked, dirfd)?;
+        self.stand_for(asked, &name)?;
+        Ok(name)
     }
 
     /// The same, to be said from the asker's folder: it need not be our working folder yet.
@@ -114,12 +125,12 @@ impl Worker {
     /// Back to the container's root.
     pub(super) fn leave_root(&mut self) {
         self.is_rooted = false;
-        self.rest();
         let back = fchdir(self.shared.root.as_fd()).and_then(|()| chroot(c"."));
         debug_assert!(
             back.is_ok(),
             "the way back to the container's root: {back:?}"
         );
+        self.rest();
     }
 }
 

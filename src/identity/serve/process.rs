@@ -32,7 +32,7 @@ impl Worker {
                 self.may_limit(asked)?;
                 self.no_limit(asked, asked.args[2], asked.args[3])
             }
-            Call::Kill => self.kill(asked),
+            Call::Kill | Call::Sigqueue => self.kill(asked),
             Call::Ptrace | Call::Peek | Call::Schedule | Call::Setpriority | Call::IoprioSet => {
                 self.meddle(asked)
             }
@@ -82,7 +82,9 @@ impl Worker {
             |n: usize| u32::from_ne_bytes(header[n * 4..n * 4 + 4].try_into().expect("four bytes"));
         let (version, pid) = (word(0), word(1) as i32);
         // another process's are the kernel's to tell
-        if version != VERSION || pid != 0 && self.number_inside(asked) != Some(pid) {
+        if version != VERSION
+            || pid != 0 && self.shared.number_inside(asked.tid, "NSpid:") != Some(pid)
+        {
             return CONTINUE;
         }
         let sets = [who.effective, who.permitted, who.inheritable];
@@ -115,21 +117,72 @@ impl Worker {
     fn kill(&mut self, asked: &Asked<'_>) -> Outcome {
         let who = self.credentials(asked)?;
         let pid = asked.int(0);
-        if who.has(cap::KILL) || pid <= 0 || self.has_other_pids(asked) {
+        if who.has(cap::KILL) || !self.shared.table.has_others() || self.has_other_pids(asked) {
             return CONTINUE;
         }
-        let Some(target) = task::pid_here(self.shared.pids(), pid) else {
-            return CONTINUE;
-        };
+        if pid <= 0 && asked.call == Call::Kill && (0..=64).contains(&asked.int(1)) {
+            return self.kill_all(asked, &who, pid);
+        }
+        match task::pid_here(self.shared.pids(), pid) {
+            Some(target) if !self.may_kill(asked, &who, target) => Err(Errno::EPERM),
+            _ => CONTINUE,
+        }
+    }
+
+    fn may_kill(&self, asked: &Asked<'_>, who: &Credentials, target: i32) -> bool {
         // the shell's `fg` of a program that another now is
         if asked.int(1) == libc::SIGCONT && is_same_session(asked.tid, target) {
-            return CONTINUE;
+            return true;
         }
         let target = self.credentials_of(target as u32).ok().flatten();
-        match target.is_some_and(|target| !permission::kill(&who, &target)) {
-            true => Err(Errno::EPERM),
-            false => CONTINUE,
+        target.is_none_or(|target| permission::kill(who, &target))
+    }
+
+    /// A signal to a group of processes, or to all (-1): to those among them that it may be sent to. By us only where there are
+    /// others too, since a signal that we send comes from no process of the container's.
+    fn kill_all(&mut self, asked: &Asked<'_>, who: &Credentials, pid: i32) -> Outcome {
+        let group = match pid {
+            -1 => None,
+            0 => self.group_of(asked.tid as i32),
+            _ => pid.checked_neg(),
+        };
+        if pid != -1 && group.is_none() {
+            return CONTINUE; // the kernel says what is wrong
         }
+        let pids = self.shared.pids();
+        let own = task::pid_there(pids, asked.tid as i32);
+        let is_meant = |target: i32| match (group, task::pid_there(pids, target)) {
+            (_, None) => false,
+            (Some(group), _) => self.group_of(target) == Some(group),
+            (None, inside) => inside != Some(1) && inside != own,
+        };
+        let all: Vec<i32> = (self.shared.processes().into_iter())
+            .filter(|target| is_meant(*target))
+            .collect();
+        let may = |target: &i32| self.may_kill(asked, who, *target);
+        if all.iter().all(may) {
+            return CONTINUE;
+        }
+        let mut is_sent = false;
+        for target in all.iter().copied().filter(may) {
+            // its number may be another's by now, so what is opened is asked once more
+            let Ok(process) = task::open(target) else {
+                continue;
+            };
+            if is_meant(target) {
+                is_sent |= crate::sys::process::signal(process.as_fd(), asked.int(1)).is_ok();
+            }
+        }
+        // to all processes nobody's refusal is an error (kill_something_info)
+        match is_sent || group.is_none() {
+            true => value(0),
+            false => Err(Errno::EPERM),
+        }
+    }
+
+    /// The process group that a process is in, by its number in the container.
+    fn group_of(&self, target: i32) -> Option<i32> {
+        self.shared.number_inside(target as u32, "NSpgid:")
     }
 
     /// Whether another's process may be traced, looked into, and its scheduling changed.
@@ -206,13 +259,6 @@ impl Worker {
         value(0)
     }
 
-    /// The asker's number in the container.
-    fn number_inside(&self, asked: &Asked<'_>) -> Option<i32> {
-        let status = self.shared.proc_text(asked.tid, "status")?;
-        let numbers = status.lines().find_map(|l| l.strip_prefix("NSpid:"))?;
-        numbers.split_ascii_whitespace().last()?.parse().ok()
-    }
-
     /// A copy of a descriptor of the asker's.
     pub(super) fn copy_of(&self, asked: &Asked<'_>, number: i32) -> Result<OwnedFd, Errno> {
         let fd = task::descriptor_of(asked.tid, number)?;
@@ -241,6 +287,25 @@ fn is_alive(socket: &OwnedFd) -> bool {
 impl Shared {
     pub(super) fn pids(&self) -> std::os::fd::BorrowedFd<'_> {
         self.pids.as_fd()
+    }
+
+    /// The last of the numbers that a line of a process's status says: the innermost pid namespace's.
+    fn number_inside(&self, tid: u32, line: &str) -> Option<i32> {
+        let status = self.proc_text(tid, "status")?;
+        let numbers = status.lines().find_map(|l| l.strip_prefix(line))?;
+        numbers.split_ascii_whitespace().last()?.parse().ok()
+    }
+
+    /// The host's processes, by their numbers.
+    fn processes(&self) -> Vec<i32> {
+        let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+        let Ok(mut all) = nix::dir::Dir::openat(&self.proc, c".", flags, Mode::empty()) else {
+            return Vec::new();
+        };
+        all.iter()
+            .flatten()
+            .filter_map(|entry| entry.file_name().to_str().ok()?.parse().ok())
+            .collect()
     }
 
     /// A text of a process's folder in the host's /proc.

@@ -35,8 +35,8 @@ impl Worker {
         let Ok(fd) = open(folder, flags_here, new.bits(mode)) else {
             return CONTINUE; // the kernel says what is wrong
         };
-        self.label(&own_name(&fd), Last::Follow, &new)?;
-        give(asked, &fd, flags)
+        let file = self.label_made(fd, &new)?;
+        give(asked, &file.fd, flags)
     }
 
     pub(super) fn open2(&mut self, asked: &Asked<'_>) -> Outcome {

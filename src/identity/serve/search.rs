@@ -16,6 +16,9 @@ use crate::identity::credentials::Credentials;
 use crate::store::ids::Ids;
 use crate::sys::stat::{Statx, statx_here};
 
+/// What a file shows, and its record.
+pub(super) type Found = (Statx, Option<Ids>);
+
 /// How a file was come to.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Way<'a> {
@@ -58,9 +61,9 @@ impl Worker {
         who: &Credentials,
         name: &CStr,
         last: Last,
-    ) -> Result<Option<(Statx, Option<Ids>)>, Errno> {
+    ) -> Result<Option<Found>, Errno> {
         let is_followed = last == Last::Follow;
-        if !self.may_come(who, name)? {
+        if !self.may_come(who, name)?.0 {
             let flags = if is_followed {
                 0
             } else {
@@ -99,21 +102,26 @@ impl Worker {
         name: &CStr,
         last: Last,
     ) -> Result<(), Errno> {
-        if self.may_come(who, name)? && last == Last::Follow && is_link(name) {
+        if self.may_come(who, name)?.0 && last == Last::Follow && is_link(name) {
             self.may_follow(who, name)?;
         }
         Ok(())
     }
 
-    /// The same as far as the last name; returns whether there is a way on which anything is asked.
-    fn may_come(&mut self, who: &Credentials, name: &CStr) -> Result<bool, Errno> {
+    /// The same as far as the last name; returns whether there is a way on which anything is asked, and the last folder on it.
+    pub(super) fn may_come(
+        &mut self,
+        who: &Credentials,
+        name: &CStr,
+    ) -> Result<(bool, Option<Found>), Errno> {
         let path = name.to_bytes();
         let Some(begin) = beginning(path).filter(|begin| *begin < path.len()) else {
-            return Ok(false); // the asker's own, which it holds
+            return Ok((false, None)); // the asker's own, which it holds
         };
         if who.searches_all() {
-            return Ok(false);
+            return Ok((false, None));
         }
+        let mut found = None;
         for (nth, folder) in folders(path, begin).enumerate() {
             let folder = CString::new(folder).expect("a part of a C string");
             // what the asker holds it need not come to
@@ -123,21 +131,36 @@ impl Worker {
             } else {
                 libc::AT_SYMLINK_NOFOLLOW
             };
-            self.may_pass(who, &folder, flags)?;
+            found = self.may_pass(who, &folder, flags)?;
         }
-        Ok(true)
+        Ok((true, found))
     }
 
-    fn may_pass(&mut self, who: &Credentials, name: &CStr, flags: i32) -> Result<(), Errno> {
-        match self.look(name, flags) {
-            Ok((stat, _)) if kind(&stat) == libc::S_IFLNK => match self.may_follow(who, name)? {
-                Some(file) if !file.is_folder() => Err(Errno::ENOTDIR),
-                Some(file) => self.may_search(who, &file.own_name(), &file.stat, file.ids),
-                None => Ok(()),
-            },
-            Ok((stat, _)) if kind(&stat) != libc::S_IFDIR => Err(Errno::ENOTDIR),
-            Ok((stat, ids)) => self.may_search(who, name, &stat, ids),
-            Err(_) => Ok(()),
+    fn may_pass(
+        &mut self,
+        who: &Credentials,
+        name: &CStr,
+        flags: i32,
+    ) -> Result<Option<Found>, Errno> {
+        let Ok((stat, ids)) = self.look(name, flags) else {
+            return Ok(None);
+        };
+        match kind(&stat) {
+            libc::S_IFLNK => {
+                let Some(file) = self.may_follow(who, name)? else {
+                    return Ok(None);
+                };
+                if !file.is_folder() {
+                    return Err(Errno::ENOTDIR);
+                }
+                self.may_search(who, &file.own_name(), &file.stat, file.ids)?;
+                Ok(Some((file.stat, file.ids)))
+            }
+            libc::S_IFDIR => {
+                self.may_search(who, name, &stat, ids)?;
+                Ok(Some((stat, ids)))
+            }
+            _ => Err(Errno::ENOTDIR),
         }
     }
 

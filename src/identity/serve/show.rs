@@ -84,7 +84,7 @@ impl Worker {
         };
         let found = match walker {
             Some(who) => {
-                self.stand(asked)?;
+                self.stand_for(asked, &name)?;
                 self.walk(&who, &name, last)?.ok_or(Errno::ENOENT)
             }
             None => self.look_from(asked, &tracee, &name, last),

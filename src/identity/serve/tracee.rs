@@ -3,17 +3,21 @@
 //! Both are held open, so that they are the asker's own even when its number is given to another process meanwhile; that
 //! they are is checked once, after the opening.
 
+use std::cell::Cell;
+use std::io::IoSliceMut;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, openat};
 use nix::sys::stat::Mode;
-use nix::sys::uio::{pread, pwrite};
+use nix::sys::uio::{RemoteIoVec, pread, process_vm_readv, pwrite};
+use nix::unistd::Pid;
 
 pub(super) struct Tracee {
     /// `/proc/TID`: nothing is found below it when the thread is gone.
     pub(super) folder: OwnedFd,
     memory: OwnedFd,
+    is_gone: Cell<bool>,
 }
 
 /// Longest path (PATH_MAX), with its zero byte.
@@ -35,7 +39,16 @@ impl Tracee {
             OFlag::O_RDWR | OFlag::O_CLOEXEC,
             Mode::empty(),
         )?;
-        Ok(Tracee { folder, memory })
+        Ok(Tracee {
+            folder,
+            memory,
+            is_gone: Cell::new(false),
+        })
+    }
+
+    /// Whether anybody has found that the program is gone.
+    pub(super) fn is_gone(&self) -> bool {
+        self.is_gone.get()
     }
 
     /// Whether the memory is still a living program's: an exec and an end leave an empty one.
@@ -58,7 +71,10 @@ impl Tracee {
     fn read_some(&self, at: u64, buffer: &mut [u8]) -> Result<usize, Errno> {
         let at = i64::try_from(at).map_err(|_| Errno::EFAULT)?;
         match pread(self.memory.as_fd(), buffer, at) {
-            Ok(0) if !buffer.is_empty() => Err(Errno::ESTALE),
+            Ok(0) if !buffer.is_empty() => {
+                self.is_gone.set(true);
+                Err(Errno::ESTALE)
+            }
             Ok(n) => Ok(n),
             Err(_) => Err(Errno::EFAULT),
         }
@@ -66,20 +82,7 @@ impl Tracee {
 
     /// Reads a path, without its zero byte.
     pub(super) fn read_path(&self, at: u64, out: &mut Vec<u8>) -> Result<(), Errno> {
-        out.clear();
-        if at == 0 {
-            return Err(Errno::EFAULT);
-        }
-        while out.len() < LONGEST {
-            let mut part = [0; 256];
-            let n = self.read_some(at + out.len() as u64, &mut part)?;
-            if let Some(end) = part[..n].iter().position(|b| *b == 0) {
-                out.extend_from_slice(&part[..end]);
-                return Ok(());
-            }
-            out.extend_from_slice(&part[..n]);
-        }
-        Err(Errno::ENAMETOOLONG)
+        collect_path(at, out, |at, part| self.read_some(at, part))
     }
 
     /// Writes all of it.
@@ -91,4 +94,40 @@ impl Tracee {
             _ => Err(Errno::EFAULT),
         }
     }
+}
+
+/// Reads a path of who is `tid` now, without opening anything. Whether it still is the asker is the caller's to check, afterwards.
+pub(super) fn peek_path(tid: u32, at: u64, out: &mut Vec<u8>) -> Result<(), Errno> {
+    let pid = Pid::from_raw(tid as i32);
+    collect_path(at, out, |at, part| {
+        let there = RemoteIoVec {
+            base: at as usize,
+            len: part.len(),
+        };
+        process_vm_readv(pid, &mut [IoSliceMut::new(part)], &[there])
+    })
+}
+
+fn collect_path(
+    at: u64,
+    out: &mut Vec<u8>,
+    read: impl Fn(u64, &mut [u8]) -> Result<usize, Errno>,
+) -> Result<(), Errno> {
+    out.clear();
+    if at == 0 {
+        return Err(Errno::EFAULT);
+    }
+    while out.len() < LONGEST {
+        let mut part = [0; 256];
+        let n = read(at.wrapping_add(out.len() as u64), &mut part)?;
+        if n == 0 {
+            return Err(Errno::EFAULT);
+        }
+        if let Some(end) = part[..n].iter().position(|b| *b == 0) {
+            out.extend_from_slice(&part[..end]);
+            return Ok(());
+        }
+        out.extend_from_slice(&part[..n]);
+    }
+    Err(Errno::ENAMETOOLONG)
 }

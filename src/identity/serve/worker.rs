@@ -4,8 +4,9 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::ffi::CStr;
 use std::os::fd::AsFd;
+use std::rc::Rc;
+use std::sync::OnceLock;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, OnceLock};
 
 use nix::errno::Errno;
 use nix::unistd::fchdir;
@@ -72,25 +73,29 @@ pub(super) fn value(n: impl Into<i64>) -> Outcome {
 pub(super) struct Worker {
     pub(super) shared: &'static Shared,
     /// With the number of execs before the opening.
-    tracees: HashMap<u32, (u32, Arc<Tracee>)>,
+    tracees: HashMap<u32, (u32, Rc<Tracee>)>,
     /// Who has which tag, as the table says it for ever: threads do not wait for each other at it.
     known: RefCell<HashMap<u64, Credentials>>,
-    /// Whose folder we are in.
+    /// Whose folder in the host's /proc we are in; our own where it is nobody's.
     pub(super) standing: Option<u32>,
     /// We are in another root than the container's.
     pub(super) is_rooted: bool,
+    /// The last chown(2) changed an owner: most come in runs.
+    pub(super) gives_away: bool,
     pub(super) path: Vec<u8>,
 }
 
 impl Worker {
     pub(super) fn new(shared: &'static Shared) -> Result<Worker, Errno> {
         task::own_folders()?;
+        fchdir(&shared.own)?;
         Ok(Worker {
             shared,
             tracees: HashMap::new(),
             known: RefCell::default(),
             standing: None,
             is_rooted: false,
+            gives_away: false,
             path: Vec::new(),
         })
     }
@@ -99,7 +104,13 @@ impl Worker {
     pub(super) fn rest(&mut self) {
         self.tracees.clear();
         self.known.take();
+        self.step_home();
+    }
+
+    fn step_home(&mut self) {
         self.standing = None;
+        let home = fchdir(&self.shared.own);
+        debug_assert!(home.is_ok(), "the way to our own folder: {home:?}");
     }
 
     /// Answers one question.
@@ -124,8 +135,11 @@ impl Worker {
             return CONTINUE;
         }
         match self.dispatch(asked) {
-            // the asker has executed another program since we opened its memory
-            Err(Errno::ESTALE) => {
+            // the asker has executed another program since we opened its memory (a thread's exec makes it its process's first),
+            // whatever was made of that
+            outcome
+                if outcome == Err(Errno::ESTALE) || outcome == CONTINUE && self.is_gone(asked) =>
+            {
                 self.forget(asked.tid);
                 match self.dispatch(asked) {
                     Err(Errno::ESTALE) => Err(Errno::EFAULT),
@@ -146,8 +160,8 @@ impl Worker {
             SetUid | SetGid | SetReuid | SetRegid | SetResuid | SetResgid | SetFsuid | SetFsgid
             | SetGroups | GetUid | GetEuid | GetGid | GetEgid | GetResuid | GetResgid
             | GetGroups | Umask | Prctl => self.ids(asked),
-            Capget | Capset | Getrlimit | Setrlimit | Prlimit | Getsockopt | Kill | Ptrace
-            | Peek | Schedule | Setpriority | IoprioSet => self.process(asked),
+            Capget | Capset | Getrlimit | Setrlimit | Prlimit | Getsockopt | Kill | Sigqueue
+            | Ptrace | Peek | Schedule | Setpriority | IoprioSet => self.process(asked),
             Execve | Execveat => {
                 let outcome = self.exec(asked);
                 // a vfork's child had its parent's memory, which lives on
@@ -181,13 +195,11 @@ impl Worker {
     }
 
     /// The asker's folder and memory.
-    pub(super) fn tracee(&mut self, asked: &Asked<'_>) -> Result<Arc<Tracee>, Errno> {
-        let execs = self.shared.execs(asked.tid).load(Ordering::Acquire);
-        if let Some((before, tracee)) = self.tracees.get(&asked.tid)
-            && *before == execs
-        {
-            return Ok(Arc::clone(tracee));
+    pub(super) fn tracee(&mut self, asked: &Asked<'_>) -> Result<Rc<Tracee>, Errno> {
+        if let Some(tracee) = self.held(asked) {
+            return Ok(Rc::clone(tracee));
         }
+        let execs = self.shared.execs(asked.tid).load(Ordering::Acquire);
         self.forget(asked.tid);
         let shared = self.shared;
         let open = || Tracee::open(shared.proc.as_fd(), asked.tid);
@@ -198,22 +210,33 @@ impl Worker {
             }
             tracee => tracee.map_err(|_| Errno::ESRCH)?,
         };
-        let tracee = Arc::new(tracee);
+        let tracee = Rc::new(tracee);
         if !asked.lead.listener.is_valid(asked.id) {
             return Err(Errno::ESRCH);
         }
         if self.tracees.len() >= MOST_TRACEES {
             self.rest();
         }
-        self.tracees.insert(asked.tid, (execs, Arc::clone(&tracee)));
+        self.tracees.insert(asked.tid, (execs, Rc::clone(&tracee)));
         Ok(tracee)
+    }
+
+    /// The same where they are open already.
+    pub(super) fn held(&self, asked: &Asked<'_>) -> Option<&Rc<Tracee>> {
+        let execs = self.shared.execs(asked.tid).load(Ordering::Acquire);
+        let (before, tracee) = self.tracees.get(&asked.tid)?;
+        (*before == execs).then_some(tracee)
+    }
+
+    fn is_gone(&self, asked: &Asked<'_>) -> bool {
+        self.held(asked).is_some_and(|tracee| tracee.is_gone())
     }
 
     /// Forgets what was opened for a thread that is another one now.
     pub(super) fn forget(&mut self, tid: u32) {
         self.tracees.remove(&tid);
         if self.standing == Some(tid) {
-            self.standing = None;
+            self.step_home();
         }
     }
 
@@ -223,6 +246,18 @@ impl Worker {
         if self.standing != Some(asked.tid) {
             fchdir(&tracee.folder)?;
             self.standing = Some(asked.tid);
+        }
+        Ok(())
+    }
+
+    /// The same where a name of ours begins there. Otherwise our own folder is as good: names of our descriptors begin in either,
+    /// and not in that of another asker, who may be gone.
+    pub(super) fn stand_for(&mut self, asked: &Asked<'_>, name: &CStr) -> Result<(), Errno> {
+        if name.to_bytes().first() != Some(&b'/') {
+            return self.stand(asked);
+        }
+        if self.standing.is_some_and(|tid| tid != asked.tid) {
+            self.step_home();
         }
         Ok(())
     }
