@@ -228,7 +228,7 @@ const PROPAGATION: &[&str] = &[
 ];
 
 /// Says whether all words are options of `-v`, at most one of each kind (moby `linuxValidMountMode`; the last two lines are
-/// podman's).
+/// podman's, but for `O`: a throw-away layer over a folder of the host).
 fn is_mode(mode: &str) -> bool {
     #[rustfmt::skip]
     const KINDS: &[&[&str]] = &[
@@ -237,7 +237,7 @@ fn is_mode(mode: &str) -> bool {
         PROPAGATION,
         &["nocopy", "copy"],
         &["consistent", "cached", "delegated"],
-        &["U"], &["O"], &["exec", "noexec"], &["dev", "nodev"], &["suid", "nosuid"],
+        &["U"], &["exec", "noexec"], &["dev", "nodev"], &["suid", "nosuid"],
         &["rbind", "bind"], &["idmap"],
     ];
     let words: Vec<&str> = mode.split(',').collect();

@@ -74,13 +74,15 @@ pub fn writable_bytes(store: &Store, found: &Found) -> u64 {
     tree_bytes(&folder.join("upper"))
 }
 
-/// Removes the volumes that no container mounts and that `wanted` says yes to.
+/// Removes the volumes that no container mounts and that `wanted` says yes to. One with options stays, as with docker: it says
+/// where something else is.
 pub fn volumes(store: &Store, wanted: impl Fn(&Volume) -> bool) -> Result<Pruned> {
     let mut pruned = Pruned::default();
     let users = store.volumes().users()?;
     let used: HashSet<&str> = users.iter().map(|user| user.volume.as_str()).collect();
     for volume in store.volumes().list()? {
-        if used.contains(volume.name.as_str()) || !wanted(&volume) {
+        let has_options = volume.options.as_ref().is_some_and(|o| !o.is_empty());
+        if used.contains(volume.name.as_str()) || has_options || !wanted(&volume) {
             continue;
         }
         let bytes = tree_bytes(&store.volumes().path(&volume.name));
@@ -179,6 +181,13 @@ mod tests {
         make("used").unwrap();
         make("free").unwrap();
         make("kept").unwrap();
+        let options = [("type", "none"), ("o", "bind"), ("device", "/tmp")];
+        let elsewhere = Request {
+            name: Some("elsewhere".to_owned()),
+            options: options.map(|(k, v)| (k.to_owned(), v.to_owned())).into(),
+            ..Request::default()
+        };
+        s.store.volumes().create(elsewhere).unwrap();
         let mut r = record(&new_id().unwrap(), "web");
         r.mounts = vec![MountPoint {
             kind: "volume".to_owned(),
@@ -188,7 +197,7 @@ mod tests {
         s.store.containers().create(&r).unwrap();
         let pruned = volumes(&s.store, |v| v.name != "kept").unwrap();
         assert_eq!(pruned.gone, ["free"]);
-        assert_eq!(s.store.volumes().list().unwrap().len(), 2);
+        assert_eq!(s.store.volumes().list().unwrap().len(), 3);
     }
 
     #[test]

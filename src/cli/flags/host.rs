@@ -165,7 +165,7 @@ fn userns(matches: &ArgMatches) -> Result<()> {
 
 fn binds(matches: &ArgMatches) -> Result<Vec<String>> {
     let mut binds = Vec::new();
-    for given in values(matches, "volume") {
+    for given in volumes(matches) {
         let spec = mount::parse_volume(given)?;
         if spec.source.is_empty() {
             continue;
@@ -180,6 +180,17 @@ fn binds(matches: &ArgMatches) -> Result<Vec<String>> {
         });
     }
     Ok(binds)
+}
+
+/// `-v`; the very same once more, as scripts have it, is one.
+pub(super) fn volumes(matches: &ArgMatches) -> Vec<&String> {
+    let mut all: Vec<&String> = Vec::new();
+    for given in values(matches, "volume") {
+        if !all.contains(&given) {
+            all.push(given);
+        }
+    }
+    all
 }
 
 /// `--network` with what belongs to the first of them; at least one.

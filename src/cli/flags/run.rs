@@ -215,7 +215,7 @@ fn read(path: &str) -> Result<Vec<u8>> {
 /// The mounts, and what `--mount volume-label,volume-opt` says of volumes that are to be made.
 fn mounts(matches: &ArgMatches) -> Result<(Vec<MountPoint>, Vec<volumes::Request>)> {
     let mut specs = Vec::new();
-    for volume in values(matches, "volume") {
+    for volume in host::volumes(matches) {
         specs.push(mount::parse_volume(volume)?);
     }
     for mount in many::<Mount>(matches, "mount") {

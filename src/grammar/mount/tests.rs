@@ -67,6 +67,7 @@ fn short_volumes_are_read_as_docker_reads_them() {
         ),
         ("/a:/b:ro,rw", "! invalid mode: ro,rw"),
         ("/a:/b:foo", "! invalid mode: foo"),
+        ("/a:/b:O", "! invalid mode: O"),
         ("/a:/b:ro:x", "! invalid spec: /a:/b:ro:x: too many colons"),
         ("/a:ro", "! invalid volume specification: '/a:ro'"),
         (
