@@ -101,6 +101,8 @@ pub(super) struct Life<'a> {
     is_noted: bool,
     /// While nothing happens.
     nap: Option<Nap>,
+    /// When a killed relay was last replaced.
+    renewed: Option<Instant>,
     /// The last start, for the policy's back-off.
     started: Instant,
     backoff: Duration,
@@ -146,6 +148,7 @@ impl<'a> Life<'a> {
             rest_at: Some(Instant::now() + REST_AFTER),
             is_noted: false,
             nap: None,
+            renewed: None,
             started: Instant::now(),
             backoff: restart::FIRST_PAUSE,
             last_code: 0,
@@ -362,9 +365,12 @@ impl<'a> Life<'a> {
         if let Some(net) = &self.net
             && net.interest() == fd
         {
-            // the program runs on, cut off
             if net.has_ended() {
+                let is_program = net.is_program();
                 self.net = None;
+                if !is_program {
+                    self.renew_network();
+                }
             }
             return Ok(());
         }

@@ -219,6 +219,24 @@ impl Net {
         Ok(theirs)
     }
 
+    /// Plugs a program that runs: the last relay was killed.
+    pub(super) fn plug_running(&self, program: i32) -> Result<()> {
+        let socket = self.plug()?;
+        let namespace = std::fs::File::open(format!("/proc/{program}/ns/net"))?;
+        sys::socket::send(socket.as_fd(), b"n", &[namespace.as_fd()])?;
+        match sys::socket::receive(socket.as_fd())? {
+            Some(_) => Ok(()),
+            None => Err(self
+                .failure()
+                .unwrap_or_else(|| Error::new(Kind::System, "the container's relay has ended"))),
+        }
+    }
+
+    /// Whether it is somebody else's program.
+    pub(super) fn is_program(&self) -> bool {
+        self.program.is_some()
+    }
+
     fn order(&self, order: &Order, fd: Option<OwnedFd>) -> Result<()> {
         let bytes = serde_json::to_vec(order).context(Kind::System, || "cannot write an order")?;
         let fds: Vec<_> = fd.iter().map(AsFd::as_fd).collect();

@@ -272,12 +272,22 @@ impl Worker {
             namespace: container.as_raw_fd(),
         };
         // the kernel finds a free name
-        let messages = vec![link::veth("veth%d", BRIDGE, net.mtu, &peer)];
+        let veth = || vec![link::veth("veth%d", BRIDGE, net.mtu, &peer)];
         // without IPv6 the link asks nobody on the bridge for routers
         if net.endpoint.address6.is_none() {
             write_sysctl("net/ipv6/conf/default/disable_ipv6", "1");
         }
-        route(messages).context(ErrorKind::Host, cannot)?;
+        let made = match route(veth()) {
+            // the last relay was killed, and its gateway lives on
+            Err(e) if e.errno() == Errno::EEXIST => {
+                enter(container)?;
+                let removed = route(vec![link::remove(&net.inside)]);
+                enter(&net.namespace)?;
+                removed.and_then(|()| route(veth()))
+            }
+            made => made,
+        };
+        made.context(ErrorKind::Host, cannot)?;
         let has_route = self
             .nets
             .iter()

@@ -178,6 +178,7 @@ both! {
     an_internal_network_has_no_way_out
     what_a_program_wrote_before_it_ended_arrives
     a_killed_monitor_disturbs_nobody_and_nothing_stays
+    a_killed_relay_is_followed_by_another
     the_next_container_has_the_gateway_and_the_address_of_the_last
     a_network_may_ask_for_busy_polling
     a_container_is_told_what_it_needs_to_know
@@ -805,6 +806,41 @@ fn a_killed_monitor_disturbs_nobody_and_nothing_stays(s: &mut Stage) {
     );
     s.ok("rm -f first second");
     eventually("no relay is left", || s.sandbox.processes().is_empty());
+}
+
+fn a_killed_relay_is_followed_by_another(s: &mut Stage) {
+    s.world.outside(&format!("echo {OUTSIDE}:7000"));
+    s.ok("network create one");
+    s.serve("--name web --network one -p 8080:80", "peername 0.0.0.0:80");
+    let relays = |s: &Stage| {
+        let all = s.sandbox.processes();
+        let relays = all.iter().filter(|l| l.contains("__relay"));
+        let pids = relays.filter_map(|l| l.split(' ').next());
+        pids.map(str::to_owned).collect::<Vec<_>>()
+    };
+    let address = s.ok("inspect -f {{.NetworkSettings.Networks.one.IPAddress}} web");
+    // alone on its network, and then with another who keeps it
+    for neighbours in 0..2 {
+        let first = relays(s);
+        if neighbours == 1 {
+            s.serve("--name next --network one", "sleep");
+        }
+        kill(&first[0]);
+        eventually("another relay", || {
+            relays(s).len() == 1 + neighbours && !relays(s).contains(&first[0])
+        });
+        eventually("the port", || {
+            let from = s.world.ask_from_outside(&format!("get {HOST}:8080"));
+            from.starts_with(&format!("you are {OUTSIDE}:"))
+        });
+        let said = s.exec("web", &format!("mirror {OUTSIDE}:7000 100000;resolve web"));
+        assert_eq!(said, format!("the same\n{address}"));
+        let same = s.ok("inspect -f {{.NetworkSettings.Networks.one.IPAddress}} web");
+        assert_eq!(same, address);
+        std::thread::sleep(std::time::Duration::from_secs(1)); // one that dies again at once is given up
+    }
+    s.ok("rm -f web next");
+    eventually("no process is left", || s.sandbox.processes().is_empty());
 }
 
 fn the_next_container_has_the_gateway_and_the_address_of_the_last(s: &mut Stage) {

@@ -1,14 +1,19 @@
 //! The runtime folder may vanish while a container lives (the last logout takes /run/user/UID), or the store may have another
 //! one now. A command that does not see our lock calls us; lock, control socket and the list of networks' members are then
-//! made where they are looked for.
+//! made where they are looked for. A relay that was killed is followed by another one.
 
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
+use super::super::net::{self, Entered};
 use super::Life;
 use crate::host::paths;
 use crate::store::paths::Paths;
 use crate::store::{self, Store};
 use crate::sys::lock::Lock;
+
+/// A relay that lived for less is not renewed.
+const PAUSE: Duration = Duration::from_secs(1);
 
 impl Life<'_> {
     /// Folder of the lock and the control socket.
@@ -51,5 +56,24 @@ impl Life<'_> {
         if let Some(net) = &self.net {
             net.follow(&self.store.paths().runtime);
         }
+    }
+
+    /// The relay was killed. Another one takes its place, with the same addresses and ports; connections are lost. Where that
+    /// fails the program runs on, cut off until its next start.
+    pub(super) fn renew_network(&mut self) {
+        let (Some(network), Some(child)) = (&self.start.network, &self.child) else {
+            return;
+        };
+        if self.renewed.is_some_and(|at| at.elapsed() < PAUSE) {
+            return; // it is killed again and again
+        }
+        self.renewed = Some(Instant::now());
+        let begun = net::begin(self.plan, network, self.store.paths(), Entered::Other);
+        let Ok(net) = begun.and_then(|net| net.plug_running(child.pid).map(|()| net)) else {
+            return;
+        };
+        net.note(&mut self.state);
+        self.net = Some(net);
+        self.save();
     }
 }
