@@ -145,7 +145,7 @@ impl Place {
 /// A file, known over the container's restarts: its device, its inode and, since numbers are used again, its birth.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Key {
-    /// Device number.
+    /// Device number; 0 is the container's root's.
     pub dev: u64,
     /// Inode number.
     pub ino: u64,
@@ -165,6 +165,12 @@ impl Key {
                 false => (0, 0),
             },
         }
+    }
+
+    /// The same of a file of a container's own root: an overlay has another device number at each mount, and its upper folder
+    /// yet another.
+    pub(crate) fn within(self) -> Key {
+        Key { dev: 0, ..self }
     }
 }
 

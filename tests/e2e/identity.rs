@@ -431,6 +431,24 @@ fn owners_are_kept_over_a_restart_and_the_host_sees_its_user() {
 }
 
 #[test]
+fn what_a_container_made_is_committed_as_it_was() {
+    debian!(sandbox, image);
+    let make = "cd /srv; touch f e; echo hi >g; ln g hard; mkdir d s; ln -s f l; mkfifo p; mknod c c 1 3; mknod b b 8 1; \
+                chown -h 7:8 f d l p c; chown 70000:4294967294 g; chown 100:200 e s; chmod 4755 f; chmod 3777 d; chmod 0 e s; \
+                chmod 6711 g; chmod 600 b; cp /bin/true able; touch /tmp/o; \
+                setpriv --reuid 33 --regid 34 --clear-groups sh -c 'cd /tmp; touch g; mkdir h; ln -s g i; mkfifo j; ln g k'";
+    let look =
+        "cd /; find srv tmp -printf '%p %y %m %U:%G %n %l\\n' | sort; stat -c %t:%T srv/b srv/c";
+    let text = format!("{make}; {look}");
+    let first = sandbox.coracle(["run", "--name", "c1", &image, "sh", "-c", &text]);
+    let first = first.ok();
+    assert!(first.contains("srv/e f 0 100:200 1"), "{first}");
+    sandbox.coracle(["commit", "c1", "made:1"]).ok();
+    let again = ["run", "--rm", "made:1", "sh", "-c", look];
+    assert_eq!(sandbox.coracle(again).ok(), first);
+}
+
+#[test]
 fn the_users_own_files_get_no_attribute_and_keep_what_was_said_of_them() {
     debian!(sandbox, image);
     let own = sandbox.work().join("own");

@@ -16,7 +16,7 @@ use nix::sys::stat::Mode;
 use super::{Given, Shared};
 use crate::store::ids::{self, Ids};
 use crate::store::owners::{Key, Place, Sidecar};
-use crate::sys::stat::{EVERYTHING, statx_here};
+use crate::sys::stat::{EVERYTHING, Statx, statx_here};
 use crate::sys::{self, xattr};
 
 /// A file in the container's folder: some of its files have access control lists that name others.
@@ -86,6 +86,15 @@ impl Beside {
 }
 
 impl Shared {
+    /// By what a file is known in the container's file `owners`.
+    pub(super) fn key(&self, stat: &Statx) -> Key {
+        let key = Key::of(stat);
+        match self.root_device == Some((stat.stx_dev_major, stat.stx_dev_minor)) {
+            true => key.within(),
+            false => key,
+        }
+    }
+
     /// The record of a file that is in no inode.
     pub(super) fn recorded_beside(&self, key: &Key) -> Option<Ids> {
         if !self.has_beside.load(Ordering::Acquire) {
@@ -120,7 +129,7 @@ impl Shared {
         };
         let value = Place::Text.write(&ids);
         if xattr::set_by_path(&given.at, ids::NAME, &value).is_err() {
-            self.record_beside(Key::of(&stat), ids, false);
+            self.record_beside(self.key(&stat), ids, false);
         }
     }
 

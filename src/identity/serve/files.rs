@@ -15,7 +15,7 @@ use super::tracee::Tracee;
 use super::worker::{Asked, Worker};
 use crate::identity::permission::Seen;
 use crate::store::ids::{Ids, What};
-use crate::store::owners::{Key, Place};
+use crate::store::owners::Place;
 use crate::sys::stat::{EVERYTHING, Statx, statx, statx_here};
 use crate::sys::xattr;
 
@@ -277,7 +277,7 @@ impl Worker {
             return ids;
         }
         let shared = self.shared;
-        if let Some(ids) = shared.recorded_beside(&Key::of(stat)) {
+        if let Some(ids) = shared.recorded_beside(&shared.key(stat)) {
             return Some(ids);
         }
         if !shared.ours.contains(&stat.stx_mnt_id) {
@@ -321,7 +321,7 @@ impl Worker {
     /// Writes a file's whole record.
     pub(super) fn record_all(&mut self, file: &mut File, ids: Ids) -> Result<(), Errno> {
         file.ids = Some(ids);
-        let key = Key::of(&file.stat);
+        let key = self.shared.key(&file.stat);
         if file.is_foreign() {
             self.shared.record_beside(key, ids, true);
             return Ok(());

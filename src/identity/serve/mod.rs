@@ -152,6 +152,8 @@ struct Shared {
     ours: Vec<u64>,
     /// The device of the container's /sys.
     sys: Option<(u32, u32)>,
+    /// The device of its root.
+    root_device: Option<(u32, u32)>,
     /// The host's /proc.
     proc: OwnedFd,
     /// Our own folder in it: where a thread is while it is in no asker's.
@@ -238,6 +240,9 @@ pub fn run(settings: &Settings, begin: Begin, control: OwnedFd) -> Result<Served
         sys: sys::stat::statx_here(c"/sys", 0, libc::STATX_TYPE)
             .ok()
             .filter(|stat| stat.stx_uid != 0)
+            .map(|stat| (stat.stx_dev_major, stat.stx_dev_minor)),
+        root_device: sys::stat::statx_here(c"/", 0, libc::STATX_TYPE)
+            .ok()
             .map(|stat| (stat.stx_dev_major, stat.stx_dev_minor)),
         proc,
         own,

@@ -16,22 +16,24 @@ pub(crate) fn open_anyway(at: BorrowedFd<'_>, name: &CStr, flags: OFlag) -> nix:
         Err(Errno::EACCES) => {}
         result => return result,
     }
-    let found = openat(
-        at,
-        name,
-        OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC,
-        Mode::empty(),
-    )?;
+    while_readable(at, name, |path| {
+        open(path, flags & !OFlag::O_NOFOLLOW, Mode::empty())
+    })
+}
+
+/// Has something read of what `name` is, no link, while its mode lets the user read; `read` gets a name for that very file.
+pub(super) fn while_readable<T>(
+    at: BorrowedFd<'_>,
+    name: &CStr,
+    read: impl FnOnce(&CStr) -> nix::Result<T>,
+) -> nix::Result<T> {
+    let flags = OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+    let found = openat(at, name, flags, Mode::empty())?;
     let mode = Mode::from_bits_truncate(fstat(&found)?.st_mode & 0o7777);
     change_mode(found.as_fd(), mode | Mode::S_IRUSR | Mode::S_IXUSR)?;
-    // by the descriptor, so that it is the very same file
-    let opened = open(
-        path(found.as_fd()).as_c_str(),
-        flags & !OFlag::O_NOFOLLOW,
-        Mode::empty(),
-    );
+    let done = read(&path(found.as_fd()));
     change_mode(found.as_fd(), mode)?;
-    opened
+    done
 }
 
 /// chmod(2) of what an O_PATH descriptor means; it must be no link.

@@ -6,8 +6,10 @@ use std::ffi::{CStr, CString};
 use std::os::fd::BorrowedFd;
 use std::path::Path;
 
+use nix::errno::Errno;
 use nix::sys::stat::FileStat;
 
+use super::open::while_readable;
 use crate::image::capabilities;
 use crate::image::tar::EntryType;
 use crate::store::ids::{self, Ids, What};
@@ -51,7 +53,8 @@ impl Owners {
             return Ok(None);
         }
         let stat = stat::statx(at, name, libc::AT_SYMLINK_NOFOLLOW, stat::EVERYTHING)?;
-        Ok(self.files.get(&Key::of(&stat)))
+        let key = Key::of(&stat);
+        Ok((self.files.get(&key.within())).or_else(|| self.files.get(&key)))
     }
 }
 
@@ -111,12 +114,12 @@ pub(crate) fn meta(
     for attribute in xattr::list_at(at, name)? {
         let bytes = attribute.to_bytes();
         if Some(attribute.as_c_str()) == place.attribute() {
-            let value = xattr::get_at(at, name, &attribute)?;
+            let value = value_of(at, name, &attribute)?;
             if let Some(ids) = value.as_deref().and_then(|value| place.read(value)) {
                 (record, meta.is_aside) = (Some(ids), false);
             }
         } else if bytes == capabilities::NAME && kind == EntryType::File {
-            let value = xattr::get_at(at, name, &attribute)?;
+            let value = value_of(at, name, &attribute)?;
             meta.capability = value.as_deref().and_then(capabilities::portable);
         } else if bytes.starts_with(b"user.overlay.") || bytes.starts_with(b"user.fuseoverlayfs.") {
             meta.marks.push(attribute);
@@ -126,6 +129,18 @@ pub(crate) fn meta(
         apply(&mut meta, ids);
     }
     Ok(Some(meta))
+}
+
+/// An attribute of the user's is read by who may read the file, and a container's program may have taken that away.
+fn value_of(at: BorrowedFd<'_>, name: &CStr, attribute: &CStr) -> nix::Result<Option<Vec<u8>>> {
+    match xattr::get_at(at, name, attribute) {
+        Err(Errno::EACCES) => while_readable(at, name, |path| {
+            let mut room = [0; 256];
+            let value = xattr::get_by_path(path, attribute, &mut room)?;
+            Ok(value.map(<[u8]>::to_vec))
+        }),
+        value => value,
+    }
 }
 
 fn kind(stat: &FileStat) -> Option<EntryType> {
