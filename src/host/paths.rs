@@ -75,8 +75,8 @@ pub fn paths(options: &Options) -> Result<Paths> {
         },
     };
     if agreed.as_ref() != Some(&runtime) {
-        // before the first container there is no store, and nothing to agree on
-        let _ = agree(&data, &runtime);
+        // what cannot be written is not agreed on
+        let _ = agree(&data, &runtime, uid);
     }
     Ok(Paths { data, runtime })
 }
@@ -92,8 +92,10 @@ fn agreement(data: &Path) -> Option<PathBuf> {
     is_name.then(|| data.join("runtime").join(host))
 }
 
-fn agree(data: &Path, runtime: &Path) -> std::io::Result<()> {
-    let (Some(link), true) = (agreement(data), data.exists()) else {
+/// Before the first container there is no store, and nothing to agree on; somebody else's (`sudo`) is not ours to change.
+fn agree(data: &Path, runtime: &Path, uid: u32) -> std::io::Result<()> {
+    let is_ours = || std::fs::metadata(data).is_ok_and(|m| m.uid() == uid);
+    let Some(link) = agreement(data).filter(|_| is_ours()) else {
         return Ok(());
     };
     let new = link.with_extension(format!("new-{}", std::process::id()));
@@ -304,6 +306,25 @@ mod tests {
         assert_eq!(home_of(text, 0), Some(PathBuf::from("/root")));
         assert_eq!(home_of(text, 7), None);
         assert_eq!(home_of(text, 8), None);
+    }
+
+    #[test]
+    fn a_store_remembers_its_runtime_folder() {
+        let base = scratch("agreed");
+        let (data, runtime) = (base.join("data"), base.join("run"));
+        let uid = nix::unistd::geteuid().as_raw();
+        agree(&data, &runtime, uid).unwrap();
+        assert_eq!(agreed(&data), None, "no store, nothing to agree on");
+        std::fs::create_dir_all(&data).unwrap();
+        agree(&data, &runtime, uid + 1).unwrap();
+        assert_eq!(agreed(&data), None, "another user's store");
+        for runtime in [&runtime, &base] {
+            agree(&data, runtime, uid).unwrap();
+            assert_eq!(agreed(&data).as_ref(), Some(runtime));
+        }
+        assert_eq!(std::fs::read_dir(data.join("runtime")).unwrap().count(), 1);
+        assert!(!is_private(&runtime, uid), "what is not there is not made");
+        std::fs::remove_dir_all(&base).unwrap();
     }
 
     #[test]
