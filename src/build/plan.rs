@@ -319,5 +319,25 @@ pub(crate) fn plan(request: &Request, file: &Dockerfile, bases: &dyn Bases) -> R
         let single = planner.plan(&mut images)?;
         plan.join(&platform, single);
     }
+    entitle(request, &plan)?;
     Ok(plan)
+}
+
+/// A step gets more of the host only where the caller says so (BuildKit's entitlements).
+fn entitle(request: &Request, plan: &Plan) -> Result<()> {
+    for step in plan.stages.iter().flat_map(|stage| &stage.steps) {
+        let Op::Run(run) = &step.op else { continue };
+        let wanted = [
+            ("network.host", run.network.as_deref() == Some("host")),
+            ("security.insecure", run.insecure),
+        ];
+        let mut refused = wanted
+            .iter()
+            .filter(|(name, is_wanted)| *is_wanted && !request.allow.contains(*name));
+        if let Some((name, _)) = refused.next() {
+            let text = format!("failed to load LLB: {name} is not allowed");
+            return Err(error(request, &Fault::whole(text)));
+        }
+    }
+    Ok(())
 }

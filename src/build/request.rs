@@ -1,6 +1,6 @@
 //! What a build is asked for, free of flags.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
@@ -52,8 +52,8 @@ pub(crate) struct Request {
     pub(crate) secrets: BTreeMap<String, Secret>,
     /// `--ssh` by id: the agent's socket.
     pub(crate) ssh: BTreeMap<String, PathBuf>,
-    /// `--allow security.insecure`.
-    pub(crate) allow_insecure: bool,
+    /// `--allow`: `network.host`, `security.insecure`.
+    pub(crate) allow: BTreeSet<String>,
     /// Canonical names of `-t`.
     pub(crate) tags: Vec<String>,
     /// SOURCE_DATE_EPOCH, seconds since 1970.

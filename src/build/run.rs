@@ -149,7 +149,7 @@ pub(super) fn run(
     room.record.host.extra_hosts = request.add_hosts.clone();
     room.record.host.shm_size = request.shm_size;
     room.record.host.ulimits = request.ulimits.clone();
-    room.record.host.privileged = op.insecure && request.allow_insecure;
+    room.record.host.privileged = op.insecure;
     rootfs::prepare(&room.record, store.paths(), &|layer| {
         store.layer_path(layer)
     })?;

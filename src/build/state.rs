@@ -537,6 +537,9 @@ impl State {
         let chown = expand(&transfer.chown)?;
         let chmod = expand(&transfer.chmod)?;
         let checksum = expand(&transfer.checksum)?;
+        if checksum.is_some() && !sources.iter().all(|source| is_url(source)) {
+            return Err("checksum can't be specified for non-HTTP sources".to_owned());
+        }
         if keyword == "COPY" {
             for source in &sources {
                 if is_url(source) {

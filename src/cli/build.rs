@@ -408,7 +408,7 @@ fn request(matches: &ArgMatches, session: &Session) -> Result<Request> {
         explain: is_set(matches, "explain"),
         shell_on_error: value(matches, "on-error") == Some("shell")
             && std::io::stdin().is_terminal(),
-        allow_insecure: values(matches, "allow").any(|word| word == "security.insecure"),
+        allow: values(matches, "allow").cloned().collect(),
         ..Request::default()
     };
     if !matches!(request.network.as_str(), "" | "default" | "none" | "host") {
@@ -417,6 +417,9 @@ fn request(matches: &ArgMatches, session: &Session) -> Result<Request> {
             request.network
         );
         return Err(Error::new(Kind::Usage, text));
+    }
+    if request.network == "host" {
+        request.allow.insert("network.host".to_owned());
     }
     for word in values(matches, "annotation") {
         request.annotations.push(Annotation::parse(word)?);

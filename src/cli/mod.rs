@@ -232,6 +232,8 @@ enum Found {
 
 /// Runs one command.
 pub fn main(args: Vec<OsString>) -> ExitCode {
+    // a caller that ignores its children's ends would have us ignore ours
+    crate::sys::process::expect_children();
     let mut words = Vec::with_capacity(args.len());
     for arg in args {
         match arg.into_string() {

@@ -309,6 +309,12 @@ pub(crate) fn start_time(pid: i32) -> Option<u64> {
     }
 }
 
+/// Has ended children wait to be asked for, whatever the caller of this program made of SIGCHLD (wait(2), NOTES).
+pub(crate) fn expect_children() {
+    // SAFETY: SIG_DFL runs no code.
+    unsafe { libc::signal(libc::SIGCHLD, libc::SIG_DFL) };
+}
+
 /// Waits for a child by pid; returns its exit code.
 pub(crate) fn wait(pid: i32) -> Result<i32> {
     loop {

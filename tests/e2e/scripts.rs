@@ -6,6 +6,21 @@ use super::build::Bench;
 use crate::support::image::{Layer, Tar, shell};
 use crate::support::{self, Sandbox, registry};
 
+/// Daemons and CI agents ignore the ends of their children, and what they start inherits that.
+#[test]
+fn a_caller_that_ignores_its_children_is_served() {
+    busybox!(sandbox, image);
+    let mut shell = sandbox.command("/bin/bash");
+    let line = r#"trap '' CHLD; "$0" run --rm "$1" echo ok; "$0" ps -aq"#;
+    shell.args(["-c", line]).arg(support::program()).arg(&image);
+    let output = shell.output().unwrap();
+    assert_eq!(
+        String::from_utf8_lossy(&output.stdout),
+        "ok\n",
+        "{output:?}"
+    );
+}
+
 #[test]
 fn builds_end_as_they_do_with_buildkit() {
     let Some(b) = Bench::new() else {
@@ -32,6 +47,23 @@ fn builds_end_as_they_do_with_buildkit() {
         &["--network", "nosuchnet"],
         "ERROR: network mode \"nosuchnet\" not supported by buildkit - you can define a custom network for your builder using the network driver-opt in buildx create\n",
     );
+    let checked = format!(
+        "FROM %B\nADD --checksum=sha256:{} dir/f /x\n",
+        "0".repeat(64)
+    );
+    let want = "ERROR: failed to solve: checksum can't be specified for non-HTTP sources";
+    fails(&checked, &[], want);
+    // the host's network only where it was allowed, and of what is built at all
+    let host = "FROM %B AS a\nRUN --network=host true\nFROM %B\nRUN true\n";
+    let want = "ERROR: failed to solve: failed to load LLB: network.host is not allowed";
+    fails(host, &["--target", "a"], want);
+    for flags in [
+        &["--target", "a", "--allow", "network.host"][..],
+        &["--target", "a", "--network", "host"],
+        &[],
+    ] {
+        assert_eq!(b.build(host, flags).code, 0, "{flags:?}");
+    }
     // a step is no container, and has the limit for itself alone
     let file = "FROM %B\nCOPY dir/*.zip dir/f /x/\nRUN test ! -e /.dockerenv -a ! -L /etc/mtab -a $(ulimit -n) = 5\n";
     let made = b.build(file, &["--ulimit", "nofile=5"]);
