@@ -237,6 +237,21 @@ syscall(0x40000000 + SYS_setresuid, 0, 0, 0): ENOSYS
 ";
 
 #[test]
+fn from_a_namespace_of_ones_own_nobody_becomes_another() {
+    debian!(sandbox, image);
+    let Some(made) = program(&sandbox.work(), "hostile") else {
+        return;
+    };
+    let volume = format!("{}:/hostile:ro", made.display());
+    let text = "sleep 1000 & r=$!; setpriv --reuid 1000 --regid 1000 --clear-groups /hostile elsewhere $r $r; kill $r && echo alive";
+    let options = ["--security-opt", "seccomp=unconfined", "-v", &volume];
+    let args = [&["run", "--rm"], &options[..], &[&image, "sh", "-c", text]].concat();
+    let expected =
+        "unshare(CLONE_NEWUSER): done\nshown 0\nkill(roots, SIGKILL): EPERM\nsibling 0\nalive\n";
+    assert_eq!(sandbox.coracle(args).ok(), expected);
+}
+
+#[test]
 fn a_tmpfs_belongs_to_whom_it_was_given() {
     debian!(sandbox, image);
     for (mode, user, made) in [

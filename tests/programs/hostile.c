@@ -172,6 +172,7 @@ static void race(void) {
   stop = 1;
   pthread_join(thread, NULL);
   stop = 0;
+  syscall(SYS_symlink, "/tmp/m/own", "/tmp/m/way"); // what is not there is the kernel's to say, which looks again
   pthread_create(&thread, NULL, swap, NULL);
   for (int i = 0; i < 300; i++) {
     syscall(SYS_mkdir, "/tmp/m/way/folder", 0777);
@@ -349,6 +350,27 @@ static void namespace(void) {
   SHOW(open("/tmp/h/roots", O_RDONLY));
 }
 
+// where a filter lets everybody make a namespace: from there neither the limit that says who others are is changed, nor is a
+// process of theirs ended
+static void elsewhere(void) {
+  struct rlimit64 forged = {~0ull, ~0ull}, seen = forged;
+  int ready[2], status;
+  char byte;
+  if (pipe(ready)) _exit(9);
+  pid_t sibling = fork();
+  if (!sibling) _exit(read(ready[0], &byte, 1) != 1 || syscall(SYS_geteuid) != 1000);
+  SHOW(unshare(CLONE_NEWUSER));
+  syscall(SYS_prlimit64, roots, 10, NULL, &forged);
+  syscall(SYS_prlimit64, 0, 10, NULL, &seen);
+  printf("shown %d\n", seen.rlim_cur != ~0ull || forged.rlim_cur != ~0ull);
+  if (forged.rlim_cur == ~0ull) forged.rlim_cur = 0x0c0a000000000000;
+  syscall(SYS_prlimit64, sibling, 10, &forged, NULL);
+  SHOW(kill(roots, SIGKILL));
+  if (write(ready[1], "", 1) != 1) _exit(9);
+  waitpid(sibling, &status, 0);
+  printf("sibling %d\n", status);
+}
+
 // many processes, each of which changes its ids and asks who it is
 static void bomb(void) {
   int odd = 0, status;
@@ -392,7 +414,7 @@ static struct attack {
   const char *name;
   void (*run)(void);
   unsigned id;
-  int is_ours; // refused here and not by a kernel
+  int is_ours; // refused here and not by a kernel; 2: for a container whose filter lets everybody make a namespace
 } attacks[] = {
     {"hidden", hidden, 1000, 1},
 #ifdef __x86_64__
@@ -400,7 +422,7 @@ static struct attack {
 #endif
     {"limits", limits, 1000, 0}, {"others", others, 1000, 0}, {"memory", memory, 1000, 0},
     {"race", race, 1000, 0},     {"trace", trace, 1000, 0},   {"namespace", namespace, 1000, 0},
-    {"successor", successor, 1000, 0},
+    {"successor", successor, 1000, 0}, {"elsewhere", elsewhere, 1000, 2},
     {"threads", threads, 0, 0},  {"bomb", bomb, 0, 0},        {"rooted", rooted, 0, 0},
 };
 

@@ -417,7 +417,7 @@ impl Worker {
             .map(|folder| Spot::new(folder, name)))
     }
 
-    /// The same where it may be made; `None` where there is one too, which the kernel finds before it asks who may.
+    /// The same where it may be made. EEXIST where there is one, which is found before it is asked who may.
     pub(super) fn may_add(
         &mut self,
         who: &Credentials,
@@ -427,7 +427,7 @@ impl Worker {
             return Ok(None);
         };
         if self.look(&spot.name, libc::AT_SYMLINK_NOFOLLOW).is_ok() {
-            return Ok(None);
+            return Err(Errno::EEXIST);
         }
         self.may_change_in(who, &spot.folder)?;
         Ok(Some(spot))

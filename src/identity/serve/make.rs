@@ -286,7 +286,11 @@ impl Worker {
             self.may_walk(&who, &name, Last::Itself)?;
             return CONTINUE; // which the kernel refuses
         }
-        let Some(spot) = self.may_add(&who, &name)? else {
+        let spot = match self.may_add(&who, &name) {
+            Err(Errno::EEXIST) => return Err(Errno::EADDRINUSE),
+            spot => spot?,
+        };
+        let Some(spot) = spot else {
             return CONTINUE;
         };
         let new = New {

@@ -131,7 +131,10 @@ impl Worker {
     }
 
     fn try_answer(&mut self, asked: &Asked<'_>) -> Outcome {
-        if self.shared.moved.load(Ordering::Relaxed) && self.is_elsewhere(asked) {
+        if self.shared.moved.load(Ordering::Relaxed)
+            && self.is_elsewhere(asked)
+            && !self.counts_elsewhere(asked)
+        {
             return CONTINUE;
         }
         match self.dispatch(asked) {
@@ -336,6 +339,19 @@ impl Worker {
     /// Whether the asker is in a user namespace of its own, whose ids are the kernel's business.
     fn is_elsewhere(&mut self, asked: &Asked<'_>) -> bool {
         self.differs(asked, c"ns/user", self.shared.user)
+    }
+
+    /// What is asked of us from there all the same: nobody touches the limit that carries the tag, and another than root stays
+    /// that one to the container's processes.
+    fn counts_elsewhere(&mut self, asked: &Asked<'_>) -> bool {
+        use Call::*;
+        match asked.call {
+            Getrlimit | Setrlimit | Prlimit => true,
+            Kill | Sigqueue | Schedule | Setpriority | IoprioSet => {
+                self.credentials(asked).is_ok_and(|who| !who.is_root())
+            }
+            _ => false,
+        }
     }
 
     /// Whether the asker may mean another process than we by a number.

@@ -1,7 +1,9 @@
 //! What a folder of changes becomes: the tars that BuildKit 0.13 wrote for the same changes (`recorded/`, made from
 //! `recorded/Dockerfile` with the containerd store), and what an overlay alone can leave.
 
+use std::ffi::CString;
 use std::io::Read;
+use std::os::fd::AsFd;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
@@ -11,9 +13,10 @@ use super::*;
 use crate::image::regenerate::regenerate;
 use crate::image::tar::tests::entries;
 use crate::store::blobs::digest_of;
-use crate::store::ids;
+use crate::store::ids::{self, Ids};
+use crate::store::owners::{Key, Sidecar};
 use crate::store::scratch::Scratch;
-use crate::sys::xattr;
+use crate::sys::{stat, xattr};
 
 const BASE: &[u8] = include_bytes!("recorded/base.tar.gz");
 const REPLACED: &[u8] = include_bytes!("recorded/replaced.tar.gz");
@@ -292,6 +295,30 @@ fn files_that_nobody_may_read_are_read_and_kept_readable() {
         listing(&tree),
         ["d 40700 8 0:0:d:500", "d/secret 100400 7 0:0:f:0"]
     );
+}
+
+#[test]
+fn what_is_recorded_beside_a_container_s_files_is_found_whatever_their_device_was() {
+    let w = World::new();
+    let folder = w.folder("container");
+    let mut text = String::new();
+    // an overlay's own files, and those of a root that is no overlay
+    for (name, is_within) in [("a", true), ("b", false)] {
+        write(folder.join(name), "", 7);
+        let path = CString::new(folder.join(name).into_os_string().into_encoded_bytes()).unwrap();
+        let key = Key::of(&stat::statx_here(&path, 0, stat::EVERYTHING).unwrap());
+        let ids = Ids::parse(b"7:8").unwrap();
+        text += &Sidecar::line(&if is_within { key.within() } else { key }, &ids);
+    }
+    std::fs::write(folder.join(Sidecar::NAME), text).unwrap();
+    let owners = super::owners::Owners::of_container(&folder);
+    let at = std::fs::File::open(&folder).unwrap();
+    for (name, expected) in [(c"a", (7, 8)), (c"b", (7, 8)), (c"owners", (0, 0))] {
+        let seen = nix::sys::stat::fstatat(&at, name, nix::fcntl::AtFlags::empty()).unwrap();
+        let meta = super::owners::meta(at.as_fd(), name, &seen, name.to_bytes(), &owners);
+        let meta = meta.unwrap().unwrap();
+        assert_eq!((meta.uid, meta.gid), expected, "{name:?}");
+    }
 }
 
 #[test]
