@@ -487,7 +487,6 @@ impl<'a> Life<'a> {
         self.state.pid_start = 0;
         self.state.exit_code = self.last_code;
         self.state.finished_at = crate::store::now();
-        self.state.health = None;
         self.state.networks.clear();
         self.state.ports.clear();
         if self.started.elapsed() >= restart::STEADY {

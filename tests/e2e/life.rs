@@ -393,6 +393,9 @@ fn a_health_check_is_told() {
         eventually(word, || health() == word);
     }
     assert!(sandbox.coracle(["ps"]).ok().contains("(unhealthy)"));
+    sandbox.coracle(["stop", "-t", "0", "c1"]).ok();
+    assert_eq!(health(), "unhealthy\n", "the last word stays, as with docker");
+    assert!(!sandbox.coracle(["ps", "-a"]).ok().contains("healthy"));
 }
 
 #[test]
