@@ -85,7 +85,7 @@ pub(crate) fn plan(record: &Record, facts: &Facts) -> Result<Plan> {
         health: health(record.config.healthcheck.as_ref()),
         log: log(record, &dir)?,
         group: facts.limits.group.clone(),
-        stop_signal: stop_signal(&record.config)?,
+        stop_signal: stop_signal(&record.config),
         stop_timeout: record.config.stop_timeout.unwrap_or(10),
         dir,
     };
@@ -428,11 +428,10 @@ fn log(record: &Record, dir: &std::path::Path) -> Result<Option<Log>> {
     }))
 }
 
-fn stop_signal(config: &ContainerConfig) -> Result<i32> {
-    match config.stop_signal.as_deref().filter(|s| !s.is_empty()) {
-        Some(name) => units::signal(name),
-        None => Ok(libc::SIGTERM),
-    }
+/// A request's was checked; of an image's that is none nothing is said, as in docker.
+pub(super) fn stop_signal(config: &ContainerConfig) -> i32 {
+    let name = config.stop_signal.as_deref().unwrap_or_default();
+    units::signal(name).unwrap_or(libc::SIGTERM)
 }
 
 #[cfg(test)]

@@ -1,6 +1,9 @@
 //! Signals to running containers: stop, kill, pause.
 
+use std::time::{Duration, Instant};
+
 use super::control::Client;
+use super::plan_make;
 use crate::error::{Error, Kind, Result};
 use crate::grammar::units;
 use crate::store::Store;
@@ -9,6 +12,9 @@ use crate::sys::process;
 
 /// Docker's patience, seconds.
 const TIMEOUT: i64 = 10;
+/// How long a monitor whose socket is closed may take to end, and the time between looks.
+const PARTING: Duration = Duration::from_secs(5);
+const PAUSE: Duration = Duration::from_millis(5);
 
 /// How to stop.
 #[derive(Debug, Clone, Default)]
@@ -22,16 +28,29 @@ pub(crate) struct Options {
 /// Stops a container and waits until it has ended. One that does not run is stopped already.
 pub(crate) fn stop(store: &Store, container: &Found, options: &Options) -> Result<()> {
     let config = &container.record.config;
-    let name = options.signal.as_ref().or(config.stop_signal.as_ref());
-    let signal = match name.filter(|name| !name.is_empty()) {
+    let signal = match options.signal.as_ref().filter(|name| !name.is_empty()) {
         Some(name) => parse_signal(name)?,
-        None => libc::SIGTERM,
+        None => plan_make::stop_signal(config),
     };
     let timeout = options.timeout.or(config.stop_timeout).unwrap_or(TIMEOUT);
     end_orphan(container)?;
     // whoever listens lives, also where a full disk kept it from saying so
-    if let Some(client) = Client::connect(store.paths(), container.id())? {
-        client.stop(signal, timeout.max(-1))?;
+    match Client::connect(store.paths(), container.id())? {
+        Some(client) => client.stop(signal, timeout.max(-1)).map(drop),
+        None => await_end(store, container),
+    }
+}
+
+/// Nobody listens: it has ended, or is about to.
+fn await_end(store: &Store, container: &Found) -> Result<()> {
+    let until = Instant::now() + PARTING;
+    while store.containers().is_held(container.id())? {
+        if Instant::now() >= until {
+            let text = format!("cannot reach the monitor of container {}", container.name());
+            return Err(Error::new(Kind::State, text)
+                .hint(format!("its first process is {}", container.state.pid)));
+        }
+        std::thread::sleep(PAUSE);
     }
     Ok(())
 }

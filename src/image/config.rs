@@ -29,7 +29,7 @@ pub struct ImageConfig {
     #[serde(default)]
     pub os: String,
     /// How to run it.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_default")]
     pub config: ContainerConfig,
     /// The layers by digest of their uncompressed tar, the lowest first.
     #[serde(default)]

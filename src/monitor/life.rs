@@ -47,7 +47,10 @@ pub(super) fn live(plan: &Plan, launcher: &OwnedFd, attach: [bool; 3]) -> Result
     let lock = store.containers().hold(&plan.id)?;
     sys::process::hear_calls()?;
     let mut life = Life::new(plan, start, store, lock)?;
-    match life.first_start(launcher, attach) {
+    let started = life
+        .settle()
+        .and_then(|()| life.first_start(launcher, attach));
+    match started {
         Ok(()) => {
             let code = life.watch()?;
             life.end(code)
@@ -111,16 +114,6 @@ pub(super) struct Life<'a> {
 
 impl<'a> Life<'a> {
     fn new(plan: &'a Plan, start: &'a Start, store: Store, lock: Lock) -> Result<Life<'a>> {
-        let entered = namespaces::enter(plan, start)?;
-        let net = match &start.network {
-            Some(network) => Some(net::begin(plan, network, store.paths(), entered)?),
-            None if entered == Entered::No => {
-                sys::namespace::become_root().map_err(fork_error)?;
-                None
-            }
-            None => None,
-        };
-        root::prepare(start)?;
         let old = store.containers().state(&plan.id)?;
         Ok(Life {
             plan,
@@ -139,7 +132,7 @@ impl<'a> Life<'a> {
             clients: Clients::default(),
             io: Io::new(plan.process.tty),
             child: None,
-            net,
+            net: None,
             supervisor: None,
             checks: None,
             is_stopping: false,
@@ -153,6 +146,22 @@ impl<'a> Life<'a> {
             backoff: restart::FIRST_PAUSE,
             last_code: 0,
         })
+    }
+
+    /// Becomes root of the user namespace that is the container's, or whose child its own will be, with its network and root.
+    fn settle(&mut self) -> Result<()> {
+        let entered = namespaces::enter(self.plan, self.start)?;
+        match &self.start.network {
+            Some(network) => {
+                let paths = self.store.paths();
+                self.net = Some(net::begin(self.plan, network, paths, entered)?);
+            }
+            None if entered == Entered::No => {
+                sys::namespace::become_root().map_err(fork_error)?;
+            }
+            None => {}
+        }
+        root::prepare(self.start)
     }
 
     fn first_start(&mut self, launcher: &OwnedFd, attach: [bool; 3]) -> Result<()> {

@@ -394,7 +394,11 @@ fn a_health_check_is_told() {
     }
     assert!(sandbox.coracle(["ps"]).ok().contains("(unhealthy)"));
     sandbox.coracle(["stop", "-t", "0", "c1"]).ok();
-    assert_eq!(health(), "unhealthy\n", "the last word stays, as with docker");
+    assert_eq!(
+        health(),
+        "unhealthy\n",
+        "the last word stays, as with docker"
+    );
     assert!(!sandbox.coracle(["ps", "-a"]).ok().contains("healthy"));
 }
 

@@ -4,7 +4,7 @@ use super::super::clients::Clients;
 use super::super::joiner;
 use super::super::{group, net::Net, root};
 use super::Life;
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::store::containers::Status;
 use crate::sys;
 
@@ -81,7 +81,10 @@ impl Life<'_> {
         }
         self.state.status = Status::Created;
         self.state.pid = 0;
-        self.state.exit_code = why.kind().exit_code().into();
+        self.state.exit_code = match why.kind() {
+            Kind::CannotInvoke | Kind::CommandNotFound => why.kind().exit_code().into(),
+            _ => 128, // docker's
+        };
         self.state.error = why.to_string();
         self.save();
     }
