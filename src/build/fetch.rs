@@ -35,15 +35,12 @@ pub(super) fn fetch(request: &Request, op: &CopyOp, scratch: &Path) -> Result<Ve
     for (number, word) in op.sources.iter().filter(|w| is_remote(op, w)).enumerate() {
         let path = scratch.join(format!("fetched-{number}"));
         all.push(match Repository::parse(word) {
-            Some(repository) => {
-                repository.check_out(&path, op.keep_git_dir)?;
-                Fetched {
-                    word: word.clone(),
-                    path: path.join(&repository.folder),
-                    name: String::new(),
-                    mtime: None,
-                }
-            }
+            Some(repository) => Fetched {
+                word: word.clone(),
+                path: repository.check_out(&path, op.keep_git_dir)?,
+                name: String::new(),
+                mtime: None,
+            },
             None => file(request, op, word, path)?,
         });
     }
@@ -96,7 +93,7 @@ pub(crate) struct Repository {
     address: String,
     reference: String,
     /// The folder in it that is taken.
-    pub(crate) folder: String,
+    folder: String,
 }
 
 impl Repository {
@@ -149,8 +146,9 @@ impl Repository {
         })
     }
 
-    /// Puts its files into `folder`, with the time of the commit: the same commit gives the same files.
-    pub(crate) fn check_out(&self, folder: &Path, keep_git: bool) -> Result<()> {
+    /// Puts its files into `folder`, with the time of the commit: the same commit gives the same files. Returns the folder that
+    /// is taken.
+    pub(crate) fn check_out(&self, folder: &Path, keep_git: bool) -> Result<PathBuf> {
         fs_err::create_dir(folder)?;
         let commit = self.commit()?;
         git(Some(folder), &["init", "-q"])?;
@@ -178,7 +176,36 @@ impl Repository {
         if !keep_git {
             crate::store::trash::remove_tree(&folder.join(".git"))?;
         }
-        set_times(folder, time.trim().parse().unwrap_or(0))
+        set_times(folder, time.trim().parse().unwrap_or(0))?;
+        self.below(folder)
+    }
+
+    /// The folder that is taken, below the checkout: neither `..` nor a link of the repository's leads to files of the host.
+    fn below(&self, folder: &Path) -> Result<PathBuf> {
+        let refuse = |text: String| Err(Error::new(Kind::Invalid, text));
+        let mut path = folder.to_owned();
+        for part in self.folder.split('/').filter(|p| !matches!(*p, "" | ".")) {
+            path.push(part);
+            match path.symlink_metadata() {
+                _ if part == ".." => return refuse(format!("invalid subdir /{}", self.folder)),
+                Err(e) => {
+                    let text = format!(
+                        "invalid subdir /{}: failed to lstat {part:?}: {e}",
+                        self.folder
+                    );
+                    return refuse(text);
+                }
+                Ok(meta) if !meta.is_dir() => {
+                    let text = format!(
+                        "git subpath \"/{}\" contains non-directory {part:?}",
+                        self.folder
+                    );
+                    return refuse(text);
+                }
+                Ok(_) => {}
+            }
+        }
+        Ok(path)
     }
 }
 

@@ -171,7 +171,10 @@ impl Repository {
         for (name, text) in files {
             let path = folder.join(name);
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-            std::fs::write(path, text).unwrap();
+            match text.strip_prefix("-> ") {
+                Some(target) => std::os::unix::fs::symlink(target, path).unwrap(),
+                None => std::fs::write(path, text).unwrap(),
+            }
         }
         let git = |words: &[&str]| {
             let mut command = Command::new("git");
@@ -241,6 +244,9 @@ fn repositories_are_sources_and_contexts() {
         ("sub/a", "sub\n"),
         ("Dockerfile", dockerfile.as_str()),
         ("sub/Dockerfile", dockerfile.as_str()),
+        ("evil", "-> /etc"),
+        ("sub/up", "-> ../../.."),
+        ("df/Dockerfile", "-> /etc/hostname"),
     ];
     let Some(repository) = Repository::start(&b.sandbox, &files) else {
         return support::skipped("no git");
@@ -258,6 +264,31 @@ fn repositories_are_sources_and_contexts() {
         b.sandbox.coracle(["build", "-t", "t", &context]).ok();
         assert_eq!(b.run("t", "cat /a"), says);
     }
+    // a folder of the host is no folder of the repository, also not by its own links
+    let outside = "../".repeat(20) + b.sandbox.work().to_str().unwrap();
+    for subdir in [outside.as_str(), "..", "sub/../..", "evil", "sub/up"] {
+        let output = b.build(&format!("FROM %B\nADD {at}#v1:{subdir} /x/\n"), &[]);
+        assert_eq!(output.code, 1, "{subdir}: {}", output.stderr);
+        let text = output.stderr;
+        let is_told = text.contains("invalid subdir") || text.contains("contains non-directory");
+        assert!(is_told, "{subdir}: {text}");
+        b.sandbox
+            .coracle(["build", &format!("{at}#v1:{subdir}")])
+            .fails(1);
+    }
+    let text = b.build(&format!("FROM %B\nADD {at}#v1:nodir /x/\n"), &[]);
+    assert!(
+        text.stderr.contains("invalid subdir /nodir"),
+        "{}",
+        text.stderr
+    );
+    // nor are its files shown in errors
+    let text = b
+        .sandbox
+        .coracle(["build", &format!("{at}#v1:df")])
+        .fails(1);
+    let want = "failed to read dockerfile: open Dockerfile: no such file or directory";
+    assert!(text.contains(want), "{text}");
     let none = b
         .sandbox
         .coracle(["build", &format!("{at}#nosuch")])

@@ -126,3 +126,19 @@ fn first_use_copies_what_the_image_has_there() {
         "volume /declared\n"
     );
 }
+
+#[test]
+fn a_moved_store_has_its_volumes() {
+    busybox!(sandbox, image);
+    let run = ["run", "--name", "c1", "-v", "data:/v", &image, "sh", "-c"];
+    let script = "echo x >> /v/f; wc -l < /v/f";
+    let words: Vec<&str> = run.into_iter().chain([script]).collect();
+    assert_eq!(sandbox.coracle(words).ok(), "1\n");
+    let moved = sandbox.work().join("moved");
+    std::fs::create_dir(&moved).unwrap();
+    std::fs::rename(sandbox.data(), moved.join("coracle")).unwrap();
+    let start = sandbox.coracle(["start", "-a", "c1"]);
+    assert_eq!(start.env("XDG_DATA_HOME", &moved).ok(), "2\n");
+    std::fs::rename(moved.join("coracle"), sandbox.data()).unwrap();
+    sandbox.coracle(["rm", "-v", "c1"]).ok();
+}

@@ -1,9 +1,15 @@
 //! The context of a build: a folder, a tar or a Dockerfile on standard input.
 
+use std::fs::File;
 use std::io::Read;
+use std::os::fd::AsFd;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use clap::ArgMatches;
+use nix::errno::Errno;
+use nix::fcntl::OFlag;
+use nix::sys::stat::Mode;
 
 use super::super::Session;
 use super::super::args::value;
@@ -15,6 +21,10 @@ use crate::image::decode;
 use crate::image::unpack::{self, Limits};
 use crate::registry::download;
 use crate::store;
+use crate::sys::path::{Links, open_in_root};
+
+/// Bytes of a Dockerfile or an ignore file that are read.
+const LARGEST: u64 = 64 << 20;
 
 /// A folder of the store's that goes when dropped.
 pub(super) struct Scratch(Option<PathBuf>);
@@ -54,7 +64,8 @@ pub(super) fn open(
 }
 
 /// Reads the Dockerfile and the ignore file of a context. `-f` is relative to where the user is, `base` beside the
-/// context for one that was unpacked.
+/// context for one that was unpacked, of which nothing leads out. A link leads no further than to the Dockerfile's own folder
+/// and below, as with BuildKit: whoever builds a foreign tree does not want to see own files in an error.
 fn read(folder: &Path, base: &Path, file: &str, request: &mut Request) -> Result<()> {
     if file == "-" {
         request.dockerfile_name = "Dockerfile".to_owned();
@@ -64,29 +75,55 @@ fn read(folder: &Path, base: &Path, file: &str, request: &mut Request) -> Result
                 Kind::System,
                 || "cannot read the Dockerfile from standard input",
             )?;
-        return ignored(&folder.join(".dockerignore"), request).map(drop);
+        return ignored(folder, Path::new(".dockerignore"), request).map(drop);
     }
     let path = match file {
         "" => default(folder),
         file => base.join(file),
     };
     request.dockerfile_name = name(&path);
-    request.dockerfile = std::fs::read(&path).map_err(|e| {
-        let why = match e.kind() {
-            std::io::ErrorKind::NotFound => "no such file or directory".to_owned(),
-            _ => e.to_string(),
-        };
+    let parent = path.parent().unwrap_or(Path::new("."));
+    let (root, inside) = match path.strip_prefix(base) {
+        Ok(inside) if !base.as_os_str().is_empty() => (base, inside.to_owned()),
+        _ => (parent, PathBuf::from(name(&path))),
+    };
+    request.dockerfile = file_in(root, &inside).map_err(|errno| {
+        let why = crate::sys::sentence(errno);
         let text = format!(
             "failed to solve: failed to read dockerfile: open {}: {why}",
             request.dockerfile_name
         );
         Error::new(Kind::Usage, text)
     })?;
-    let own = path.with_file_name(format!("{}.dockerignore", name(&path)));
-    if ignored(&own, request)? {
+    let own = inside.with_file_name(format!("{}.dockerignore", name(&path)));
+    if ignored(root, &own, request)? {
         return Ok(());
     }
-    ignored(&folder.join(".dockerignore"), request).map(drop)
+    ignored(folder, Path::new(".dockerignore"), request).map(drop)
+}
+
+/// Reads a file of a tree that may be a stranger's.
+fn file_in(root: &Path, path: &Path) -> Result<Vec<u8>, Errno> {
+    let errno = |e: std::io::Error| Errno::from_raw(e.raw_os_error().unwrap_or(libc::EIO));
+    let root = File::open(match root.as_os_str().is_empty() {
+        true => Path::new("."),
+        false => root,
+    });
+    let flags = OFlag::O_RDONLY | OFlag::O_NONBLOCK;
+    let path = path.as_os_str().as_bytes();
+    let root = root.map_err(errno)?;
+    let file = open_in_root(root.as_fd(), path, flags, Mode::empty(), Links::Follow);
+    let file = File::from(file.map_err(|e| e.errno())?);
+    let meta = file.metadata().map_err(errno)?;
+    if meta.is_dir() {
+        return Err(Errno::EISDIR);
+    }
+    if !meta.is_file() {
+        return Err(Errno::EINVAL); // a device or a pipe has no end
+    }
+    let mut bytes = Vec::new();
+    file.take(LARGEST).read_to_end(&mut bytes).map_err(errno)?;
+    Ok(bytes)
 }
 
 fn default(folder: &Path) -> PathBuf {
@@ -104,15 +141,18 @@ fn name(path: &Path) -> String {
         .unwrap_or_default()
 }
 
-fn ignored(path: &Path, request: &mut Request) -> Result<bool> {
-    match std::fs::read(path) {
+fn ignored(root: &Path, path: &Path, request: &mut Request) -> Result<bool> {
+    match file_in(root, path) {
         Ok(bytes) => {
             request.ignore_size = bytes.len() as u64;
             request.ignore = ignore::lines(&String::from_utf8_lossy(&bytes));
             Ok(true)
         }
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(false),
-        Err(e) => Err(e).context(Kind::System, || format!("cannot read `{}`", path.display())),
+        Err(Errno::ENOENT) => Ok(false),
+        Err(e) => {
+            let text = format!("cannot read `{}`", root.join(path).display());
+            Err(Error::new(Kind::System, text).because(crate::sys::sentence(e)))
+        }
     }
 }
 
@@ -169,8 +209,7 @@ fn remote(
             .build_args
             .contains_key("BUILDKIT_CONTEXT_KEEP_GIT_DIR");
         let files = folder.join("files");
-        repository.check_out(&files, keeps)?;
-        let root = files.join(&repository.folder);
+        let root = repository.check_out(&files, keeps)?;
         read(&root, &root, file, request)?;
         request.context = Some(root);
         return Ok(Some(scratch));

@@ -475,7 +475,16 @@ impl<'a> Containers<'a> {
     }
 
     fn read_record(&self, id: &str) -> Result<Option<Record>> {
-        record::read(&self.path(id).join("config"))
+        let mut record: Option<Record> = record::read(&self.path(id).join("config"))?;
+        for mount in record.iter_mut().flat_map(|r| &mut r.mounts) {
+            // the store may have been moved since
+            let own = format!("/volumes/{}/data", mount.name);
+            if mount.kind == "volume" && !mount.name.is_empty() && mount.source.ends_with(&own) {
+                let path = self.store.volumes().path(&mount.name);
+                mount.source = path.to_string_lossy().into_owned();
+            }
+        }
+        Ok(record)
     }
 
     fn with_state(&self, record: Record) -> Result<Found> {
