@@ -42,7 +42,7 @@ pub struct Facts {
     pub has_seccomp_notify: bool,
     /// net.ipv4.ping_group_range.
     pub ping_groups: Option<(u64, u64)>,
-    /// net.ipv4.ip_unprivileged_port_start.
+    /// The first port that we may bind: net.ipv4.ip_unprivileged_port_start, 0 for root.
     pub first_port: Option<u64>,
     /// kernel.yama.ptrace_scope; `None` without Yama.
     pub ptrace_scope: Option<u64>,
@@ -89,7 +89,10 @@ pub fn gather(paths: &Paths, forced_driver: Option<&str>) -> Facts {
         cgroup: Cgroup::read(),
         has_seccomp_notify: text("/proc/sys/kernel/seccomp/actions_avail").contains("user_notif"),
         ping_groups: range(&text("/proc/sys/net/ipv4/ping_group_range")),
-        first_port: number("/proc/sys/net/ipv4/ip_unprivileged_port_start"),
+        first_port: match nix::unistd::geteuid().is_root() {
+            true => Some(0),
+            false => number("/proc/sys/net/ipv4/ip_unprivileged_port_start"),
+        },
         ptrace_scope: number("/proc/sys/kernel/yama/ptrace_scope"),
         switches: Switches::read(),
         paths: paths.clone(),

@@ -54,13 +54,14 @@ pub(super) fn begin(
     entered: Entered,
 ) -> Result<Net> {
     let members = join::hold(paths, &network.attachments, &plan.id)?;
+    // while we are who we are: root may have ports below 1024
+    let ports = bind(plan, network, paths)?;
     let is_of_the_family = enter(&members, entered)?;
     if let Some(program) = &network.program {
         drop(members);
-        return begin_program(plan, network, program, paths);
+        return begin_program(plan, network, program, paths, ports);
     }
     let places = Places::choose(&members, network, &plan.id, is_of_the_family)?;
-    let ports = bind(plan, network, paths)?;
     let bound = bindings(&ports);
     let endpoints = places.endpoints();
     let (ours, theirs) = sys::socket::pair()?;
@@ -120,8 +121,8 @@ fn begin_program(
     network: &NetworkPlan,
     program: &Program,
     paths: &Paths,
+    mut ports: Vec<Bound>,
 ) -> Result<Net> {
-    let mut ports = bind(plan, network, paths)?;
     if program.tool == Tool::Slirp4netns {
         ports.retain(|p| p.address().is_ipv4());
     }
