@@ -399,10 +399,11 @@ fn a_set_id_program_does_not_load_what_its_starter_names() {
 #[test]
 fn a_signal_to_many_reaches_ones_own_alone() {
     debian!(sandbox, image);
-    let text = r#"sleep 1000 & roots=$!
+    // a child of dash's that has not executed anything yet loses a signal that its parent traps
+    let text = r#"mkfifo -m 666 /tmp/up; sleep 1000 & roots=$!
 by() { setpriv --reuid 33 --regid 33 --clear-groups sh -c "$1"; }
 by 'sleep 1000 & kill -9 -1; echo all $?; wait $!; echo $?'
-by 'trap "echo got" TERM; sleep 1000 & kill -TERM 0; echo group $?; wait $!; echo $?'
+by 'trap "echo got" TERM; sh -c "echo >/tmp/up; exec sleep 1000" & read up </tmp/up; kill -TERM 0; echo group $?; wait $!; echo $?'
 by "kill -9 -$roots 2>/dev/null; echo none \$?; kill -0 -1; echo asked \$?"
 kill -0 $roots && echo alive"#;
     let Some(out) = script(&sandbox, &image, &[], text) else {
