@@ -5,7 +5,7 @@ mod follow;
 mod note;
 
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
-use std::path::Path;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
@@ -20,7 +20,7 @@ use super::net::{self, Entered, Net};
 use super::program::{Pipes, fork_error};
 use super::supervisor::{Fate, Supervisor};
 use super::{events, group, namespaces, root, script, tell};
-use crate::container::control::Tell;
+use crate::container::control::{self, Tell};
 use crate::container::etc_files::Files;
 use crate::container::plan::{Join, Kind as PlanKind, Plan, Start, User};
 use crate::container::restart::{self, Verdict};
@@ -444,9 +444,9 @@ impl<'a> Life<'a> {
             self.signal(libc::SIGKILL);
         }
         if let (Some(_), Some(checks)) = (&self.child, &mut self.checks) {
-            let control = self.store.containers().runtime(&self.plan.id).join("ctl");
             let (plan, start, state) = (self.plan, self.start, &self.state);
-            if checks.tick(|argv| check_plan(plan, start, state, &control, argv)) {
+            let control = || control::socket_path(self.store.paths(), &plan.id);
+            if checks.tick(|argv| check_plan(plan, start, state, control(), argv)) {
                 self.note_health();
             }
         }
@@ -638,7 +638,7 @@ fn check_plan(
     plan: &Plan,
     start: &Start,
     state: &State,
-    control: &Path,
+    control: PathBuf,
     argv: &[String],
 ) -> Result<Plan> {
     let mut check = plan.clone();
@@ -649,7 +649,7 @@ fn check_plan(
         pid: state.pid,
         pid_start: state.pid_start,
         exec_id: crate::store::new_id()?,
-        control: control.to_owned(),
+        control,
         group: start.group.as_ref().map(|g| g.path.clone()),
     });
     Ok(check)

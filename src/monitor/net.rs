@@ -223,7 +223,7 @@ impl Net {
     /// Plugs a program that runs: the last relay was killed.
     pub(super) fn plug_running(&self, program: i32) -> Result<()> {
         let socket = self.plug()?;
-        let namespace = std::fs::File::open(format!("/proc/{program}/ns/net"))?;
+        let namespace = namespace::network_of(program)?;
         sys::socket::send(socket.as_fd(), b"n", &[namespace.as_fd()])?;
         match sys::socket::receive(socket.as_fd())? {
             Some(_) => Ok(()),

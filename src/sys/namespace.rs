@@ -55,6 +55,11 @@ pub(crate) fn user_of(pid: i32) -> Result<OwnedFd> {
     of(pid, "user")
 }
 
+/// Returns the network namespace of a process.
+pub(crate) fn network_of(pid: i32) -> Result<OwnedFd> {
+    of(pid, "net")
+}
+
 fn of(pid: i32, kind: &str) -> Result<OwnedFd> {
     let path =
         std::ffi::CString::new(format!("/proc/{pid}/ns/{kind}")).expect("no zero byte in a number");

@@ -6,9 +6,10 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 
 use nix::errno::Errno;
-use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
+use nix::sys::signal::SaFlags;
 
 use super::fd::{number, owned};
+use super::thread::{KNOCK, notice_knocks};
 use super::{Result, SysError};
 
 /// Pid and pidfd of a child.
@@ -268,27 +269,15 @@ pub(crate) fn signal(pidfd: BorrowedFd<'_>, signal: i32) -> Result<()> {
     }
 }
 
-/// What [`call`] sends: nobody else does, and who does not listen ignores it (signal(7)).
-const CALL: i32 = libc::SIGURG;
-
 /// From now on a [`call`] ends a wait for events with EINTR; other waits go on.
 pub(crate) fn hear_calls() -> Result<()> {
-    extern "C" fn nothing(_: libc::c_int) {}
-    let action = SigAction::new(
-        SigHandler::Handler(nothing),
-        SaFlags::SA_RESTART,
-        SigSet::empty(),
-    );
-    // SAFETY: the handler does nothing.
-    unsafe { sigaction(Signal::SIGURG, &action) }
-        .map(drop)
-        .map_err(|e| SysError::new("sigaction(SIGURG)", e))
+    notice_knocks(SaFlags::SA_RESTART)
 }
 
 /// Has a process that hears it look up from its wait. One that is gone is no error.
 pub(crate) fn call(pid: i32) {
     // SAFETY: numbers only.
-    unsafe { libc::kill(pid, CALL) };
+    unsafe { libc::kill(pid, KNOCK as i32) };
 }
 
 /// Whether the process behind a pidfd has not ended.

@@ -59,22 +59,27 @@ pub fn joined<T>(thread: ScopedJoinHandle<'_, T>) -> T {
         .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
-/// What [`knock`] sends: nobody else does, and who does not wait for it ignores it (signal(7)).
-const KNOCK: Signal = Signal::SIGURG;
+/// What [`knock`] sends, and [`super::process::call`] to whole processes: nobody else does, and who does not wait for it ignores
+/// it (signal(7)).
+pub(super) const KNOCK: Signal = Signal::SIGURG;
 
 extern "C" fn nothing(_: libc::c_int) {}
 
+/// Has the process be interrupted by it, and no more.
+pub(super) fn notice_knocks(flags: SaFlags) -> Result<()> {
+    let action = SigAction::new(SigHandler::Handler(nothing), flags, SigSet::empty());
+    // SAFETY: the handler does nothing.
+    unsafe { sigaction(KNOCK, &action) }
+        .map(drop)
+        .map_err(|e| SysError::new("sigaction(SIGURG)", e))
+}
+
 /// From now on a [`knock`] at the calling thread, whose id is returned, ends the call that it waits in with EINTR.
 pub(crate) fn hear_knocks() -> Result<Pid> {
-    let action = SigAction::new(
-        SigHandler::Handler(nothing),
-        SaFlags::empty(),
-        SigSet::empty(),
-    );
-    let call = |e| SysError::new("sigaction(SIGURG)", e);
-    // SAFETY: the handler does nothing.
-    unsafe { sigaction(KNOCK, &action) }.map_err(call)?;
-    SigSet::from(KNOCK).thread_unblock().map_err(call)?;
+    notice_knocks(SaFlags::empty())?;
+    SigSet::from(KNOCK)
+        .thread_unblock()
+        .map_err(|e| SysError::new("sigprocmask(SIGURG)", e))?;
     Ok(nix::unistd::gettid())
 }
 

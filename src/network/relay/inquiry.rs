@@ -125,7 +125,8 @@ impl Relay {
     /// Connections to docker's name server, inside the container.
     pub(super) fn inquirers_inside(&mut self) {
         while let Some(fd) = self.resolver.accept() {
-            if let Some(link) = self.links.keys().next().copied() {
+            let link = self.links.keys().next().copied();
+            if let (Some(link), true) = (link, self.may_inquire()) {
                 self.admit(link, fd);
             }
         }
@@ -138,11 +139,8 @@ impl Relay {
         self.inquiries.len() < MOST
     }
 
-    /// Takes one who asks.
+    /// Takes one who asks, where one more may.
     pub(super) fn admit(&mut self, link: LinkId, fd: OwnedFd) {
-        if !self.may_inquire() {
-            return;
-        }
         let inquiry = Inquiry {
             link,
             inside: Peer::new(fd),

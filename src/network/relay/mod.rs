@@ -6,7 +6,8 @@
 //! closing what it holds takes the kernel 10 to 30 ms: the monitor tells the exit status meanwhile.
 //!
 //! Killed at any line: the container loses its connections, nothing else, and its monitor starts another relay, with the same
-//! addresses and ports; another container's relay keeps the networks that they share. When its monitor ends it delivers what the container said last, for at most [`DRAIN`], and ends.
+//! addresses and ports; another container's relay keeps the networks that they share. When its monitor ends it delivers what
+//! the container said last, for at most [`DRAIN`], and ends.
 //!
 //! # Limits of one container
 //! | what | limit | beyond it |
