@@ -1594,7 +1594,7 @@ _coracle() {
             return 0
             ;;
         coracle__subcmd__container__subcmd__create)
-            opts="-a -c -e -h -i -l -m -p -P -q -t -u -v -w --add-host --annotation --attach --cap-add --cap-drop --cgroupns --cidfile --cpu-shares --cpus --cpuset-cpus --device --dns --dns-option --dns-search --domainname --entrypoint --env --env-file --expose --group-add --health-cmd --health-interval --health-retries --health-start-interval --health-start-period --health-timeout --hostname --identity --init --interactive --ipc --label --label-file --log-driver --log-opt --memory --memory-swap --mount --name --ip --ip6 --mac-address --link --network-alias --network --no-healthcheck --oom-score-adj --pid --pids-limit --platform --privileged --publish --publish-all --pull --quiet --read-only --replace --restart --rm --security-opt --shm-size --stop-signal --stop-timeout --sysctl --tmpfs --tty --ulimit --user --userns --uts --volume --volumes-from --workdir --blkio-weight --blkio-weight-device --cgroup-conf --cgroup-parent --chrootdirs --cpu-period --cpu-quota --cpu-rt-period --cpu-rt-runtime --cpuset-mems --device-cgroup-rule --device-read-bps --device-read-iops --device-write-bps --device-write-iops --disable-content-trust --gidmap --isolation --kernel-memory --link-local-ip --memory-reservation --memory-swappiness --oom-kill-disable --personality --rdt-class --runtime --storage-opt --subgidname --subuidname --uidmap --volume-driver --authfile --cgroups --group-entry --health-on-failure --hostuser --image-volume --no-hostname --no-hosts --passwd --passwd-entry --sdnotify --systemd --tls-verify --gpus --preserve-fds --requires --rmi --secret --timeout --tz --umask --use-api-socket --pod --rootfs --env-host --http-proxy --pidfile --unsetenv --unsetenv-all --dns-opt --net --net-alias --help"
+            opts="-a -c -e -h -i -l -m -p -P -q -t -u -v -w --add-host --annotation --attach --cap-add --cap-drop --cgroupns --cidfile --cpu-period --cpu-quota --cpu-shares --cpus --cpuset-cpus --device --dns --dns-option --dns-search --domainname --entrypoint --env --env-file --expose --group-add --health-cmd --health-interval --health-retries --health-start-interval --health-start-period --health-timeout --hostname --identity --init --interactive --ipc --label --label-file --log-driver --log-opt --memory --memory-reservation --memory-swap --mount --name --ip --ip6 --mac-address --link --network-alias --network --no-healthcheck --oom-score-adj --pid --pids-limit --platform --privileged --publish --publish-all --pull --quiet --read-only --replace --restart --rm --security-opt --shm-size --stop-signal --stop-timeout --sysctl --tmpfs --tty --ulimit --user --userns --uts --volume --volumes-from --workdir --blkio-weight --blkio-weight-device --cgroup-conf --cgroup-parent --chrootdirs --cpu-rt-period --cpu-rt-runtime --cpuset-mems --device-cgroup-rule --device-read-bps --device-read-iops --device-write-bps --device-write-iops --disable-content-trust --gidmap --isolation --kernel-memory --link-local-ip --memory-swappiness --oom-kill-disable --personality --rdt-class --runtime --storage-opt --subgidname --subuidname --uidmap --volume-driver --authfile --cgroups --group-entry --health-on-failure --hostuser --image-volume --no-hostname --no-hosts --passwd --passwd-entry --sdnotify --systemd --tls-verify --gpus --preserve-fds --requires --rmi --secret --timeout --tz --umask --use-api-socket --pod --rootfs --env-host --http-proxy --pidfile --unsetenv --unsetenv-all --dns-opt --net --net-alias --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1629,6 +1629,14 @@ _coracle() {
                     return 0
                     ;;
                 --cidfile)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cpu-period)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cpu-quota)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1757,6 +1765,10 @@ _coracle() {
                     return 0
                     ;;
                 -m)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --memory-reservation)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1912,14 +1924,6 @@ _coracle() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --cpu-period)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --cpu-quota)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 --cpu-rt-period)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1965,10 +1969,6 @@ _coracle() {
                     return 0
                     ;;
                 --link-local-ip)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --memory-reservation)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2484,7 +2484,7 @@ _coracle() {
             return 0
             ;;
         coracle__subcmd__container__subcmd__run)
-            opts="-d -a -c -e -h -i -l -m -p -P -q -t -u -v -w --detach --detach-keys --sig-proxy --add-host --annotation --attach --cap-add --cap-drop --cgroupns --cidfile --cpu-shares --cpus --cpuset-cpus --device --dns --dns-option --dns-search --domainname --entrypoint --env --env-file --expose --group-add --health-cmd --health-interval --health-retries --health-start-interval --health-start-period --health-timeout --hostname --identity --init --interactive --ipc --label --label-file --log-driver --log-opt --memory --memory-swap --mount --name --ip --ip6 --mac-address --link --network-alias --network --no-healthcheck --oom-score-adj --pid --pids-limit --platform --privileged --publish --publish-all --pull --quiet --read-only --replace --restart --rm --security-opt --shm-size --stop-signal --stop-timeout --sysctl --tmpfs --tty --ulimit --user --userns --uts --volume --volumes-from --workdir --blkio-weight --blkio-weight-device --cgroup-conf --cgroup-parent --chrootdirs --cpu-period --cpu-quota --cpu-rt-period --cpu-rt-runtime --cpuset-mems --device-cgroup-rule --device-read-bps --device-read-iops --device-write-bps --device-write-iops --disable-content-trust --gidmap --isolation --kernel-memory --link-local-ip --memory-reservation --memory-swappiness --oom-kill-disable --personality --rdt-class --runtime --storage-opt --subgidname --subuidname --uidmap --volume-driver --authfile --cgroups --group-entry --health-on-failure --hostuser --image-volume --no-hostname --no-hosts --passwd --passwd-entry --sdnotify --systemd --tls-verify --gpus --preserve-fds --requires --rmi --secret --timeout --tz --umask --use-api-socket --pod --rootfs --env-host --http-proxy --pidfile --unsetenv --unsetenv-all --dns-opt --net --net-alias --help"
+            opts="-d -a -c -e -h -i -l -m -p -P -q -t -u -v -w --detach --detach-keys --sig-proxy --add-host --annotation --attach --cap-add --cap-drop --cgroupns --cidfile --cpu-period --cpu-quota --cpu-shares --cpus --cpuset-cpus --device --dns --dns-option --dns-search --domainname --entrypoint --env --env-file --expose --group-add --health-cmd --health-interval --health-retries --health-start-interval --health-start-period --health-timeout --hostname --identity --init --interactive --ipc --label --label-file --log-driver --log-opt --memory --memory-reservation --memory-swap --mount --name --ip --ip6 --mac-address --link --network-alias --network --no-healthcheck --oom-score-adj --pid --pids-limit --platform --privileged --publish --publish-all --pull --quiet --read-only --replace --restart --rm --security-opt --shm-size --stop-signal --stop-timeout --sysctl --tmpfs --tty --ulimit --user --userns --uts --volume --volumes-from --workdir --blkio-weight --blkio-weight-device --cgroup-conf --cgroup-parent --chrootdirs --cpu-rt-period --cpu-rt-runtime --cpuset-mems --device-cgroup-rule --device-read-bps --device-read-iops --device-write-bps --device-write-iops --disable-content-trust --gidmap --isolation --kernel-memory --link-local-ip --memory-swappiness --oom-kill-disable --personality --rdt-class --runtime --storage-opt --subgidname --subuidname --uidmap --volume-driver --authfile --cgroups --group-entry --health-on-failure --hostuser --image-volume --no-hostname --no-hosts --passwd --passwd-entry --sdnotify --systemd --tls-verify --gpus --preserve-fds --requires --rmi --secret --timeout --tz --umask --use-api-socket --pod --rootfs --env-host --http-proxy --pidfile --unsetenv --unsetenv-all --dns-opt --net --net-alias --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2523,6 +2523,14 @@ _coracle() {
                     return 0
                     ;;
                 --cidfile)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cpu-period)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cpu-quota)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2651,6 +2659,10 @@ _coracle() {
                     return 0
                     ;;
                 -m)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --memory-reservation)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2806,14 +2818,6 @@ _coracle() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --cpu-period)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --cpu-quota)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 --cpu-rt-period)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -2859,10 +2863,6 @@ _coracle() {
                     return 0
                     ;;
                 --link-local-ip)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --memory-reservation)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -3096,12 +3096,20 @@ _coracle() {
             return 0
             ;;
         coracle__subcmd__container__subcmd__update)
-            opts="-c -m -h --cpu-shares --cpus --cpuset-cpus --memory --memory-swap --pids-limit --restart --blkio-weight --cpu-period --cpu-quota --cpu-rt-period --cpu-rt-runtime --cpuset-mems --memory-reservation --help"
+            opts="-c -m -h --cpu-period --cpu-quota --cpu-shares --cpus --cpuset-cpus --memory --memory-reservation --memory-swap --pids-limit --restart --blkio-weight --cpu-rt-period --cpu-rt-runtime --cpuset-mems --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --cpu-period)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cpu-quota)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --cpu-shares)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -3126,6 +3134,10 @@ _coracle() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --memory-reservation)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --memory-swap)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -3142,14 +3154,6 @@ _coracle() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --cpu-period)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --cpu-quota)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 --cpu-rt-period)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -3159,10 +3163,6 @@ _coracle() {
                     return 0
                     ;;
                 --cpuset-mems)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --memory-reservation)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -3294,7 +3294,7 @@ _coracle() {
             return 0
             ;;
         coracle__subcmd__create)
-            opts="-a -c -e -h -i -l -m -p -P -q -t -u -v -w --add-host --annotation --attach --cap-add --cap-drop --cgroupns --cidfile --cpu-shares --cpus --cpuset-cpus --device --dns --dns-option --dns-search --domainname --entrypoint --env --env-file --expose --group-add --health-cmd --health-interval --health-retries --health-start-interval --health-start-period --health-timeout --hostname --identity --init --interactive --ipc --label --label-file --log-driver --log-opt --memory --memory-swap --mount --name --ip --ip6 --mac-address --link --network-alias --network --no-healthcheck --oom-score-adj --pid --pids-limit --platform --privileged --publish --publish-all --pull --quiet --read-only --replace --restart --rm --security-opt --shm-size --stop-signal --stop-timeout --sysctl --tmpfs --tty --ulimit --user --userns --uts --volume --volumes-from --workdir --blkio-weight --blkio-weight-device --cgroup-conf --cgroup-parent --chrootdirs --cpu-period --cpu-quota --cpu-rt-period --cpu-rt-runtime --cpuset-mems --device-cgroup-rule --device-read-bps --device-read-iops --device-write-bps --device-write-iops --disable-content-trust --gidmap --isolation --kernel-memory --link-local-ip --memory-reservation --memory-swappiness --oom-kill-disable --personality --rdt-class --runtime --storage-opt --subgidname --subuidname --uidmap --volume-driver --authfile --cgroups --group-entry --health-on-failure --hostuser --image-volume --no-hostname --no-hosts --passwd --passwd-entry --sdnotify --systemd --tls-verify --gpus --preserve-fds --requires --rmi --secret --timeout --tz --umask --use-api-socket --pod --rootfs --env-host --http-proxy --pidfile --unsetenv --unsetenv-all --dns-opt --net --net-alias --help"
+            opts="-a -c -e -h -i -l -m -p -P -q -t -u -v -w --add-host --annotation --attach --cap-add --cap-drop --cgroupns --cidfile --cpu-period --cpu-quota --cpu-shares --cpus --cpuset-cpus --device --dns --dns-option --dns-search --domainname --entrypoint --env --env-file --expose --group-add --health-cmd --health-interval --health-retries --health-start-interval --health-start-period --health-timeout --hostname --identity --init --interactive --ipc --label --label-file --log-driver --log-opt --memory --memory-reservation --memory-swap --mount --name --ip --ip6 --mac-address --link --network-alias --network --no-healthcheck --oom-score-adj --pid --pids-limit --platform --privileged --publish --publish-all --pull --quiet --read-only --replace --restart --rm --security-opt --shm-size --stop-signal --stop-timeout --sysctl --tmpfs --tty --ulimit --user --userns --uts --volume --volumes-from --workdir --blkio-weight --blkio-weight-device --cgroup-conf --cgroup-parent --chrootdirs --cpu-rt-period --cpu-rt-runtime --cpuset-mems --device-cgroup-rule --device-read-bps --device-read-iops --device-write-bps --device-write-iops --disable-content-trust --gidmap --isolation --kernel-memory --link-local-ip --memory-swappiness --oom-kill-disable --personality --rdt-class --runtime --storage-opt --subgidname --subuidname --uidmap --volume-driver --authfile --cgroups --group-entry --health-on-failure --hostuser --image-volume --no-hostname --no-hosts --passwd --passwd-entry --sdnotify --systemd --tls-verify --gpus --preserve-fds --requires --rmi --secret --timeout --tz --umask --use-api-socket --pod --rootfs --env-host --http-proxy --pidfile --unsetenv --unsetenv-all --dns-opt --net --net-alias --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3329,6 +3329,14 @@ _coracle() {
                     return 0
                     ;;
                 --cidfile)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cpu-period)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cpu-quota)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -3457,6 +3465,10 @@ _coracle() {
                     return 0
                     ;;
                 -m)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --memory-reservation)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -3612,14 +3624,6 @@ _coracle() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --cpu-period)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --cpu-quota)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 --cpu-rt-period)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -3665,10 +3669,6 @@ _coracle() {
                     return 0
                     ;;
                 --link-local-ip)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --memory-reservation)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -5090,7 +5090,7 @@ _coracle() {
             return 0
             ;;
         coracle__subcmd__run)
-            opts="-d -a -c -e -h -i -l -m -p -P -q -t -u -v -w --detach --detach-keys --sig-proxy --add-host --annotation --attach --cap-add --cap-drop --cgroupns --cidfile --cpu-shares --cpus --cpuset-cpus --device --dns --dns-option --dns-search --domainname --entrypoint --env --env-file --expose --group-add --health-cmd --health-interval --health-retries --health-start-interval --health-start-period --health-timeout --hostname --identity --init --interactive --ipc --label --label-file --log-driver --log-opt --memory --memory-swap --mount --name --ip --ip6 --mac-address --link --network-alias --network --no-healthcheck --oom-score-adj --pid --pids-limit --platform --privileged --publish --publish-all --pull --quiet --read-only --replace --restart --rm --security-opt --shm-size --stop-signal --stop-timeout --sysctl --tmpfs --tty --ulimit --user --userns --uts --volume --volumes-from --workdir --blkio-weight --blkio-weight-device --cgroup-conf --cgroup-parent --chrootdirs --cpu-period --cpu-quota --cpu-rt-period --cpu-rt-runtime --cpuset-mems --device-cgroup-rule --device-read-bps --device-read-iops --device-write-bps --device-write-iops --disable-content-trust --gidmap --isolation --kernel-memory --link-local-ip --memory-reservation --memory-swappiness --oom-kill-disable --personality --rdt-class --runtime --storage-opt --subgidname --subuidname --uidmap --volume-driver --authfile --cgroups --group-entry --health-on-failure --hostuser --image-volume --no-hostname --no-hosts --passwd --passwd-entry --sdnotify --systemd --tls-verify --gpus --preserve-fds --requires --rmi --secret --timeout --tz --umask --use-api-socket --pod --rootfs --env-host --http-proxy --pidfile --unsetenv --unsetenv-all --dns-opt --net --net-alias --help"
+            opts="-d -a -c -e -h -i -l -m -p -P -q -t -u -v -w --detach --detach-keys --sig-proxy --add-host --annotation --attach --cap-add --cap-drop --cgroupns --cidfile --cpu-period --cpu-quota --cpu-shares --cpus --cpuset-cpus --device --dns --dns-option --dns-search --domainname --entrypoint --env --env-file --expose --group-add --health-cmd --health-interval --health-retries --health-start-interval --health-start-period --health-timeout --hostname --identity --init --interactive --ipc --label --label-file --log-driver --log-opt --memory --memory-reservation --memory-swap --mount --name --ip --ip6 --mac-address --link --network-alias --network --no-healthcheck --oom-score-adj --pid --pids-limit --platform --privileged --publish --publish-all --pull --quiet --read-only --replace --restart --rm --security-opt --shm-size --stop-signal --stop-timeout --sysctl --tmpfs --tty --ulimit --user --userns --uts --volume --volumes-from --workdir --blkio-weight --blkio-weight-device --cgroup-conf --cgroup-parent --chrootdirs --cpu-rt-period --cpu-rt-runtime --cpuset-mems --device-cgroup-rule --device-read-bps --device-read-iops --device-write-bps --device-write-iops --disable-content-trust --gidmap --isolation --kernel-memory --link-local-ip --memory-swappiness --oom-kill-disable --personality --rdt-class --runtime --storage-opt --subgidname --subuidname --uidmap --volume-driver --authfile --cgroups --group-entry --health-on-failure --hostuser --image-volume --no-hostname --no-hosts --passwd --passwd-entry --sdnotify --systemd --tls-verify --gpus --preserve-fds --requires --rmi --secret --timeout --tz --umask --use-api-socket --pod --rootfs --env-host --http-proxy --pidfile --unsetenv --unsetenv-all --dns-opt --net --net-alias --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -5129,6 +5129,14 @@ _coracle() {
                     return 0
                     ;;
                 --cidfile)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cpu-period)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cpu-quota)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -5257,6 +5265,10 @@ _coracle() {
                     return 0
                     ;;
                 -m)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --memory-reservation)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -5412,14 +5424,6 @@ _coracle() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --cpu-period)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --cpu-quota)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 --cpu-rt-period)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -5465,10 +5469,6 @@ _coracle() {
                     return 0
                     ;;
                 --link-local-ip)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --memory-reservation)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -5884,12 +5884,20 @@ _coracle() {
             return 0
             ;;
         coracle__subcmd__update)
-            opts="-c -m -h --cpu-shares --cpus --cpuset-cpus --memory --memory-swap --pids-limit --restart --blkio-weight --cpu-period --cpu-quota --cpu-rt-period --cpu-rt-runtime --cpuset-mems --memory-reservation --help"
+            opts="-c -m -h --cpu-period --cpu-quota --cpu-shares --cpus --cpuset-cpus --memory --memory-reservation --memory-swap --pids-limit --restart --blkio-weight --cpu-rt-period --cpu-rt-runtime --cpuset-mems --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --cpu-period)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cpu-quota)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --cpu-shares)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -5914,6 +5922,10 @@ _coracle() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --memory-reservation)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --memory-swap)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -5930,14 +5942,6 @@ _coracle() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --cpu-period)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --cpu-quota)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 --cpu-rt-period)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -5947,10 +5951,6 @@ _coracle() {
                     return 0
                     ;;
                 --cpuset-mems)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --memory-reservation)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

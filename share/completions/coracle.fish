@@ -400,6 +400,8 @@ complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_se
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l cap-drop -d 'Drop Linux capabilities' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l cgroupns -d 'Cgroup namespace to use (host|private)' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l cidfile -d 'Write the container ID to the file' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l cpu-period -d 'Limit CPU CFS (Completely Fair Scheduler) period' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l cpu-quota -d 'Limit CPU CFS (Completely Fair Scheduler) quota' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -s c -l cpu-shares -d 'CPU shares (relative weight)' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l cpus -d 'Number of CPUs' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l cpuset-cpus -d 'CPUs in which to allow execution (0-3, 0,1)' -r
@@ -427,6 +429,7 @@ complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_se
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l log-driver -d 'Logging driver for the container' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l log-opt -d 'Log driver options' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -s m -l memory -d 'Memory limit' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l memory-reservation -d 'Memory soft limit' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l memory-swap -d 'Swap limit equal to memory plus swap: \'-1\' to enable unlimited swap' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l mount -d 'Attach a filesystem mount to the container' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l name -d 'Assign a name to the container' -r
@@ -461,8 +464,6 @@ complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_se
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l cgroup-conf -d '' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l cgroup-parent -d '' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l chrootdirs -d '' -r
-complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l cpu-period -d '' -r
-complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l cpu-quota -d '' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l cpu-rt-period -d '' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l cpu-rt-runtime -d '' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l cpuset-mems -d '' -r
@@ -475,7 +476,6 @@ complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_se
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l isolation -d '' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l kernel-memory -d '' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l link-local-ip -d '' -r
-complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l memory-reservation -d '' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l memory-swappiness -d '' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l personality -d '' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from create" -l rdt-class -d '' -r
@@ -608,6 +608,8 @@ complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_se
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l cap-drop -d 'Drop Linux capabilities' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l cgroupns -d 'Cgroup namespace to use (host|private)' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l cidfile -d 'Write the container ID to the file' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l cpu-period -d 'Limit CPU CFS (Completely Fair Scheduler) period' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l cpu-quota -d 'Limit CPU CFS (Completely Fair Scheduler) quota' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -s c -l cpu-shares -d 'CPU shares (relative weight)' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l cpus -d 'Number of CPUs' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l cpuset-cpus -d 'CPUs in which to allow execution (0-3, 0,1)' -r
@@ -635,6 +637,7 @@ complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_se
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l log-driver -d 'Logging driver for the container' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l log-opt -d 'Log driver options' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -s m -l memory -d 'Memory limit' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l memory-reservation -d 'Memory soft limit' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l memory-swap -d 'Swap limit equal to memory plus swap: \'-1\' to enable unlimited swap' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l mount -d 'Attach a filesystem mount to the container' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l name -d 'Assign a name to the container' -r
@@ -669,8 +672,6 @@ complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_se
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l cgroup-conf -d '' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l cgroup-parent -d '' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l chrootdirs -d '' -r
-complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l cpu-period -d '' -r
-complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l cpu-quota -d '' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l cpu-rt-period -d '' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l cpu-rt-runtime -d '' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l cpuset-mems -d '' -r
@@ -683,7 +684,6 @@ complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_se
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l isolation -d '' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l kernel-memory -d '' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l link-local-ip -d '' -r
-complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l memory-reservation -d '' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l memory-swappiness -d '' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l personality -d '' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from run" -l rdt-class -d '' -r
@@ -755,20 +755,20 @@ complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_se
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from stop" -s h -l help
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from top" -s h -l help
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from unpause" -s h -l help
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from update" -l cpu-period -d 'Limit CPU CFS (Completely Fair Scheduler) period' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from update" -l cpu-quota -d 'Limit CPU CFS (Completely Fair Scheduler) quota' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from update" -s c -l cpu-shares -d 'CPU shares (relative weight)' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from update" -l cpus -d 'Number of CPUs' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from update" -l cpuset-cpus -d 'CPUs in which to allow execution (0-3, 0,1)' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from update" -s m -l memory -d 'Memory limit' -r
+complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from update" -l memory-reservation -d 'Memory soft limit' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from update" -l memory-swap -d 'Swap limit equal to memory plus swap: \'-1\' to enable unlimited swap' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from update" -l pids-limit -d 'Tune container pids limit (set -1 for unlimited)' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from update" -l restart -d 'Restart policy to apply when a container exits (default "no")' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from update" -l blkio-weight -d '' -r
-complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from update" -l cpu-period -d '' -r
-complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from update" -l cpu-quota -d '' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from update" -l cpu-rt-period -d '' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from update" -l cpu-rt-runtime -d '' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from update" -l cpuset-mems -d '' -r
-complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from update" -l memory-reservation -d '' -r
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from update" -s h -l help
 complete -c coracle -n "__fish_coracle_using_subcommand container; and __fish_seen_subcommand_from wait" -s h -l help
 complete -c coracle -n "__fish_coracle_using_subcommand context; and not __fish_seen_subcommand_from inspect list ls show use" -s h -l help -d 'Print help'
@@ -797,6 +797,8 @@ complete -c coracle -n "__fish_coracle_using_subcommand create" -l cap-add -d 'A
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l cap-drop -d 'Drop Linux capabilities' -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l cgroupns -d 'Cgroup namespace to use (host|private)' -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l cidfile -d 'Write the container ID to the file' -r
+complete -c coracle -n "__fish_coracle_using_subcommand create" -l cpu-period -d 'Limit CPU CFS (Completely Fair Scheduler) period' -r
+complete -c coracle -n "__fish_coracle_using_subcommand create" -l cpu-quota -d 'Limit CPU CFS (Completely Fair Scheduler) quota' -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -s c -l cpu-shares -d 'CPU shares (relative weight)' -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l cpus -d 'Number of CPUs' -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l cpuset-cpus -d 'CPUs in which to allow execution (0-3, 0,1)' -r
@@ -824,6 +826,7 @@ complete -c coracle -n "__fish_coracle_using_subcommand create" -l label-file -d
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l log-driver -d 'Logging driver for the container' -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l log-opt -d 'Log driver options' -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -s m -l memory -d 'Memory limit' -r
+complete -c coracle -n "__fish_coracle_using_subcommand create" -l memory-reservation -d 'Memory soft limit' -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l memory-swap -d 'Swap limit equal to memory plus swap: \'-1\' to enable unlimited swap' -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l mount -d 'Attach a filesystem mount to the container' -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l name -d 'Assign a name to the container' -r
@@ -858,8 +861,6 @@ complete -c coracle -n "__fish_coracle_using_subcommand create" -l blkio-weight-
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l cgroup-conf -d '' -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l cgroup-parent -d '' -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l chrootdirs -d '' -r
-complete -c coracle -n "__fish_coracle_using_subcommand create" -l cpu-period -d '' -r
-complete -c coracle -n "__fish_coracle_using_subcommand create" -l cpu-quota -d '' -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l cpu-rt-period -d '' -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l cpu-rt-runtime -d '' -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l cpuset-mems -d '' -r
@@ -872,7 +873,6 @@ complete -c coracle -n "__fish_coracle_using_subcommand create" -l gidmap -d '' 
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l isolation -d '' -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l kernel-memory -d '' -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l link-local-ip -d '' -r
-complete -c coracle -n "__fish_coracle_using_subcommand create" -l memory-reservation -d '' -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l memory-swappiness -d '' -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l personality -d '' -r
 complete -c coracle -n "__fish_coracle_using_subcommand create" -l rdt-class -d '' -r
@@ -1197,6 +1197,8 @@ complete -c coracle -n "__fish_coracle_using_subcommand run" -l cap-add -d 'Add 
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l cap-drop -d 'Drop Linux capabilities' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l cgroupns -d 'Cgroup namespace to use (host|private)' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l cidfile -d 'Write the container ID to the file' -r
+complete -c coracle -n "__fish_coracle_using_subcommand run" -l cpu-period -d 'Limit CPU CFS (Completely Fair Scheduler) period' -r
+complete -c coracle -n "__fish_coracle_using_subcommand run" -l cpu-quota -d 'Limit CPU CFS (Completely Fair Scheduler) quota' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -s c -l cpu-shares -d 'CPU shares (relative weight)' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l cpus -d 'Number of CPUs' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l cpuset-cpus -d 'CPUs in which to allow execution (0-3, 0,1)' -r
@@ -1224,6 +1226,7 @@ complete -c coracle -n "__fish_coracle_using_subcommand run" -l label-file -d 'R
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l log-driver -d 'Logging driver for the container' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l log-opt -d 'Log driver options' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -s m -l memory -d 'Memory limit' -r
+complete -c coracle -n "__fish_coracle_using_subcommand run" -l memory-reservation -d 'Memory soft limit' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l memory-swap -d 'Swap limit equal to memory plus swap: \'-1\' to enable unlimited swap' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l mount -d 'Attach a filesystem mount to the container' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l name -d 'Assign a name to the container' -r
@@ -1258,8 +1261,6 @@ complete -c coracle -n "__fish_coracle_using_subcommand run" -l blkio-weight-dev
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l cgroup-conf -d '' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l cgroup-parent -d '' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l chrootdirs -d '' -r
-complete -c coracle -n "__fish_coracle_using_subcommand run" -l cpu-period -d '' -r
-complete -c coracle -n "__fish_coracle_using_subcommand run" -l cpu-quota -d '' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l cpu-rt-period -d '' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l cpu-rt-runtime -d '' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l cpuset-mems -d '' -r
@@ -1272,7 +1273,6 @@ complete -c coracle -n "__fish_coracle_using_subcommand run" -l gidmap -d '' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l isolation -d '' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l kernel-memory -d '' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l link-local-ip -d '' -r
-complete -c coracle -n "__fish_coracle_using_subcommand run" -l memory-reservation -d '' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l memory-swappiness -d '' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l personality -d '' -r
 complete -c coracle -n "__fish_coracle_using_subcommand run" -l rdt-class -d '' -r
@@ -1375,20 +1375,20 @@ complete -c coracle -n "__fish_coracle_using_subcommand system; and __fish_seen_
 complete -c coracle -n "__fish_coracle_using_subcommand tag" -s h -l help
 complete -c coracle -n "__fish_coracle_using_subcommand top" -s h -l help
 complete -c coracle -n "__fish_coracle_using_subcommand unpause" -s h -l help
+complete -c coracle -n "__fish_coracle_using_subcommand update" -l cpu-period -d 'Limit CPU CFS (Completely Fair Scheduler) period' -r
+complete -c coracle -n "__fish_coracle_using_subcommand update" -l cpu-quota -d 'Limit CPU CFS (Completely Fair Scheduler) quota' -r
 complete -c coracle -n "__fish_coracle_using_subcommand update" -s c -l cpu-shares -d 'CPU shares (relative weight)' -r
 complete -c coracle -n "__fish_coracle_using_subcommand update" -l cpus -d 'Number of CPUs' -r
 complete -c coracle -n "__fish_coracle_using_subcommand update" -l cpuset-cpus -d 'CPUs in which to allow execution (0-3, 0,1)' -r
 complete -c coracle -n "__fish_coracle_using_subcommand update" -s m -l memory -d 'Memory limit' -r
+complete -c coracle -n "__fish_coracle_using_subcommand update" -l memory-reservation -d 'Memory soft limit' -r
 complete -c coracle -n "__fish_coracle_using_subcommand update" -l memory-swap -d 'Swap limit equal to memory plus swap: \'-1\' to enable unlimited swap' -r
 complete -c coracle -n "__fish_coracle_using_subcommand update" -l pids-limit -d 'Tune container pids limit (set -1 for unlimited)' -r
 complete -c coracle -n "__fish_coracle_using_subcommand update" -l restart -d 'Restart policy to apply when a container exits (default "no")' -r
 complete -c coracle -n "__fish_coracle_using_subcommand update" -l blkio-weight -d '' -r
-complete -c coracle -n "__fish_coracle_using_subcommand update" -l cpu-period -d '' -r
-complete -c coracle -n "__fish_coracle_using_subcommand update" -l cpu-quota -d '' -r
 complete -c coracle -n "__fish_coracle_using_subcommand update" -l cpu-rt-period -d '' -r
 complete -c coracle -n "__fish_coracle_using_subcommand update" -l cpu-rt-runtime -d '' -r
 complete -c coracle -n "__fish_coracle_using_subcommand update" -l cpuset-mems -d '' -r
-complete -c coracle -n "__fish_coracle_using_subcommand update" -l memory-reservation -d '' -r
 complete -c coracle -n "__fish_coracle_using_subcommand update" -s h -l help
 complete -c coracle -n "__fish_coracle_using_subcommand version" -s f -l format -d 'Format output using a custom template: \'json\':             Print in JSON format \'TEMPLATE\':         Print output using the given Go template. Refer to https://docs.docker.com/go/formatting/ for more information about formatting output with templates' -r
 complete -c coracle -n "__fish_coracle_using_subcommand version" -s h -l help

@@ -1,5 +1,5 @@
-//! `--memory`, `--cpus`, `--cpuset-cpus`, `--cpu-shares`, `--pids-limit`: how they are held here, and the sentence for
-//! what is not.
+//! `--memory`, `--cpus` (or a quota and its period), `--cpuset-cpus`, `--cpu-shares`, `--pids-limit`: how they are held
+//! here, and the sentence for what is not.
 //!
 //! With a delegated part of the cgroup tree (version 2) they are what docker makes of them. Without: `--cpuset-cpus` and
 //! `--cpus` become an affinity (a half processor is a whole one), `--pids-limit` becomes RLIMIT_NPROC, which since Linux
@@ -151,6 +151,12 @@ fn wishes(host: &HostConfig) -> impl Iterator<Item = Wish> {
             discarded("memory limit capabilities", "Limitation"),
         ),
         one(
+            host.memory_reservation > 0,
+            "memory",
+            vec![("memory.low", host.memory_reservation.to_string())],
+            discarded("memory soft limit capabilities", "Limitation"),
+        ),
+        one(
             host.pids_limit > 0,
             "pids",
             vec![("pids.max", host.pids_limit.to_string())],
@@ -158,10 +164,10 @@ fn wishes(host: &HostConfig) -> impl Iterator<Item = Wish> {
         ),
         // Held by affinity where whole processors are asked for.
         one(
-            host.nano_cpus > 0,
+            nano_cpus(host) > 0,
             "cpu",
-            vec![("cpu.max", format!("{} 100000", host.nano_cpus / 10_000))],
-            (host.nano_cpus % 1_000_000_000 != 0).then(|| {
+            vec![("cpu.max", cpu_max(host))],
+            (nano_cpus(host) % NANO != 0).then(|| {
                 format!(
                     "Your kernel does not support CPU CFS quotas or the cgroup is not mounted. Limited to {} whole CPUs.",
                     whole_cpus(host)
@@ -179,15 +185,39 @@ fn wishes(host: &HostConfig) -> impl Iterator<Item = Wish> {
     .flatten()
 }
 
+/// 1e9: a whole processor.
+const NANO: i64 = 1_000_000_000;
+/// The period that the kernel takes when none is given, in microseconds.
+const PERIOD: i64 = 100_000;
+
+/// Returns the processors that the container may use at most, in units of 1e-9; 0 for no limit.
+fn nano_cpus(host: &HostConfig) -> i64 {
+    if host.nano_cpus > 0 || host.cpu_quota <= 0 {
+        return host.nano_cpus;
+    }
+    let nano = i128::from(host.cpu_quota) * i128::from(NANO) / i128::from(period(host));
+    nano.try_into().unwrap_or(i64::MAX)
+}
+
+fn period(host: &HostConfig) -> i64 {
+    Some(host.cpu_period).filter(|p| *p > 0).unwrap_or(PERIOD)
+}
+
+/// The same as `cpu.max` has it: microseconds in each period.
+fn cpu_max(host: &HostConfig) -> String {
+    match host.nano_cpus > 0 {
+        true => format!("{} {PERIOD}", host.nano_cpus / (NANO / PERIOD)),
+        false => format!("{} {}", host.cpu_quota, period(host)),
+    }
+}
+
 /// Shares (2 to 262144) as a weight (1 to 10000), the conversion of the OCI runtimes.
 fn weight(shares: i64) -> i64 {
     1 + (shares.clamp(2, 262_144) - 2) * 9999 / 262_142
 }
 
 fn whole_cpus(host: &HostConfig) -> usize {
-    (host.nano_cpus.max(0) as u64)
-        .div_ceil(1_000_000_000)
-        .max(1) as usize
+    (nano_cpus(host).max(0) as u64).div_ceil(NANO as u64).max(1) as usize
 }
 
 /// What docker's daemon refuses (moby, verifyPlatformContainerResources).
@@ -206,16 +236,36 @@ pub(crate) fn check(host: &HostConfig) -> Result<()> {
             "You should always set the Memory limit when using Memoryswap limit, see usage"
                 .to_owned(),
         ),
-        h if h.nano_cpus < 0 || h.nano_cpus > most * 1_000_000_000 => refuse(format!(
+        h if (1..6 << 20).contains(&h.memory_reservation) => {
+            refuse("Minimum memory reservation allowed is 6MB".to_owned())
+        }
+        h if h.memory > 0 && h.memory_reservation > h.memory => refuse(
+            "Minimum memory limit can not be less than memory reservation limit, see usage"
+                .to_owned(),
+        ),
+        h if h.nano_cpus > 0 && h.cpu_period > 0 => {
+            refuse("Conflicting options: Nano CPUs and CPU Period cannot both be set".to_owned())
+        }
+        h if h.nano_cpus > 0 && h.cpu_quota > 0 => {
+            refuse("Conflicting options: Nano CPUs and CPU Quota cannot both be set".to_owned())
+        }
+        h if h.nano_cpus < 0 || h.nano_cpus > most * NANO => refuse(format!(
             "Range of CPUs is from 0.01 to {most}.00, as there are only {most} CPUs available"
         )),
+        h if h.cpu_period != 0 && !(1_000..=1_000_000).contains(&h.cpu_period) => refuse(
+            "CPU cfs period can not be less than 1ms (i.e. 1000) or larger than 1s (i.e. 1000000)"
+                .to_owned(),
+        ),
+        h if (1..1_000).contains(&h.cpu_quota) => {
+            refuse("CPU cfs quota can not be less than 1ms (i.e. 1000)".to_owned())
+        }
         _ => Ok(()),
     }
 }
 
 /// Returns the CPUs that `--cpuset-cpus` names and `--cpus` leaves; empty for all.
 fn cpus(host: &HostConfig) -> Result<Vec<u16>> {
-    if host.cpuset_cpus.is_empty() && host.nano_cpus <= 0 {
+    if host.cpuset_cpus.is_empty() && nano_cpus(host) <= 0 {
         return Ok(Vec::new());
     }
     let mine = allowed();
@@ -223,7 +273,7 @@ fn cpus(host: &HostConfig) -> Result<Vec<u16>> {
         "" => mine.clone(),
         list => wanted(list, &mine)?,
     };
-    if host.nano_cpus > 0 {
+    if nano_cpus(host) > 0 {
         chosen.truncate(whole_cpus(host));
     }
     Ok(if chosen == mine { Vec::new() } else { chosen })
@@ -392,6 +442,41 @@ mod tests {
             &"Your kernel does not support pids limit capabilities or the cgroup is not mounted. PIDs limit discarded.".to_owned()
         ));
         assert!(!wants_group(&HostConfig::default()) && wants_group(&all()));
+    }
+
+    #[test]
+    fn a_quota_and_its_period_are_as_good_as_cpus() {
+        let with = |cpu_quota, cpu_period| {
+            let host = HostConfig {
+                cpu_quota,
+                cpu_period,
+                ..HostConfig::default()
+            };
+            (nano_cpus(&host), cpu_max(&host), whole_cpus(&host))
+        };
+        assert_eq!(with(50_000, 0), (500_000_000, "50000 100000".to_owned(), 1));
+        assert_eq!(with(30_000, 20_000).0, 1_500_000_000);
+        assert_eq!(with(30_000, 20_000).2, 2);
+        assert_eq!(with(-1, 20_000).0, 0);
+        assert_eq!(with(i64::MAX, 1_000).0, i64::MAX);
+        let refused = |host: HostConfig| check(&host).unwrap_err().to_string();
+        let of = HostConfig::default;
+        #[rustfmt::skip]
+        let cases = [
+            (HostConfig { nano_cpus: 10, cpu_period: 10_000, ..of() },
+                "Conflicting options: Nano CPUs and CPU Period cannot both be set"),
+            (HostConfig { nano_cpus: 10, cpu_quota: 10_000, ..of() },
+                "Conflicting options: Nano CPUs and CPU Quota cannot both be set"),
+            (HostConfig { cpu_period: 500, ..of() },
+                "CPU cfs period can not be less than 1ms (i.e. 1000) or larger than 1s (i.e. 1000000)"),
+            (HostConfig { cpu_quota: 500, ..of() }, "CPU cfs quota can not be less than 1ms (i.e. 1000)"),
+            (HostConfig { memory_reservation: 1 << 20, ..of() }, "Minimum memory reservation allowed is 6MB"),
+            (HostConfig { memory: 20 << 20, memory_reservation: 30 << 20, ..of() },
+                "Minimum memory limit can not be less than memory reservation limit, see usage"),
+        ];
+        for (host, want) in cases {
+            assert_eq!(refused(host), want);
+        }
     }
 
     #[test]

@@ -18,7 +18,10 @@ use crate::sys::{cgroup, task};
 pub(crate) struct Change {
     pub(crate) memory: Option<i64>,
     pub(crate) memory_swap: Option<i64>,
+    pub(crate) memory_reservation: Option<i64>,
     pub(crate) nano_cpus: Option<i64>,
+    pub(crate) cpu_period: Option<i64>,
+    pub(crate) cpu_quota: Option<i64>,
     pub(crate) cpu_shares: Option<i64>,
     pub(crate) cpuset_cpus: Option<String>,
     pub(crate) pids_limit: Option<i64>,
@@ -34,10 +37,45 @@ impl Change {
                 "Memory limit should be smaller than already set memoryswap limit, update the memoryswap at the same time",
             );
         }
+        for (is_asked, has, what, other) in [
+            (
+                self.nano_cpus.is_some(),
+                host.cpu_period > 0,
+                "Nano CPUs",
+                "CPU Period",
+            ),
+            (
+                self.nano_cpus.is_some(),
+                host.cpu_quota > 0,
+                "Nano CPUs",
+                "CPU Quota",
+            ),
+            (
+                self.cpu_period.is_some(),
+                host.nano_cpus > 0,
+                "CPU Period",
+                "NanoCPUs",
+            ),
+            (
+                self.cpu_quota.is_some(),
+                host.nano_cpus > 0,
+                "CPU Quota",
+                "NanoCPUs",
+            ),
+        ] {
+            if is_asked && has {
+                return conflict(&format!(
+                    "Conflicting options: {what} cannot be updated as {other} has already been set"
+                ));
+            }
+        }
         let numbers = [
             (&mut host.memory, self.memory),
             (&mut host.memory_swap, self.memory_swap),
+            (&mut host.memory_reservation, self.memory_reservation),
             (&mut host.nano_cpus, self.nano_cpus),
+            (&mut host.cpu_period, self.cpu_period),
+            (&mut host.cpu_quota, self.cpu_quota),
             (&mut host.cpu_shares, self.cpu_shares),
             (&mut host.pids_limit, self.pids_limit),
         ];
@@ -79,7 +117,10 @@ pub(crate) fn update(store: &Store, container: &Found, change: &Change) -> Resul
     // docker looks at what is asked before it looks at what it would become
     limits::check(&HostConfig {
         memory: change.memory.unwrap_or(0),
+        memory_reservation: change.memory_reservation.unwrap_or(0),
         nano_cpus: change.nano_cpus.unwrap_or(0),
+        cpu_period: change.cpu_period.unwrap_or(0),
+        cpu_quota: change.cpu_quota.unwrap_or(0),
         cpuset_cpus: change.cpuset_cpus.clone().unwrap_or_default(),
         ..HostConfig::default()
     })?;

@@ -143,8 +143,14 @@ pub struct HostConfig {
     pub memory: i64,
     /// Memory and swap in bytes; -1 unlimited.
     pub memory_swap: i64,
+    /// `--memory-reservation`: bytes that are taken back last, 0 for none.
+    pub memory_reservation: i64,
     /// `--cpus` in units of 1e-9.
     pub nano_cpus: i64,
+    /// `--cpu-period`: microseconds, 0 for the kernel's 100,000.
+    pub cpu_period: i64,
+    /// `--cpu-quota`: microseconds of processor time in each period, 0 or less for no limit.
+    pub cpu_quota: i64,
     /// `--cpu-shares`.
     pub cpu_shares: i64,
     /// `--cpuset-cpus`.
@@ -339,6 +345,9 @@ pub struct State {
     /// Identity mode in force.
     #[serde(default)]
     pub identity: String,
+    /// User and group of the program where it is natively another than root.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub native: Option<[u32; 2]>,
     /// Its places in networks.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub networks: Vec<Endpoint>,

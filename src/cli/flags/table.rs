@@ -56,6 +56,18 @@ const COMMON: &[Row] = &[
         "Cgroup namespace to use (host|private)",
     ),
     ("cidfile", NO, STRING, "Write the container ID to the file"),
+    (
+        "cpu-period",
+        NO,
+        Int,
+        "Limit CPU CFS (Completely Fair Scheduler) period",
+    ),
+    (
+        "cpu-quota",
+        NO,
+        Int,
+        "Limit CPU CFS (Completely Fair Scheduler) quota",
+    ),
     ("cpu-shares", 'c', Int, "CPU shares (relative weight)"),
     (
         "cpus",
@@ -170,6 +182,7 @@ const COMMON: &[Row] = &[
         "Log driver options",
     ),
     ("memory", 'm', Bytes, "Memory limit"),
+    ("memory-reservation", NO, Bytes, "Memory soft limit"),
     (
         "memory-swap",
         NO,
@@ -289,7 +302,12 @@ const COMMON: &[Row] = &[
         "Automatically remove the container when it exits",
     ),
     ("security-opt", NO, List, "Security Options"),
-    ("shm-size", NO, Bytes, "Size of /dev/shm"),
+    (
+        "shm-size",
+        NO,
+        One("bytes", || ValueParser::new(text::size)),
+        "Size of /dev/shm",
+    ),
     ("stop-signal", NO, STRING, "Signal to stop the container"),
     (
         "stop-timeout",
@@ -341,8 +359,6 @@ pub(super) const IGNORED: &[Row] = &[
     ("cgroup-conf", NO, List, ""),
     ("cgroup-parent", NO, STRING, ""),
     ("chrootdirs", NO, List, ""),
-    ("cpu-period", NO, Int, ""),
-    ("cpu-quota", NO, Int, ""),
     ("cpu-rt-period", NO, Int, ""),
     ("cpu-rt-runtime", NO, Int, ""),
     ("cpuset-mems", NO, STRING, ""),
@@ -356,7 +372,6 @@ pub(super) const IGNORED: &[Row] = &[
     ("isolation", NO, STRING, ""),
     ("kernel-memory", NO, Bytes, ""),
     ("link-local-ip", NO, List, ""),
-    ("memory-reservation", NO, Bytes, ""),
     ("memory-swappiness", NO, Int, ""),
     ("oom-kill-disable", NO, Flag, ""),
     ("personality", NO, STRING, ""),

@@ -166,7 +166,7 @@ fn everything_at_once_is_what_docker_records() {
             "Devices":[{"PathOnHost":"/dev/null","PathInContainer":"/dev/null","CgroupPermissions":"rwm"},
                        {"PathOnHost":"/dev/zero","PathInContainer":"/z","CgroupPermissions":"r"}],
             "Init":true,"LogConfig":{"Type":"json-file","Config":{"max-size":"1m"}},"Memory":104857600,
-            "MemorySwap":209715200,"NanoCpus":1500000000,"CpuShares":5,"CpusetCpus":"0","PidsLimit":77,
+            "MemorySwap":209715200,"MemoryReservation":0,"NanoCpus":1500000000,"CpuPeriod":0,"CpuQuota":0,"CpuShares":5,"CpusetCpus":"0","PidsLimit":77,
             "Annotations":{"a":"b"},"Ignored":{"runtime":"runc"}}"#,
     )
     .unwrap();

@@ -191,6 +191,11 @@ pub(super) fn bytes(text: &str) -> Result<i64> {
     }
 }
 
+/// Bytes, and no `-1` for all that there are.
+pub(super) fn size(text: &str) -> Result<i64> {
+    units::bytes(text)
+}
+
 pub(super) fn duration(text: &str) -> Result<i64> {
     units::duration(text)
 }

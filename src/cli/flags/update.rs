@@ -43,7 +43,10 @@ pub(crate) fn parse(matches: &ArgMatches) -> Result<Change> {
     Ok(Change {
         memory: int("memory"),
         memory_swap: int("memory-swap"),
+        memory_reservation: int("memory-reservation"),
         nano_cpus: int("cpus"),
+        cpu_period: int("cpu-period"),
+        cpu_quota: int("cpu-quota"),
         cpu_shares: int("cpu-shares"),
         cpuset_cpus: text("cpuset-cpus").map(str::to_owned),
         pids_limit: int("pids-limit"),
