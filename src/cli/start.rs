@@ -63,7 +63,7 @@ fn run(matches: &ArgMatches, session: &mut Session) -> Result<u8> {
     }
     out::talk(format_args!(
         "Error: failed to start containers: {}",
-        failed.join(" ")
+        failed.join(", ")
     ));
     Ok(1)
 }
@@ -82,7 +82,11 @@ pub(super) fn one(session: &Session, name: &str) -> Result<()> {
         let started = start::start(store, &container.record, [false; 3], session::DOOR)
             .and_then(|mut process| process.wait_started());
         match started {
-            Err(e) if e.kind() == Kind::State && attempt < TRIES && is_held(store, &container) => {
+            Err(e)
+                if e.kind() == Kind::State
+                    && attempt < TRIES
+                    && (is_of_a_monitor(&e) || is_held(store, &container)) =>
+            {
                 std::thread::sleep(PAUSE);
                 container = store.containers().find(container.id())?;
             }
@@ -90,6 +94,11 @@ pub(super) fn one(session: &Session, name: &str) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// One lived when we tried, whatever has become of it since.
+fn is_of_a_monitor(e: &Error) -> bool {
+    e.kind() == Kind::State && e.to_string().contains("its monitor lives")
 }
 
 fn is_held(store: &Store, container: &Found) -> bool {
@@ -104,7 +113,7 @@ fn attached(session: &Session, name: &str, stdin: bool, keys: Option<&str>) -> R
         tty: config.tty,
         stdin: stdin && config.open_stdin,
         keys,
-        sig_proxy: true,
+        sig_proxy: !config.tty,
         joins: container.is_running,
         outlives: container.is_running || !container.record.host.auto_remove,
     };

@@ -3,6 +3,7 @@
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use nix::errno::Errno;
 use serde::{Deserialize, Serialize};
@@ -159,6 +160,16 @@ impl Client {
     pub(crate) fn stop(&self, signal: i32, timeout: i64) -> Result<Option<i32>> {
         self.ask(&Ask::Stop { signal, timeout }, &[])?;
         self.exit()
+    }
+
+    /// Kills the container. False when its monitor says nothing for as long as `patience`: it was stopped itself, or hangs.
+    pub(crate) fn end(&self, patience: Duration) -> Result<bool> {
+        let (signal, timeout) = (libc::SIGKILL, 0);
+        self.ask(&Ask::Stop { signal, timeout }, &[])?;
+        if !socket::speaks_within(self.socket.as_fd(), patience)? {
+            return Ok(false);
+        }
+        self.exit().map(|_| true)
     }
 
     /// Changes its networks.

@@ -1,5 +1,7 @@
 //! Removal of containers.
 
+use std::time::Duration;
+
 use super::control::Client;
 use super::stop;
 use crate::error::{Error, Kind, Result};
@@ -17,7 +19,9 @@ pub(crate) struct Options {
 
 /// How often and long a monitor is waited for that holds its lock and does not listen.
 const TRIES: u32 = 500;
-const PAUSE: std::time::Duration = std::time::Duration::from_millis(10);
+const PAUSE: Duration = Duration::from_millis(10);
+/// How long a monitor may be silent that was told to kill its container, before it is killed itself.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Removes a container.
 ///
@@ -26,7 +30,12 @@ pub(crate) fn remove(store: &Store, container: &Found, options: Options) -> Resu
     for attempt in 1.. {
         match remove_now(store, container.id(), options.force) {
             // a monitor that is beginning, or was told to end and is about to let go of its lock
-            Err(e) if e.kind() == Kind::State && attempt < TRIES => std::thread::sleep(PAUSE),
+            Err(e) if e.kind() == Kind::State && attempt < TRIES => {
+                if options.force && attempt == TRIES / 2 {
+                    stop::end_monitor(container)?;
+                }
+                std::thread::sleep(PAUSE);
+            }
             // `--rm`: its monitor was faster
             Err(e) if options.force && e.kind() == Kind::NotFound => return Ok(()),
             other => {
@@ -47,8 +56,11 @@ fn remove_now(store: &Store, id: &str, force: bool) -> Result<()> {
         check(&container)?;
     }
     stop::end_orphan(&container)?;
-    if force && let Some(client) = Client::connect(store.paths(), id)? {
-        client.stop(libc::SIGKILL, 0)?;
+    if force
+        && let Some(client) = Client::connect(store.paths(), id)?
+        && !client.end(PATIENCE)?
+    {
+        stop::end_monitor(&container)?;
     }
     store.containers().remove(id)
 }

@@ -7,7 +7,7 @@ use super::plan_make;
 use crate::error::{Error, Kind, Result};
 use crate::grammar::units;
 use crate::store::Store;
-use crate::store::containers::{Found, Status};
+use crate::store::containers::{Found, Status, boot_id};
 use crate::sys::process;
 
 /// Docker's patience, seconds.
@@ -47,8 +47,11 @@ fn await_end(store: &Store, container: &Found) -> Result<()> {
     while store.containers().is_held(container.id())? {
         if Instant::now() >= until {
             let text = format!("cannot reach the monitor of container {}", container.name());
-            return Err(Error::new(Kind::State, text)
-                .hint(format!("its first process is {}", container.state.pid)));
+            return Err(match container.state.boot_id == boot_id() {
+                true => Error::new(Kind::State, text)
+                    .hint(format!("its first process is {}", container.state.pid)),
+                false => Error::new(Kind::State, text).because("it lives on another host"),
+            });
         }
         std::thread::sleep(PAUSE);
     }
@@ -96,10 +99,22 @@ pub(crate) fn pause(store: &Store, container: &Found, on: bool) -> Result<()> {
 
 /// Ends a program whose monitor was killed.
 pub(crate) fn end_orphan(container: &Found) -> Result<()> {
-    let Some(orphan) = container.orphan else {
-        return Ok(());
-    };
-    if let Some(pidfd) = process::open_pid(orphan.pid, orphan.pid_start)? {
+    container
+        .orphan
+        .map_or(Ok(()), |orphan| end_process(orphan.pid, orphan.pid_start))
+}
+
+/// Ends a container's monitor, and with it the container.
+pub(super) fn end_monitor(container: &Found) -> Result<()> {
+    let state = &container.state;
+    match state.boot_id == boot_id() && state.monitor_start != 0 {
+        true => end_process(state.monitor, state.monitor_start),
+        false => Ok(()),
+    }
+}
+
+fn end_process(pid: i32, start: u64) -> Result<()> {
+    if let Some(pidfd) = process::open_pid(pid, start)? {
         process::signal(std::os::fd::AsFd::as_fd(&pidfd), libc::SIGKILL)?;
     }
     Ok(())

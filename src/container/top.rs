@@ -8,6 +8,7 @@ use std::path::PathBuf;
 
 use crate::error::{Error, Kind, Result};
 use crate::store::containers::Found;
+use crate::sys::process;
 
 /// Returns the pids of the container's processes, in rising order.
 ///
@@ -17,6 +18,11 @@ pub(crate) fn pids(found: &Found) -> Result<Vec<i32>> {
     if !found.is_running || first == 0 {
         let text = format!("container {} is not running", found.record.id);
         return Err(Error::new(Kind::State, text));
+    }
+    if process::start_time(first) != Some(found.state.pid_start) {
+        let text = format!("cannot see the processes of container {}", found.record.id);
+        return Err(Error::new(Kind::State, text)
+            .because("it has just ended, or lives on another host or in another pid namespace"));
     }
     let all = all_pids();
     if found.record.host.pid_mode.is_empty()

@@ -45,8 +45,10 @@ pub(super) fn live(plan: &Plan, launcher: &OwnedFd, attach: [bool; 3]) -> Result
     let store = Store::known(paths_of(start));
     // held for as long as we live: this is what "running" means
     let lock = store.containers().hold(&plan.id)?;
+    let pledge = store.containers().pledge(&plan.id)?;
     sys::process::hear_calls()?;
     let mut life = Life::new(plan, start, store, lock)?;
+    life.pledge = pledge;
     let started = life
         .settle()
         .and_then(|()| life.first_start(launcher, attach));
@@ -83,6 +85,8 @@ pub(super) struct Life<'a> {
     store: Store,
     /// Held for as long as the container may run.
     lock: Option<Lock>,
+    /// The same in the store.
+    pledge: Option<Lock>,
     state: State,
     log: Option<LogFile>,
     clients: Clients,
@@ -120,12 +124,17 @@ impl<'a> Life<'a> {
             start,
             store,
             lock: Some(lock),
+            pledge: None,
             state: State {
                 monitor: std::process::id() as i32,
                 monitor_start: sys::process::start_time(std::process::id() as i32).unwrap_or(0),
                 boot_id: crate::store::containers::boot_id(),
                 finished_at: old.finished_at,
                 identity: plan.process.user.mode().name().to_owned(),
+                native: match plan.process.user {
+                    User::Native { uid, gid } => Some([uid, gid]),
+                    _ => None,
+                },
                 ..State::default()
             },
             log: start.log.as_ref().map(LogFile::new),

@@ -2,6 +2,7 @@
 
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::sys::socket::{
@@ -155,6 +156,21 @@ pub(crate) fn receive(fd: BorrowedFd<'_>) -> Result<Option<Message>> {
     bytes.truncate(count);
     bytes.shrink_to_fit();
     Ok(Some(Message { bytes, fds }))
+}
+
+/// Waits at most so long for a message, or the other's end; false when there is neither.
+pub(crate) fn speaks_within(fd: BorrowedFd<'_>, patience: Duration) -> Result<bool> {
+    use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+    let until = Instant::now() + patience;
+    loop {
+        let left = until.saturating_duration_since(Instant::now());
+        let left = PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX);
+        match poll(&mut [PollFd::new(fd, PollFlags::POLLIN)], left) {
+            Ok(n) => return Ok(n > 0),
+            Err(Errno::EINTR) => {}
+            Err(e) => return Err(SysError::new("poll()", e)),
+        }
+    }
 }
 
 /// As [`receive`], but gives up when the process behind `pidfd` has ended without sending.

@@ -543,6 +543,79 @@ fn a_container_outlives_its_runtime_folder() {
 }
 
 #[test]
+fn more_ports_than_the_soft_limit_of_descriptors_are_published() {
+    busybox!(s, image);
+    let script = "ulimit -Sn 100; \"$CORACLE\" run --rm -p 127.0.0.1:23000-23149:1000-1149 \"$IMAGE\" sh -c 'ulimit -Sn'";
+    let mut command = s.command("sh");
+    command
+        .args(["-c", script])
+        .env("IMAGE", &image)
+        .env("CORACLE", crate::support::program());
+    let output = command.output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "100\n", "{said}");
+}
+
+#[test]
+fn a_store_that_another_host_sees_keeps_its_living_containers() {
+    busybox!(s, image);
+    let run = ["run", "-d", "--name", "web", &image];
+    s.docker(run.iter().copied().chain(["sleep", "1000"])).ok();
+    // other processes, another name, another runtime folder: the home of a cluster's next node, or of a sandbox
+    let script = r#"
+        hostname node2 && mount -t tmpfs -o mode=700 none "$RUNTIME" || exit 99
+        c() { "$CORACLE" "$@" 2>&1; }
+        c ps -a --format '{{.Names}} {{.State}}'
+        c rm web; c rm -f web; c container prune -f; c system prune -f; c top web
+        c start web; echo "start $?"
+    "#;
+    crate::support::open_up(&s.work());
+    let mut command = s.command("unshare");
+    command.args([
+        "-r",
+        "-m",
+        "-u",
+        "-p",
+        "-f",
+        "--mount-proc",
+        "sh",
+        "-c",
+        script,
+    ]);
+    command
+        .env("RUNTIME", s.runtime())
+        .env("CORACLE", crate::support::program());
+    let output = command.output().unwrap();
+    if output.status.code() == Some(99) {
+        return skipped("no tmpfs can be mounted in a user namespace");
+    }
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(said.starts_with("web running\n"), "{said}");
+    assert!(said.ends_with("web\nstart 0\n"), "{said}");
+    for part in [
+        "stop the container before",
+        "its monitor lives on another host",
+        "cannot see the processes",
+    ] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+    assert!(!said.contains("Deleted Containers"), "{said}");
+    assert_eq!(s.docker(["exec", "web", "echo", "here"]).ok(), "here\n");
+    let first = s.docker(["inspect", "-f", "{{.State.Pid}}", "web"]).ok();
+    let status = std::fs::read_to_string(format!("/proc/{}/status", first.trim())).unwrap();
+    let parent = status.lines().find_map(|l| l.strip_prefix("PPid:"));
+    let monitor = nix::unistd::Pid::from_raw(parent.unwrap().trim().parse().unwrap());
+    nix::sys::signal::kill(monitor, nix::sys::signal::Signal::SIGKILL).unwrap();
+    // the lock in the store goes with the monitor
+    eventually("the end is seen", || {
+        s.docker(["ps", "-a", "--format", "{{.State}}"]).ok() == "exited\n"
+    });
+    s.docker(["start", "web"]).ok();
+    s.docker(["rm", "-f", "web"]).ok();
+    assert_eq!(s.wait_until_quiet(), [""; 0]);
+}
+
+#[test]
 fn a_shell_with_other_variables_sees_the_same_containers() {
     busybox!(s, image);
     let run = ["run", "-d", "--name", "web", &image, "sh", "-c"];

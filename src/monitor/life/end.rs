@@ -18,6 +18,7 @@ impl Life<'_> {
         if !removed {
             self.save();
         }
+        drop(self.pledge.take());
         let lock = self.lock.take();
         if !removed {
             drop(lock);

@@ -2,7 +2,11 @@
 //!
 //! ```text
 //! <runtime>/containers/<id>/lock   held by the living monitor; nobody else ever takes it for longer than a removal
+//! <data>/containers/<id>/life      held by it as well
 //! ```
+//! The first is what is asked. The second is looked at before a container counts as dead whose state says that it lives: a
+//! store may be seen from another host (a home on NFS) or by commands with another /tmp and other processes (a sandbox),
+//! where there is another runtime folder and the monitor is not to be seen. A file system without locks has the first alone.
 
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
@@ -25,6 +29,9 @@ const REBOOTED: i32 = 255;
 /// How long a monitor that was called may take to have its lock here, and the time between calls.
 const PATIENCE: Duration = Duration::from_millis(500);
 const PAUSE: Duration = Duration::from_millis(2);
+/// Why a container that lives cannot be reached.
+const ELSEWHERE: &str =
+    "its monitor lives on another host, or where its processes cannot be seen from here";
 
 /// A program that outlived its monitor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,6 +61,10 @@ impl Containers<'_> {
         if self.is_astray(id, &self.written_state(id)?)? {
             return lives();
         }
+        if self.is_elsewhere(id) {
+            let text = format!("container {} is running", short_id(id));
+            return Err(Error::new(Kind::State, text).because(ELSEWHERE));
+        }
         let Some(lock) = self.take(id)? else {
             return lives();
         };
@@ -74,9 +85,29 @@ impl Containers<'_> {
         Ok(Lock::attempt(&self.lock_path(id))?)
     }
 
+    /// Takes the lock in the store as well, for the monitor whose lock [`Containers::hold`] returned. `None` where the file
+    /// system has none.
+    pub fn pledge(&self, id: &str) -> Result<Option<Lock>> {
+        match Lock::attempt(&self.life_path(id)) {
+            Ok(Some(lock)) => Ok(Some(lock)),
+            Ok(None) => {
+                let text = format!("container {} is running", short_id(id));
+                Err(Error::new(Kind::State, text).because(ELSEWHERE))
+            }
+            Err(_) => Ok(None),
+        }
+    }
+
+    /// Says whether a monitor lives that cannot be seen from here.
+    fn is_elsewhere(&self, id: &str) -> bool {
+        Lock::is_held(&self.life_path(id)).unwrap_or(false)
+    }
+
     /// Says whether the container's monitor lives.
     pub fn is_held(&self, id: &str) -> Result<bool> {
-        Ok(Lock::is_held(&self.lock_path(id))? || self.is_astray(id, &self.written_state(id)?)?)
+        Ok(Lock::is_held(&self.lock_path(id))?
+            || self.is_astray(id, &self.written_state(id)?)?
+            || self.is_elsewhere(id))
     }
 
     /// Says whether the monitor that wrote `state` lives without the lock that is here: the runtime folder was removed, or is
@@ -122,7 +153,7 @@ impl Containers<'_> {
             }
             // a monitor that ended between our two looks wrote its last word before it let the lock go
             let last = self.written_state(id)?;
-            if last == written && self.is_astray(id, &written)? {
+            if last == written && (self.is_astray(id, &written)? || self.is_elsewhere(id)) {
                 return Ok((written, None));
             }
             if last == written {
@@ -149,6 +180,10 @@ impl Containers<'_> {
             .max()
             .and_then(|time| jiff::Timestamp::try_from(time).ok())
             .map(crate::store::time_text)
+    }
+
+    fn life_path(&self, id: &str) -> PathBuf {
+        self.path(id).join("life")
     }
 
     pub(super) fn lock_path(&self, id: &str) -> PathBuf {
@@ -260,6 +295,33 @@ mod tests {
     fn a_container_that_died_without_a_sign_ended_when_it_started() {
         let (truth, _) = correct(state(Status::Running, "now", 9), "now", None);
         assert_eq!(truth.finished_at, "2026-01-01T00:00:00.000000000Z");
+    }
+
+    #[test]
+    fn a_monitor_of_another_host_lives_as_long_as_its_lock_in_the_store() {
+        let s = crate::store::scratch::Scratch::new();
+        let containers = s.store.containers();
+        let id = "b".repeat(64);
+        std::fs::create_dir_all(containers.path(&id)).unwrap();
+        std::fs::write(containers.path(&id).join("config"), "{}").unwrap();
+        let theirs = state(Status::Running, "another host's", 9);
+        containers.write_state(&id, &theirs).unwrap();
+        let lock = containers.pledge(&id).unwrap().unwrap();
+        assert!(containers.is_held(&id).unwrap());
+        let (truth, _) = containers.truth(&id, theirs.clone()).unwrap();
+        assert_eq!(truth, theirs);
+        for refused in [
+            containers.hold(&id).map(drop),
+            containers.pledge(&id).map(drop),
+        ] {
+            let e = refused.unwrap_err();
+            assert_eq!(e.kind(), Kind::State);
+            assert!(e.to_string().contains("another host"), "{e}");
+        }
+        drop(lock);
+        let (truth, _) = containers.truth(&id, theirs).unwrap();
+        assert_eq!((truth.status, truth.exit_code), (Status::Exited, REBOOTED));
+        assert!(containers.pledge(&id).unwrap().is_some());
     }
 
     #[test]
