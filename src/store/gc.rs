@@ -200,6 +200,20 @@ pub fn sweep(store: &Store, grace: Duration) -> Result<Vec<PathBuf>> {
     Ok(gone)
 }
 
+/// Removes what interrupted pulls fetched; returns its bytes. Whoever fetches more of a blob right now writes to it, or does
+/// without the name.
+pub(crate) fn prune_partial(store: &Store, grace: Duration) -> Result<u64> {
+    let mut bytes = 0;
+    for (_, path) in older(&store.data("partial"), grace)? {
+        let size = std::fs::metadata(&path).map_or(0, |m| m.len());
+        // its owner may have finished just now
+        if std::fs::remove_file(&path).is_ok() {
+            bytes += size;
+        }
+    }
+    Ok(bytes)
+}
+
 fn sweep_partial(store: &Store, grace: Duration, gone: &mut Vec<PathBuf>) -> Result<()> {
     for (_, path) in older(&store.data("partial"), grace.saturating_mul(PARTIAL_FACTOR))? {
         // its owner may have finished just now

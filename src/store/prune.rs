@@ -125,7 +125,9 @@ pub fn images(
             pruned.bytes += removed.reclaimed;
         }
     }
-    pruned.bytes += gc::prune_unreferenced(store, Duration::from_secs(600))?;
+    let grace = Duration::from_secs(600);
+    pruned.bytes += gc::prune_unreferenced(store, grace)?;
+    pruned.bytes += gc::prune_partial(store, grace)?;
     Ok(pruned)
 }
 
@@ -167,6 +169,26 @@ mod tests {
             }
         );
         assert_eq!(containers(&s.store, |_| true).unwrap(), Pruned::default());
+    }
+
+    #[test]
+    fn what_an_interrupted_pull_left_goes_with_the_images_unless_it_is_new() {
+        let s = Scratch::new();
+        let sum = |n: u8| format!("sha256:{}", crate::store::hex(&[n; 32]));
+        for (n, age) in [(1, 3_600), (2, 0)] {
+            let (mut file, _) = s.store.blobs().open_partial(&sum(n)).unwrap();
+            std::io::Write::write_all(&mut file, &[0; 70]).unwrap();
+            let then = std::time::SystemTime::now() - Duration::from_secs(age);
+            file.set_modified(then).unwrap();
+        }
+        assert_eq!(
+            crate::store::usage::usage(&s.store).unwrap().layer_bytes,
+            140
+        );
+        let pruned = images(&s.store, Which::Dangling, |_, _| true).unwrap();
+        assert_eq!(pruned.bytes, 70);
+        let is_there = |n| s.store.blobs().partial(&sum(n)).exists();
+        assert_eq!((is_there(1), is_there(2)), (false, true));
     }
 
     #[test]

@@ -12,7 +12,7 @@ use crate::store::{Store, gc, prune};
 /// All that takes room.
 #[derive(Debug, Clone, Default)]
 pub struct Usage {
-    /// Bytes of all layers, each once.
+    /// Bytes of all layers, each once, and of those that interrupted pulls began to fetch.
     pub layer_bytes: u64,
     /// The images.
     pub images: Vec<ImageUsage>,
@@ -101,7 +101,7 @@ fn images(store: &Store, found: &[Found]) -> Result<Usage> {
         .keys()
         .map(|layer| (layer.as_str(), gc::layer_bytes(store, layer)))
         .collect();
-    usage.layer_bytes = sizes.values().sum();
+    usage.layer_bytes = sizes.values().sum::<u64>() + tree_bytes(&store.data("partial"));
     for (image, own) in &layers {
         let bytes_of = |least: usize| {
             let counted = own

@@ -47,6 +47,10 @@ impl Images<'_> {
         let decision = decide(word, &image, force, users)?;
         let line = names.iter().find(|name| name.config == image.id).cloned();
         names.retain(|name| name.config != image.id || !goes(name, &decision));
+        let of_image = names.iter_mut().filter(|name| name.config == image.id);
+        for name in of_image.filter(|name| has_lost_digest(name, &decision)) {
+            name.digest.clear();
+        }
         if !decision.delete && !names.iter().any(|name| name.config == image.id) {
             names.extend(line.map(|line| Name {
                 name: String::new(),
@@ -79,10 +83,15 @@ impl Images<'_> {
 }
 
 fn goes(name: &Name, decision: &Decision) -> bool {
-    decision.delete
-        || decision.untag.contains(&name.name)
-        // the tag that carried the digest went with the repository's last tag
-        || (name.is_tag() && name.by_digest().is_some_and(|d| decision.untag.contains(&d)))
+    decision.delete || decision.untag.contains(&name.name)
+}
+
+/// Says whether a tag stays of which the digest was removed, by which it was known as well.
+fn has_lost_digest(name: &Name, decision: &Decision) -> bool {
+    name.is_tag()
+        && name
+            .by_digest()
+            .is_some_and(|d| decision.untag.contains(&d))
 }
 
 /// Returns a canonical name in docker's short form.

@@ -278,3 +278,16 @@ fn a_container_that_was_made_beside_an_rmi_has_its_layers() {
     });
     assert!(made > 0, "{made} made, {refused} refused");
 }
+
+/// Docker 26: `Untagged: stx@sha256:...`, and the tag stays with no digest.
+#[test]
+fn a_digest_goes_alone_and_the_tag_stays() {
+    let s = Scratch::new();
+    let id = stx(&s);
+    let word = format!("stx@{}", digest("index"));
+    let removed = s.store.images().remove(&word, false, &[]).unwrap();
+    assert_eq!((removed.untagged, removed.deleted), (vec![word], vec![]));
+    let left = s.store.images().find("stx:1").unwrap();
+    assert_eq!(left.id, id);
+    assert!(left.digests.is_empty());
+}
