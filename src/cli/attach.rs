@@ -56,7 +56,8 @@ fn run(matches: &ArgMatches, session: &mut Session) -> Result<u8> {
         tty: config.tty,
         stdin: stdin && config.open_stdin,
         keys: value(matches, "detach-keys"),
-        sig_proxy: matches.get_one::<bool>("sig-proxy") != Some(&false),
+        // a terminal sends the program its own, and who closes a window leaves (docker's rule)
+        sig_proxy: !config.tty && matches.get_one::<bool>("sig-proxy") != Some(&false),
         joins: true,
         outlives: true,
     };

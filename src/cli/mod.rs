@@ -234,6 +234,7 @@ enum Found {
 pub fn main(args: Vec<OsString>) -> ExitCode {
     // a caller that ignores its children's ends would have us ignore ours
     crate::sys::process::expect_children();
+    crate::sys::process::keep_own_access();
     let mut words = Vec::with_capacity(args.len());
     for arg in args {
         match arg.into_string() {

@@ -225,8 +225,9 @@ fn rm(matches: &ArgMatches, session: &mut Session) -> Result<u8> {
     session.each(values(matches, "names"), |session, name| {
         let networks = session.store()?.networks();
         match networks.find(name).and_then(|n| networks.remove(&n)) {
-            Err(e) if !(force && e.kind() == Kind::NotFound) => Err(e),
-            _ => out::line(name),
+            Err(e) if force && e.kind() == Kind::NotFound => Ok(()),
+            Err(e) => Err(e),
+            Ok(()) => out::line(name),
         }
     })
 }

@@ -37,7 +37,7 @@ pub(crate) fn commit(store: &Store, container: &Found, request: &Request) -> Res
     if pause {
         stop::pause(store, container, true)?;
     }
-    let made = files::changes(store, record).and_then(|changes| changes.commit(store));
+    let made = files::changes(store, container).and_then(|changes| changes.commit(store));
     if pause {
         let paused = store.containers().find(container.id())?;
         // somebody else may have thawed it

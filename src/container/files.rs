@@ -65,8 +65,9 @@ impl Trees {
 }
 
 /// Surveys what a container has changed about its image.
-pub(crate) fn changes(store: &Store, record: &Record) -> Result<Changes> {
-    let trees = Trees::of(store, record)?;
+pub(crate) fn changes(store: &Store, container: &Found) -> Result<Changes> {
+    let mut trees = Trees::of(store, &container.record)?;
+    trees.owners[0].made_by(container.state.native);
     let options = Options {
         form: trees.form,
         ..Options::default()
@@ -85,7 +86,7 @@ pub(crate) fn changes(store: &Store, record: &Record) -> Result<Changes> {
 ///
 /// A folder counts as changed when its own metadata are, or when something directly in it came or went.
 pub(crate) fn diff(store: &Store, container: &Found) -> Result<Vec<(char, String)>> {
-    let changes = changes(store, &container.record)?;
+    let changes = changes(store, container)?;
     let mut all: Vec<(char, String)> = Vec::new();
     let text = |path: &[u8]| format!("/{}", String::from_utf8_lossy(path));
     let mut stirred = std::collections::BTreeSet::new();

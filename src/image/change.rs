@@ -9,7 +9,7 @@ use crate::grammar::{port, units};
 use crate::image::config::{ContainerConfig, Empty, Healthcheck};
 
 /// What may be changed; docker's list.
-const ALLOWED: [&str; 12] = [
+const ALLOWED: [&str; 11] = [
     "CMD",
     "ENTRYPOINT",
     "ENV",
@@ -17,7 +17,6 @@ const ALLOWED: [&str; 12] = [
     "HEALTHCHECK",
     "LABEL",
     "ONBUILD",
-    "SHELL",
     "STOPSIGNAL",
     "USER",
     "VOLUME",
@@ -51,7 +50,10 @@ fn one(config: &mut ContainerConfig, change: &str) -> Result<()> {
     let expand = |word: &str| Ok::<_, Error>(lexer.word(word, &env).map_err(invalid)?.text);
     match step.instruction {
         Instruction::Cmd(command) => config.cmd = words(config, command),
-        Instruction::Entrypoint(command) => config.entrypoint = words(config, command),
+        // docker's rule: an empty one changes nothing
+        Instruction::Entrypoint(command) => {
+            config.entrypoint = words(config, command).or(config.entrypoint.take());
+        }
         Instruction::Env(pairs, _) => {
             for (name, value) in pairs {
                 set(&mut config.env, &expand(&name)?, &expand(&value)?);

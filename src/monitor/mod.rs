@@ -59,6 +59,8 @@ fn start() -> Result<()> {
 
 /// Leaves the launcher's streams and its working folder, which may be unmounted while we live.
 fn settle() -> Result<()> {
+    // a log that may not grow (`ulimit -f`) must not end a container
+    sys::process::survive_full_files();
     nix::unistd::chdir("/").map_err(|e| sys::SysError::new("chdir(\"/\")", e))?;
     let null = sys::fd::dev_null()?;
     for n in 0..3 {

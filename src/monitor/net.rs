@@ -19,7 +19,7 @@ use crate::store::networks::Endpoint;
 use crate::store::networks::members::Members;
 use crate::store::paths::Paths;
 use crate::sys::process::{self, Child};
-use crate::sys::{self, namespace};
+use crate::sys::{self, inet, namespace};
 
 /// A living relay.
 pub(super) struct Net {
@@ -104,6 +104,10 @@ fn bind(plan: &Plan, network: &NetworkPlan, paths: &Paths) -> Result<Vec<Bound>>
         let mut others = others.unwrap_or_default().into_iter();
         others.any(|found| found.is_running && found.state.ports.iter().any(has))
     };
+    if !network.ports.is_empty() {
+        // a range of a thousand is more than the usual soft limit
+        inet::raise_descriptor_limit();
+    }
     relay::bind(&network.ports, (&plan.name, &plan.id), &is_ours)
 }
 

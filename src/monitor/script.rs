@@ -11,6 +11,7 @@ use super::namespaces;
 use crate::container::plan::{Join, Kind as PlanKind, Namespace, Plan, Process, Root, Start, User};
 use crate::error::{Error, Kind, Result};
 use crate::identity::filter;
+use crate::sys::inet;
 use crate::sys::spawn::{Last, Op, Script, Slot, When};
 
 /// Descriptors that the child inherits, by number.
@@ -332,8 +333,8 @@ impl Builder {
         for layer in lower {
             options.push((c"lowerdir+".to_owned(), path(layer.as_ref())?));
         }
-        options.push((c"upperdir".to_owned(), path(upper)?));
-        options.push((c"workdir".to_owned(), path(work)?));
+        options.push((c"upperdir".to_owned(), escaped(upper)?));
+        options.push((c"workdir".to_owned(), escaped(work)?));
         options.push((c"userxattr".to_owned(), CString::default()));
         if volatile {
             options.push((c"volatile".to_owned(), CString::default()));
@@ -515,7 +516,9 @@ impl Builder {
         }
         self.ops.push(Op::CloseRest);
         // they are the program's: with few numbers or processes left, none of the steps above would get through
-        for (resource, soft, hard) in &process.rlimits {
+        let born_with = inet::descriptor_limit_of_others();
+        let ours = born_with.map(|(soft, hard)| (libc::RLIMIT_NOFILE, soft, hard));
+        for (resource, soft, hard) in ours.iter().chain(&process.rlimits) {
             self.ops.push(Op::Limit {
                 resource: *resource,
                 soft: *soft,
@@ -558,7 +561,8 @@ fn candidates(process: &Process) -> Result<Vec<CString>> {
     let Some(program) = process.argv.first() else {
         return Err(Error::new(Kind::Usage, "no command specified"));
     };
-    if program.contains('/') {
+    // an empty name is nowhere, not the folder itself
+    if program.contains('/') || program.is_empty() {
         return Ok(vec![text(program)?]);
     }
     let path = process
@@ -582,6 +586,17 @@ const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/s
 
 fn text(s: &str) -> Result<CString> {
     CString::new(s).map_err(|_| nul())
+}
+
+/// A folder as overlay's options take it (overlayfs.rst): a backslash makes the next character an ordinary one. Not for
+/// `lowerdir+`, which takes the path as it is.
+fn escaped(p: &Path) -> Result<CString> {
+    let mut out = Vec::new();
+    for &byte in p.as_os_str().as_bytes() {
+        out.extend((byte == b'\\').then_some(byte));
+        out.push(byte);
+    }
+    CString::new(out).map_err(|_| nul())
 }
 
 fn path(p: &Path) -> Result<CString> {

@@ -6,6 +6,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+use std::sync::OnceLock;
 
 use nix::errno::Errno;
 
@@ -473,12 +474,21 @@ pub(crate) fn source_for(address: IpAddr) -> Option<IpAddr> {
     Some(local_address(fd.as_fd()).ok()?.ip())
 }
 
+/// The limits of descriptors that this process was born with, once it has raised its own.
+static BORN_WITH: OnceLock<(u64, u64)> = OnceLock::new();
+
+/// Returns the limits of descriptors, soft and hard, that a program which this process starts is to have; `None`: its own.
+pub(crate) fn descriptor_limit_of_others() -> Option<(u64, u64)> {
+    BORN_WITH.get().copied()
+}
+
 /// Raises the calling process's soft limit of descriptors to the hard one; returns it.
 pub(crate) fn raise_descriptor_limit() -> u64 {
     use nix::sys::resource::{Resource, getrlimit, setrlimit};
     let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else {
         return 1024;
     };
+    let _ = BORN_WITH.set((soft, hard)); // a second time changes nothing
     match setrlimit(Resource::RLIMIT_NOFILE, hard, hard) {
         Ok(()) => hard,
         Err(_) => soft,

@@ -304,6 +304,19 @@ pub(crate) fn expect_children() {
     unsafe { libc::signal(libc::SIGCHLD, libc::SIG_DFL) };
 }
 
+/// Has a write beyond RLIMIT_FSIZE fail with EFBIG instead of ending this process (setrlimit(2)).
+pub(crate) fn survive_full_files() {
+    // SAFETY: SIG_IGN runs no code.
+    unsafe { libc::signal(libc::SIGXFSZ, libc::SIG_IGN) };
+}
+
+/// Has this process's files be its owner's to read and to write, whatever umask(2) the caller has.
+pub(crate) fn keep_own_access() {
+    use nix::sys::stat::{Mode, umask};
+    let old = umask(Mode::S_IRWXG | Mode::S_IRWXO);
+    umask(old & (Mode::S_IRWXG | Mode::S_IRWXO));
+}
+
 /// Waits for a child by pid; returns its exit code.
 pub(crate) fn wait(pid: i32) -> Result<i32> {
     loop {

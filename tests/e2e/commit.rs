@@ -20,6 +20,23 @@ fn diff_lists_what_was_added_changed_and_deleted() {
     );
 }
 
+#[test]
+fn what_another_than_root_made_is_its_own_in_the_image() {
+    busybox!(sandbox, image);
+    let script = "echo x >/x; mkdir /d; echo x >>/etc/passwd";
+    let run = [
+        "run", "--name", "c1", "-u", "33:34", &image, "sh", "-c", script,
+    ];
+    sandbox.coracle(run).ok();
+    let mode = sandbox.coracle(["inspect", "-f", "{{.State.Identity}}", "c1"]);
+    assert_eq!(mode.output().stdout.trim(), "native");
+    sandbox.coracle(["commit", "c1", "made"]).ok();
+    let stat = ["stat", "-c", "%n %u:%g", "/x", "/d", "/etc/passwd"];
+    let run = ["run", "--rm", "-u", "0", "made"];
+    let told = sandbox.coracle(run.iter().chain(&stat)).ok();
+    assert_eq!(told, "/x 33:34\n/d 33:34\n/etc/passwd 0:0\n");
+}
+
 /// Docker 26: the points of the user's mounts are the container's; what every container has is not, by every driver.
 #[test]
 fn points_of_mounts_are_changes_and_what_every_container_has_is_none() {

@@ -61,6 +61,13 @@ fn detach_keys_leave_the_container_running_and_attach_comes_back() {
     assert_eq!(code, 0, "{screen}");
     assert!(sandbox.coracle(["ps"]).ok().contains("Up "));
 
+    // whoever closes the window of an attach leaves the program alone
+    let mut terminal = Terminal::start(sandbox.coracle(["attach", "c1"]), 24, 80);
+    terminal.send("echo hello\n");
+    terminal.expect("hello\r\n");
+    terminal.hang_up();
+    assert!(sandbox.coracle(["ps"]).ok().contains("Up "));
+
     let mut terminal = Terminal::start(sandbox.coracle(["attach", "c1"]), 24, 80);
     terminal.send("echo $x\n");
     terminal.expect("kept\r\n");

@@ -118,6 +118,13 @@ impl Terminal {
         String::from_utf8_lossy(&output.stdout).trim().to_owned()
     }
 
+    /// Ends the program as closing its window does.
+    pub fn hang_up(mut self) {
+        let pid = nix::unistd::Pid::from_raw(self.child.id() as i32);
+        nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGHUP).unwrap();
+        self.child.wait().unwrap();
+    }
+
     /// Waits for the end of the command and returns its exit status and all that was shown.
     pub fn finish(mut self) -> (i32, String) {
         let end = Instant::now() + Duration::from_secs(30);

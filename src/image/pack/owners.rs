@@ -23,6 +23,8 @@ pub(crate) struct Owners {
     paths: BTreeMap<Vec<u8>, Ids>,
     /// A container's: by inode.
     files: Sidecar,
+    /// Whose the files without a record are that no lower tree has: of a program that natively is another than root.
+    makers: Option<[u32; 2]>,
 }
 
 impl Owners {
@@ -32,7 +34,7 @@ impl Owners {
         let paths = ids::parse_owners(&bytes).map(|(path, ids)| (path.to_vec(), ids));
         Owners {
             paths: paths.collect(),
-            files: Sidecar::default(),
+            ..Owners::default()
         }
     }
 
@@ -40,8 +42,20 @@ impl Owners {
     pub(crate) fn of_container(folder: &Path) -> Owners {
         let bytes = std::fs::read(folder.join(Sidecar::NAME)).unwrap_or_default();
         Owners {
-            paths: BTreeMap::new(),
             files: Sidecar::parse(&bytes),
+            ..Owners::default()
+        }
+    }
+
+    /// Says who made what has no record: a user and a group.
+    pub(crate) fn made_by(&mut self, makers: Option<[u32; 2]>) {
+        self.makers = makers;
+    }
+
+    /// Tells the owner of something that no lower tree has.
+    pub(super) fn of_new(&self, meta: &mut Meta) {
+        if let (false, Some([uid, gid])) = (meta.is_recorded, self.makers) {
+            (meta.uid, meta.gid) = (uid.into(), gid.into());
         }
     }
 
@@ -74,7 +88,9 @@ pub(crate) struct Meta {
     pub(crate) inode: Option<u64>,
     /// File capabilities, in the form that a tar has.
     pub(crate) capability: Option<Vec<u8>>,
-    /// Its record does not lie on the file itself.
+    /// Owner and mode are recorded.
+    pub(crate) is_recorded: bool,
+    /// The record does not lie on the file itself.
     pub(crate) is_aside: bool,
     /// Attributes that an overlay or a FUSE one left on it.
     pub(crate) marks: Vec<CString>,
@@ -126,6 +142,7 @@ pub(crate) fn meta(
         }
     }
     if let Some(ids) = record {
+        meta.is_recorded = true;
         apply(&mut meta, ids);
     }
     Ok(Some(meta))

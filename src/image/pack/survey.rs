@@ -189,10 +189,13 @@ impl<'a> Walk<'a> {
             }
             return Ok(());
         }
-        let Some(meta) = meta(dir, name, &stat, &path, self.owners).map_err(failed)? else {
+        let Some(mut meta) = meta(dir, name, &stat, &path, self.owners).map_err(failed)? else {
             self.survey.fixes.push(Fix::Remove(path)); // a socket
             return Ok(());
         };
+        if lower.is_none() {
+            self.owners.of_new(&mut meta);
+        }
         if lower.is_none()
             && self.points.contains(&path)
             && is_empty(dir, name, &meta).map_err(failed)?

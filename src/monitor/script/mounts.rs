@@ -2,7 +2,7 @@
 
 use std::ffi::CString;
 
-use super::{Builder, DEV, FIRST_TREE, RDONLY, STRICT, path, text};
+use super::{Builder, DEV, FIRST_TREE, RDONLY, STRICT, escaped, path, text};
 use crate::container::plan::{Mount, Source, Start, Submounts};
 use crate::error::{Error, Kind, Result};
 use crate::sys::spawn::{Op, SLOTS, Slot};
@@ -122,8 +122,8 @@ impl Builder {
                         fstype: c"overlay".to_owned(),
                         options: vec![
                             (c"lowerdir".to_owned(), path(only)?),
-                            (c"upperdir".to_owned(), path(upper)?),
-                            (c"workdir".to_owned(), path(work)?),
+                            (c"upperdir".to_owned(), escaped(upper)?),
+                            (c"workdir".to_owned(), escaped(work)?),
                             (c"userxattr".to_owned(), CString::default()),
                         ],
                         slot,
