@@ -175,31 +175,46 @@ fn prune(matches: &ArgMatches, session: &mut Session) -> Result<u8> {
         }
     }
     let store = session.store()?;
-    let all = listed(store)?;
-    let mut left: u64 = all.iter().map(|entry| entry.size).sum();
+    let gone = clear(store, is_set(matches, "all"), keep, |e| wanted.fits(e))?;
+    if keep == 0 && wanted.is_all() {
+        store.builds().forget_contents()?;
+    }
+    sweep::finish(store);
+    if !gone.is_empty() {
+        out::text(table(&gone))?;
+    }
+    out::line(format_args!("Total:\t{}", size(freed(&gone))))?;
+    Ok(0)
+}
+
+/// Takes from the cache what fits, until it has no more than `keep` bytes. What an image needs as well costs nothing and stays,
+/// but for `all`.
+pub(super) fn clear(
+    store: &Store,
+    all: bool,
+    keep: u64,
+    fits: impl Fn(&Listed) -> bool,
+) -> Result<Vec<Listed>> {
+    let cache = listed(store)?;
+    let mut left: u64 = cache.iter().map(|entry| entry.size).sum();
     let mut gone = Vec::new();
-    for entry in all {
-        // what an image needs as well costs nothing
-        let is_dangling = is_set(matches, "all") || !entry.is_shared;
-        if left <= keep || !is_dangling || !wanted.fits(&entry) {
+    for entry in cache {
+        if left <= keep || (entry.is_shared && !all) || !fits(&entry) {
             continue;
         }
         left -= entry.size;
         store.builds().forget(&entry)?;
         gone.push(entry);
     }
-    if keep == 0 && wanted.is_all() {
-        store.builds().forget_contents()?;
-    }
     // what another build is making now has no name yet
     gc::prune_unreferenced(store, Duration::from_secs(60))?;
-    sweep::finish(store);
-    if !gone.is_empty() {
-        out::text(table(&gone))?;
-    }
-    let freed = gone.iter().filter(|e| !e.is_shared).map(|e| e.size).sum();
-    out::line(format_args!("Total:\t{}", size(freed)))?;
-    Ok(0)
+    Ok(gone)
+}
+
+/// Bytes that are free when this is gone.
+pub(super) fn freed(gone: &[Listed]) -> u64 {
+    let own = gone.iter().filter(|entry| !entry.is_shared);
+    own.map(|entry| entry.size).sum()
 }
 
 /// `--filter`: how old, and what else, as buildkit's adaptor of a cache record: what no record has fits none.

@@ -6,13 +6,13 @@ use clap::{ArgMatches, Command};
 use jiff::Timestamp;
 
 use super::args::{flag, is_set, list, values};
-use super::{Session, Verb};
+use super::{Session, Verb, builder};
 use crate::container::sweep;
 use crate::error::{Error, Kind, Result};
 use crate::grammar::filter::Filters;
 use crate::grammar::units::human_size;
-use crate::store::Store;
 use crate::store::prune::{self, Gone, Which};
+use crate::store::{Store, short_id};
 use crate::ui::{ask, out};
 use crate::wire::time::{moment, parse};
 
@@ -146,6 +146,10 @@ pub(super) const SYSTEM: Verb = Verb {
                     pruned.push(Pruned::volumes(store, false, filters)?);
                 }
                 pruned.push(Pruned::images(store, which(all), filters)?);
+                // what is cached has no labels
+                if !filters.has("label") && !filters.has("label!") {
+                    pruned.push(Pruned::build_cache(store, all, filters)?);
+                }
                 Ok(pruned)
             },
         )
@@ -267,6 +271,21 @@ impl Pruned {
             title: "Deleted Volumes:",
             lines: pruned.gone,
             bytes: pruned.bytes,
+        })
+    }
+
+    fn build_cache(store: &Store, all: bool, filters: &Filters) -> Result<Pruned> {
+        let until = until(filters)?;
+        let is_old =
+            |used| Timestamp::try_from(used).is_ok_and(|used| until.is_none_or(|u| used < u));
+        let gone = builder::clear(store, all, 0, |entry| is_old(entry.used))?;
+        Ok(Pruned {
+            title: "Deleted build cache objects:",
+            bytes: builder::freed(&gone),
+            lines: gone
+                .into_iter()
+                .map(|e| short_id(&e.key).to_owned())
+                .collect(),
         })
     }
 

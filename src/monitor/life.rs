@@ -110,6 +110,8 @@ pub(super) struct Life<'a> {
     nap: Option<Nap>,
     /// When a killed relay was last replaced.
     renewed: Option<Instant>,
+    /// When the next one is to be.
+    renew_at: Option<Instant>,
     /// The last start, for the policy's back-off.
     started: Instant,
     backoff: Duration,
@@ -151,6 +153,7 @@ impl<'a> Life<'a> {
             is_noted: false,
             nap: None,
             renewed: None,
+            renew_at: None,
             started: Instant::now(),
             backoff: restart::FIRST_PAUSE,
             last_code: 0,
@@ -358,10 +361,16 @@ impl<'a> Life<'a> {
             .as_ref()
             .and(self.checks.as_ref())
             .map(Checks::deadline);
-        match [self.kill_at, self.restart_at, self.rest_at, checks]
-            .into_iter()
-            .flatten()
-            .min()
+        match [
+            self.kill_at,
+            self.restart_at,
+            self.renew_at,
+            self.rest_at,
+            checks,
+        ]
+        .into_iter()
+        .flatten()
+        .min()
         {
             // one millisecond more, so that the deadline has passed when poll returns
             Some(at) => {
@@ -458,6 +467,9 @@ impl<'a> Life<'a> {
             if checks.tick(|argv| check_plan(plan, start, state, control(), argv)) {
                 self.note_health();
             }
+        }
+        if self.renew_at.is_some_and(|at| now >= at) {
+            self.renew_network();
         }
         if self.restart_at.is_some_and(|at| now >= at) {
             self.restart_at = None;

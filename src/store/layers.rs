@@ -428,7 +428,7 @@ mod tests {
         };
         std::fs::create_dir_all(staging.path().join("tree/x")).unwrap();
         drop(staging);
-        assert!(is_empty(&s, "staging") && is_empty(&s, "layers") && is_empty(&s, "trash"));
+        assert!(is_empty(&s, "staging") && is_empty(&s, "layers") && s.store.trash().is_empty());
     }
 
     #[test]
@@ -458,7 +458,7 @@ mod tests {
         let made = s.store.layers().tree(&id('c'));
         assert_eq!(std::fs::read_to_string(made.join("f")).unwrap(), "first");
         drop(s.store.layers().draft().unwrap());
-        assert!(is_empty(&s, "staging") && is_empty(&s, "trash"));
+        assert!(is_empty(&s, "staging") && s.store.trash().is_empty());
     }
 
     #[test]

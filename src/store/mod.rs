@@ -71,7 +71,7 @@ pub mod usage;
 pub mod volumes;
 
 use std::io::ErrorKind;
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use crate::error::{Context, Error, Kind, Result};
@@ -227,6 +227,13 @@ fn make(paths: &Paths) -> Result<()> {
     folder(&paths.data).context(Kind::Host, cannot)?;
     for name in FOLDERS {
         folder(&paths.data.join(name)).context(Kind::Host, cannot)?;
+    }
+    // what removals need: a file system without a free inode has no room for them later
+    for name in ["names.lock", "containers/names/.lock", "trash/.lock"] {
+        let path = paths.data.join(name);
+        let mut lock = std::fs::OpenOptions::new();
+        lock.write(true).create(true).truncate(false).mode(0o600);
+        lock.open(path).context(Kind::Host, cannot)?;
     }
     // each writes a file of its own: of two that share one, the second finds it renamed away
     let version = paths.data.join("version");

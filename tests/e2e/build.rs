@@ -771,6 +771,19 @@ fn the_cache_is_listed_and_pruned() {
     assert!(!b.sandbox.coracle(["buildx", "du"]).ok().contains("true"));
     assert_eq!(b.run("t", "cat /f"), "2\n", "an image keeps its layers");
     assert_eq!(ran(&b.build(file, &[])), ["stage-0 2/2"]);
+    // docker's `system prune` takes it as well, and with a label nothing of it, which has none
+    let system = |more: &[&str]| {
+        b.sandbox
+            .coracle(["system", "prune", "-af"].iter().chain(more))
+    };
+    assert!(
+        !system(&["--filter", "label=x"])
+            .ok()
+            .contains("build cache")
+    );
+    let told = system(&[]).ok();
+    assert!(told.contains("Deleted build cache objects:\n"), "{told}");
+    assert!(!b.sandbox.coracle(["buildx", "du"]).ok().contains("true"));
 }
 
 /// BuildKit's: what a cache folder begins as a copy of is a part of what it is.

@@ -12,7 +12,7 @@ use crate::store::paths::Paths;
 use crate::store::{self, Store};
 use crate::sys::lock::Lock;
 
-/// A relay that lived for less is not renewed.
+/// A relay that lived for less is renewed later.
 const PAUSE: Duration = Duration::from_secs(1);
 
 impl Life<'_> {
@@ -61,11 +61,15 @@ impl Life<'_> {
     /// The relay was killed. Another one takes its place, with the same addresses and ports; connections are lost. Where that
     /// fails the program runs on, cut off until its next start.
     pub(super) fn renew_network(&mut self) {
+        self.renew_at = None;
         let (Some(network), Some(child)) = (&self.start.network, &self.child) else {
             return;
         };
-        if self.renewed.is_some_and(|at| at.elapsed() < PAUSE) {
-            return; // it is killed again and again
+        // it may be killed again and again
+        let earliest = self.renewed.map(|at| at + PAUSE);
+        self.renew_at = earliest.filter(|at| self.net.is_none() && Instant::now() < *at);
+        if self.renew_at.is_some() || self.net.is_some() {
+            return;
         }
         self.renewed = Some(Instant::now());
         let begun = net::begin(self.plan, network, self.store.paths(), Entered::Other);
