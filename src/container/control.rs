@@ -55,7 +55,8 @@ pub enum Ask {
     Disconnect(String, Files),
     /// Freeze (true) or thaw (false) all processes; answered by `Done` or `Failed`.
     Pause(bool),
-    /// The listener of an exec session's filter, which travels with this message, is to be answered as that user's.
+    /// The listener of an exec session's filter, which travels with this message ([`identity::serve::Ends`]), is to be answered as
+    /// that user's.
     Supervise {
         /// Who its process is.
         start: identity::serve::Start,

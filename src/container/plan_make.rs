@@ -121,8 +121,16 @@ pub(crate) fn plan_exec(
     if request.privileged {
         (confined.capabilities, confined.privileged) = (crate::sys::caps::ALL, true);
     }
-    // as the container was started, whatever would be chosen today
-    let mode = Mode::parse(&state.identity).unwrap_or(Mode::Off);
+    // as the container was started, whatever would be chosen today; but root may have to do with others than the one that it is
+    // natively
+    let mode = match Mode::parse(&state.identity).unwrap_or(Mode::Off) {
+        Mode::Native
+            if identity.is_root() && matches!(record.host.identity.as_str(), "" | "auto") =>
+        {
+            user::mode("full", &identity, facts.needs).unwrap_or(Mode::Native)
+        }
+        mode => mode,
+    };
     let mut extra = record.config.env.clone();
     extra.extend(request.env.iter().cloned());
     let process = Process {

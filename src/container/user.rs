@@ -30,6 +30,11 @@ pub(crate) struct Identity {
 }
 
 impl Identity {
+    /// Says whether it is root of the container.
+    pub(crate) fn is_root(&self) -> bool {
+        (self.uid, self.gid) == (0, 0)
+    }
+
     /// Returns how the program becomes this user. `capabilities`: the container's bounding set.
     pub(crate) fn user(&self, mode: Mode, capabilities: u64) -> User {
         match (self.uid, self.gid) {

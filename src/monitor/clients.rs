@@ -29,7 +29,7 @@ pub(super) enum Request {
     /// Leave the network of this id.
     Disconnect(String, Files),
     /// A listener to answer.
-    Supervise(Start, OwnedFd),
+    Supervise(Start, Vec<OwnedFd>),
     /// The client has left.
     Gone,
 }
@@ -145,10 +145,7 @@ impl Clients {
             Ask::Pause(on) => Some(Request::Pause(on)),
             Ask::Connect(attachment, etc) => Some(Request::Connect(attachment, etc)),
             Ask::Disconnect(network, etc) => Some(Request::Disconnect(network, etc)),
-            Ask::Supervise { start } => {
-                let listener = message.fds.into_iter().next()?;
-                Some(Request::Supervise(start, listener))
-            }
+            Ask::Supervise { start } => Some(Request::Supervise(start, message.fds)),
             Ask::Launch { .. } | Ask::Exec { .. } => None,
         }
     }

@@ -46,7 +46,7 @@ pub(super) fn live(plan: &Plan, launcher: &OwnedFd, attach: [bool; 3]) -> Result
     let born = born.supervised(plan, |ends, start| {
         let monitor = watcher.as_ref().ok_or_else(stopped)?;
         let start = start.clone();
-        monitor.ask(&Ask::Supervise { start }, &[ends.listener.as_fd()])
+        monitor.ask(&Ask::Supervise { start }, &ends.all())
     })?;
     let (child, mut io) = born.wait(plan, &script)?;
     if attach.contains(&true) {

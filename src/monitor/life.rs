@@ -25,7 +25,7 @@ use crate::container::etc_files::Files;
 use crate::container::plan::{Join, Kind as PlanKind, Plan, Start, User};
 use crate::container::restart::{self, Verdict};
 use crate::error::{Error, Kind as ErrorKind, Result};
-use crate::identity::serve;
+use crate::identity::serve::{self, Ends};
 use crate::store::Store;
 use crate::store::containers::{RestartPolicy, State, Status};
 use crate::store::paths::Paths;
@@ -578,10 +578,14 @@ impl<'a> Life<'a> {
             }
             Request::Connect(place, etc) => self.rewire(client, etc, |net| net.connect(*place)),
             Request::Disconnect(id, etc) => self.rewire(client, etc, |net| net.disconnect(&id)),
-            Request::Supervise(start, listener) => {
+            Request::Supervise(start, ends) => {
+                let Some(ends) = Ends::of(ends) else { return };
                 if let Some(supervisor) = &mut self.supervisor {
-                    let fate = supervisor.add(start, listener);
+                    let fate = supervisor.add(start, ends.listener);
                     self.supervised(fate);
+                } else {
+                    // where there is none the asker gets ENOSYS
+                    self.supervisor = Supervisor::for_exec(self.start, &start, &ends).ok();
                 }
             }
             Request::Gone => {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::container::plan::{Mount, Root, Source, Start};
 use crate::error::Result;
-use crate::identity::serve::{self, Begin, Given, Left, Served, Settings};
+use crate::identity::serve::{self, Begin, Ends, Given, Left, Served, Settings};
 use crate::store::owners::Sidecar;
 use crate::sys::process::{self, Child};
 use crate::sys::socket;
@@ -15,7 +15,7 @@ use crate::sys::socket;
 /// Lives as long as one start of the container.
 pub(super) struct Supervisor<'a> {
     start: &'a Start,
-    first: &'a serve::Start,
+    first: serve::Start,
     now: Now,
 }
 
@@ -46,11 +46,26 @@ impl<'a> Supervisor<'a> {
     /// still mounts.
     pub(super) fn start(
         start: &'a Start,
-        first: &'a serve::Start,
+        first: &serve::Start,
         ends: OwnedFd,
     ) -> Result<Supervisor<'a>> {
         let now = Now::Awake(Running::fork(start, first, &mut Some(Begin::First(ends)))?);
-        Ok(Supervisor { start, first, now })
+        Ok(Supervisor {
+            start,
+            first: first.clone(),
+            now,
+        })
+    }
+
+    /// The same for a container whose own program has none: root's first `exec` in one that is natively another's.
+    pub(super) fn for_exec(
+        start: &'a Start,
+        first: &serve::Start,
+        ends: &Ends,
+    ) -> Result<Supervisor<'a>> {
+        let (ours, theirs) = socket::pair()?;
+        socket::send(ours.as_fd(), b"ends", &ends.all())?;
+        Supervisor::start(start, first, theirs)
     }
 
     /// Gives it the listener of one more program.
@@ -105,7 +120,7 @@ impl<'a> Supervisor<'a> {
             return Now::Away(left);
         }
         let mut begin = Some(Begin::Again(left));
-        match (Running::fork(self.start, self.first, &mut begin), begin) {
+        match (Running::fork(self.start, &self.first, &mut begin), begin) {
             (Err(_), Some(Begin::Again(left))) => {
                 std::thread::sleep(PAUSE);
                 Now::Away(left)

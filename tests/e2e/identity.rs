@@ -369,6 +369,33 @@ fn a_container_with_a_message_bus_has_its_messages_watched() {
 }
 
 #[test]
+fn root_comes_to_a_container_that_is_natively_another_s() {
+    debian!(s, image);
+    let run = [
+        "run", "-d", "--name", "app", "-u", "33:33", &image, "sleep", "100",
+    ];
+    s.coracle(run).ok();
+    let root = |script: &str| {
+        let words = ["exec", "-u", "0", "app", "sh", "-c", script];
+        s.coracle(words).ok()
+    };
+    let script =
+        "id -u; touch /f; chown 12:13 /f; stat -c %u:%g /f; su games -s /bin/sh -c 'id -u'";
+    assert_eq!(root(script), "0\n12:13\n5\n");
+    // a second one, also when the first's supervisor has gone
+    std::thread::sleep(std::time::Duration::from_millis(1500));
+    assert_eq!(
+        root("stat -c %u:%g /f; chown 14 /f; stat -c %u /f"),
+        "12:13\n14\n"
+    );
+    assert_eq!(s.coracle(["exec", "app", "id", "-u"]).ok(), "33\n");
+    let mode = s.coracle(["inspect", "-f", "{{.State.Status}}", "app"]);
+    assert_eq!(mode.output().stdout, "running\n");
+    s.coracle(["rm", "-f", "app"]).ok();
+    assert_eq!(s.wait_until_quiet(), [""; 0]);
+}
+
+#[test]
 fn a_set_id_program_gives_its_ids_only_when_it_runs() {
     debian!(sandbox, image);
     let text = "cp /usr/bin/id /tmp/i; chmod 4755 /tmp/i; \

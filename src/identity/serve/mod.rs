@@ -34,7 +34,7 @@ mod worker;
 
 use std::collections::HashMap;
 use std::ffi::CString;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::PathBuf;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU32};
@@ -127,6 +127,11 @@ impl Ends {
             user,
             pids,
         })
+    }
+
+    /// As [`Ends::of`] takes them.
+    pub fn all(&self) -> [BorrowedFd<'_>; 4] {
+        [&self.listener, &self.mounts, &self.user, &self.pids].map(AsFd::as_fd)
     }
 }
 
