@@ -121,6 +121,7 @@ pub(super) struct Life<'a> {
 impl<'a> Life<'a> {
     fn new(plan: &'a Plan, start: &'a Start, store: Store, lock: Lock) -> Result<Life<'a>> {
         let old = store.containers().state(&plan.id)?;
+        let is_new = old.started_at.is_empty();
         Ok(Life {
             plan,
             start,
@@ -134,7 +135,7 @@ impl<'a> Life<'a> {
                 finished_at: old.finished_at,
                 identity: plan.process.user.mode().name().to_owned(),
                 native: match plan.process.user {
-                    User::Native { uid, gid } => Some([uid, gid]),
+                    User::Native { uid, gid } if old.native.is_some() || is_new => Some([uid, gid]),
                     _ => None,
                 },
                 ..State::default()
@@ -586,6 +587,9 @@ impl<'a> Life<'a> {
                 } else {
                     // where there is none the asker gets ENOSYS
                     self.supervisor = Supervisor::for_exec(self.start, &start, &ends).ok();
+                    // from now on a file without a record may be root's
+                    self.state.native = None;
+                    self.save();
                 }
             }
             Request::Gone => {

@@ -345,7 +345,8 @@ pub struct State {
     /// Identity mode in force.
     #[serde(default)]
     pub identity: String,
-    /// User and group of the program where it is natively another than root.
+    /// User and group of the program where it is natively another than root, and until root came by `exec`: who made the files
+    /// without a record.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub native: Option<[u32; 2]>,
     /// Its places in networks.
