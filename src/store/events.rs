@@ -1,11 +1,13 @@
 //! What happens is told to whoever listens at that moment (`coracle events`): a listener is a datagram socket in
-//! `<runtime>/events/`, a folder that is there only while somebody listens. With nobody there an event costs one failed open of
+//! `<runtime>/events/`, a folder that is there only while somebody listens; its name begins with the store that it listens to, since
+//! a user's stores have one runtime folder. With nobody there an event costs one failed open of
 //! that folder, and nothing is written anywhere: what was before is known from the containers' own records.
 //!
 //! Names and attributes are docker's (api/types/events of moby 26).
 
 use std::collections::BTreeMap;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
@@ -79,6 +81,13 @@ impl Store {
         self.paths().runtime.join("events")
     }
 
+    /// What the names of this store's listeners begin with: its folder, whatever the path by which it is known.
+    fn mark(&self) -> String {
+        std::fs::metadata(&self.paths().data)
+            .map(|m| format!("{:x}-{:x}-", m.dev(), m.ino()))
+            .unwrap_or_default()
+    }
+
     /// Whether somebody listens: for what has to be read before it is gone.
     pub(crate) fn is_heard(&self) -> bool {
         self.listeners().exists()
@@ -89,7 +98,10 @@ impl Store {
         let Ok(listeners) = std::fs::read_dir(self.listeners()) else {
             return;
         };
-        let listeners: Vec<PathBuf> = listeners.flatten().map(|l| l.path()).collect();
+        let mark = self.mark();
+        let is_ours = |l: &std::fs::DirEntry| l.file_name().to_string_lossy().starts_with(&mark);
+        let ours = listeners.flatten().filter(is_ours);
+        let listeners: Vec<PathBuf> = ours.map(|l| l.path()).collect();
         if !listeners.is_empty() {
             events().into_iter().for_each(|e| self.send(&listeners, &e));
         }
@@ -116,7 +128,8 @@ impl Store {
 
     /// Begins to listen.
     pub fn listen(&self) -> Result<Listener> {
-        let path = self.listeners().join(random_hex::<8>()?);
+        let name = self.mark() + &random_hex::<8>()?;
+        let path = self.listeners().join(name);
         loop {
             folder(&self.listeners()).context(Kind::System, || {
                 format!("cannot make `{}`", self.listeners().display())
@@ -177,6 +190,14 @@ mod tests {
             assert_eq!(listener.next().unwrap().as_ref(), Some(&event));
             assert_eq!(listener.next().unwrap(), None);
         }
+        // of another store with the same runtime folder nothing is heard
+        let other = Scratch::new();
+        let paths = crate::store::paths::Paths {
+            data: other.store.paths().data.clone(),
+            runtime: store.paths().runtime.clone(),
+        };
+        Store::known(paths).tell(|| -> Option<Event> { unreachable!("nobody listens there") });
+        assert_eq!(second.next().unwrap(), None);
         drop(first);
         // its socket stays, as kill -9 leaves it
         let left = second.path.with_extension("left");
