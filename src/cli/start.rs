@@ -98,7 +98,7 @@ pub(super) fn one(session: &Session, name: &str) -> Result<()> {
 
 /// One lived when we tried, whatever has become of it since.
 fn is_of_a_monitor(e: &Error) -> bool {
-    e.kind() == Kind::State && e.to_string().contains("its monitor lives")
+    e.to_string().contains("its monitor lives")
 }
 
 fn is_held(store: &Store, container: &Found) -> bool {

@@ -163,10 +163,15 @@ impl Client {
         self.exit()
     }
 
+    /// Asks for the container's end by SIGKILL, and does not wait for it.
+    pub(crate) fn begin_end(&self) -> Result<()> {
+        let (signal, timeout) = (libc::SIGKILL, 0);
+        self.ask(&Ask::Stop { signal, timeout }, &[])
+    }
+
     /// Kills the container. False when its monitor says nothing for as long as `patience`: it was stopped itself, or hangs.
     pub(crate) fn end(&self, patience: Duration) -> Result<bool> {
-        let (signal, timeout) = (libc::SIGKILL, 0);
-        self.ask(&Ask::Stop { signal, timeout }, &[])?;
+        self.begin_end()?;
         if !socket::speaks_within(self.socket.as_fd(), patience)? {
             return Ok(false);
         }

@@ -67,12 +67,8 @@ fn remove_now(store: &Store, id: &str, force: bool) -> Result<()> {
 
 /// Asks the monitor to kill a container, and does not wait: when many are to be removed, they end side by side.
 pub(crate) fn begin_kill(store: &Store, container: &Found) -> Result<()> {
-    let ask = super::control::Ask::Stop {
-        signal: libc::SIGKILL,
-        timeout: 0,
-    };
     match Client::connect(store.paths(), container.id())? {
-        Some(client) => client.ask(&ask, &[]),
+        Some(client) => client.begin_end(),
         None => Ok(()),
     }
 }

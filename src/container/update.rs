@@ -37,37 +37,18 @@ impl Change {
                 "Memory limit should be smaller than already set memoryswap limit, update the memoryswap at the same time",
             );
         }
-        for (is_asked, has, what, other) in [
-            (
-                self.nano_cpus.is_some(),
-                host.cpu_period > 0,
-                "Nano CPUs",
-                "CPU Period",
-            ),
-            (
-                self.nano_cpus.is_some(),
-                host.cpu_quota > 0,
-                "Nano CPUs",
-                "CPU Quota",
-            ),
-            (
-                self.cpu_period.is_some(),
-                host.nano_cpus > 0,
-                "CPU Period",
-                "NanoCPUs",
-            ),
-            (
-                self.cpu_quota.is_some(),
-                host.nano_cpus > 0,
-                "CPU Quota",
-                "NanoCPUs",
-            ),
+        for (name, asked, has) in [
+            ("CPU Period", self.cpu_period, host.cpu_period),
+            ("CPU Quota", self.cpu_quota, host.cpu_quota),
         ] {
-            if is_asked && has {
-                return conflict(&format!(
-                    "Conflicting options: {what} cannot be updated as {other} has already been set"
-                ));
-            }
+            let (what, other) = match (self.nano_cpus, asked) {
+                (Some(_), _) if has > 0 => ("Nano CPUs", name),
+                (_, Some(_)) if host.nano_cpus > 0 => (name, "NanoCPUs"),
+                _ => continue,
+            };
+            return conflict(&format!(
+                "Conflicting options: {what} cannot be updated as {other} has already been set"
+            ));
         }
         let numbers = [
             (&mut host.memory, self.memory),

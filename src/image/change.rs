@@ -73,7 +73,6 @@ fn one(config: &mut ContainerConfig, change: &str) -> Result<()> {
             }
         }
         Instruction::OnBuild(trigger) => config.on_build.push(trigger),
-        Instruction::Shell(words) => config.shell = Some(words),
         Instruction::StopSignal(signal) => {
             let signal = expand(&signal)?;
             if units::signal(&signal).is_err() {

@@ -47,8 +47,7 @@ pub(super) fn live(plan: &Plan, launcher: &OwnedFd, attach: [bool; 3]) -> Result
     let lock = store.containers().hold(&plan.id)?;
     let pledge = store.containers().pledge(&plan.id)?;
     sys::process::hear_calls()?;
-    let mut life = Life::new(plan, start, store, lock)?;
-    life.pledge = pledge;
+    let mut life = Life::new(plan, start, store, (lock, pledge))?;
     let started = life
         .settle()
         .and_then(|()| life.first_start(launcher, attach));
@@ -119,7 +118,12 @@ pub(super) struct Life<'a> {
 }
 
 impl<'a> Life<'a> {
-    fn new(plan: &'a Plan, start: &'a Start, store: Store, lock: Lock) -> Result<Life<'a>> {
+    fn new(
+        plan: &'a Plan,
+        start: &'a Start,
+        store: Store,
+        (lock, pledge): (Lock, Option<Lock>),
+    ) -> Result<Life<'a>> {
         let old = store.containers().state(&plan.id)?;
         let is_new = old.started_at.is_empty();
         Ok(Life {
@@ -127,7 +131,7 @@ impl<'a> Life<'a> {
             start,
             store,
             lock: Some(lock),
-            pledge: None,
+            pledge,
             state: State {
                 monitor: std::process::id() as i32,
                 monitor_start: sys::process::start_time(std::process::id() as i32).unwrap_or(0),

@@ -200,27 +200,23 @@ pub fn sweep(store: &Store, grace: Duration) -> Result<Vec<PathBuf>> {
     Ok(gone)
 }
 
-/// Removes what interrupted pulls fetched; returns its bytes. Whoever fetches more of a blob right now writes to it, or does
-/// without the name.
-pub(crate) fn prune_partial(store: &Store, grace: Duration) -> Result<u64> {
-    let mut bytes = 0;
+/// Removes what interrupted pulls fetched and nobody has added to for as long as `grace`; returns paths and bytes. Whoever
+/// fetches more of a blob right now writes to it, or does without the name.
+pub(crate) fn remove_partial(store: &Store, grace: Duration) -> Result<Vec<(PathBuf, u64)>> {
+    let mut gone = Vec::new();
     for (_, path) in older(&store.data("partial"), grace)? {
         let size = std::fs::metadata(&path).map_or(0, |m| m.len());
         // its owner may have finished just now
         if std::fs::remove_file(&path).is_ok() {
-            bytes += size;
+            gone.push((path, size));
         }
     }
-    Ok(bytes)
+    Ok(gone)
 }
 
 fn sweep_partial(store: &Store, grace: Duration, gone: &mut Vec<PathBuf>) -> Result<()> {
-    for (_, path) in older(&store.data("partial"), grace.saturating_mul(PARTIAL_FACTOR))? {
-        // its owner may have finished just now
-        if std::fs::remove_file(&path).is_ok() {
-            gone.push(path);
-        }
-    }
+    let partial = remove_partial(store, grace.saturating_mul(PARTIAL_FACTOR))?;
+    gone.extend(partial.into_iter().map(|(path, _)| path));
     for (name, path) in older(&store.paths().data, grace)? {
         if name.starts_with(PROBE) && store.trash().put(&path)? {
             gone.push(path);

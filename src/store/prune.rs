@@ -127,7 +127,8 @@ pub fn images(
     }
     let grace = Duration::from_secs(600);
     pruned.bytes += gc::prune_unreferenced(store, grace)?;
-    pruned.bytes += gc::prune_partial(store, grace)?;
+    let partial = gc::remove_partial(store, grace)?;
+    pruned.bytes += partial.iter().map(|(_, size)| size).sum::<u64>();
     Ok(pruned)
 }
 

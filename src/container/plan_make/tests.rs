@@ -371,7 +371,6 @@ join 5 99 by /run/c/containers/0123456789abcdef0123456789abcdef0123456789abcdef0
     );
 }
 
-/// Docker 26's words.
 #[test]
 fn of_a_stop_signal_that_is_none_nothing_is_said() {
     for (name, signal) in [
@@ -388,6 +387,7 @@ fn of_a_stop_signal_that_is_none_nothing_is_said() {
     }
 }
 
+/// Docker 26's words.
 #[test]
 fn what_cannot_be_is_refused_in_dockers_words() {
     type Change = fn(&mut Record);

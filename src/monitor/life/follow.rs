@@ -62,13 +62,14 @@ impl Life<'_> {
     /// fails the program runs on, cut off until its next start.
     pub(super) fn renew_network(&mut self) {
         self.renew_at = None;
-        let (Some(network), Some(child)) = (&self.start.network, &self.child) else {
+        let (Some(network), Some(child), None) = (&self.start.network, &self.child, &self.net)
+        else {
             return;
         };
         // it may be killed again and again
         let earliest = self.renewed.map(|at| at + PAUSE);
-        self.renew_at = earliest.filter(|at| self.net.is_none() && Instant::now() < *at);
-        if self.renew_at.is_some() || self.net.is_some() {
+        self.renew_at = earliest.filter(|at| Instant::now() < *at);
+        if self.renew_at.is_some() {
             return;
         }
         self.renewed = Some(Instant::now());

@@ -29,7 +29,8 @@ const REBOOTED: i32 = 255;
 /// How long a monitor that was called may take to have its lock here, and the time between calls.
 const PATIENCE: Duration = Duration::from_millis(500);
 const PAUSE: Duration = Duration::from_millis(2);
-/// Why a container that lives cannot be reached.
+/// Why a container cannot be started or removed: its monitor is one of ours here, or cannot be reached.
+const HERE: &str = "its monitor lives";
 const ELSEWHERE: &str =
     "its monitor lives on another host, or where its processes cannot be seen from here";
 
@@ -54,19 +55,14 @@ impl Containers<'_> {
     ///
     /// `Kind::State` when a monitor lives, `Kind::NotFound` when the container was removed meanwhile.
     pub fn hold(&self, id: &str) -> Result<Lock> {
-        let lives = || {
-            let text = format!("container {} is running", short_id(id));
-            Err(Error::new(Kind::State, text).because("its monitor lives"))
-        };
         if self.is_astray(id, &self.written_state(id)?)? {
-            return lives();
+            return Err(is_running(id, HERE));
         }
         if self.is_elsewhere(id) {
-            let text = format!("container {} is running", short_id(id));
-            return Err(Error::new(Kind::State, text).because(ELSEWHERE));
+            return Err(is_running(id, ELSEWHERE));
         }
         let Some(lock) = self.take(id)? else {
-            return lives();
+            return Err(is_running(id, HERE));
         };
         // of a monitor that was killed
         lock.note("")?;
@@ -90,10 +86,7 @@ impl Containers<'_> {
     pub fn pledge(&self, id: &str) -> Result<Option<Lock>> {
         match Lock::attempt(&self.life_path(id)) {
             Ok(Some(lock)) => Ok(Some(lock)),
-            Ok(None) => {
-                let text = format!("container {} is running", short_id(id));
-                Err(Error::new(Kind::State, text).because(ELSEWHERE))
-            }
+            Ok(None) => Err(is_running(id, ELSEWHERE)),
             Err(_) => Ok(None),
         }
     }
@@ -106,8 +99,12 @@ impl Containers<'_> {
     /// Says whether the container's monitor lives.
     pub fn is_held(&self, id: &str) -> Result<bool> {
         Ok(Lock::is_held(&self.lock_path(id))?
-            || self.is_astray(id, &self.written_state(id)?)?
-            || self.is_elsewhere(id))
+            || self.is_out_of_sight(id, &self.written_state(id)?)?)
+    }
+
+    /// Says whether the monitor that wrote `state` lives although the lock that is here is free.
+    fn is_out_of_sight(&self, id: &str, state: &State) -> Result<bool> {
+        Ok(self.is_astray(id, state)? || self.is_elsewhere(id))
     }
 
     /// Says whether the monitor that wrote `state` lives without the lock that is here: the runtime folder was removed, or is
@@ -153,7 +150,7 @@ impl Containers<'_> {
             }
             // a monitor that ended between our two looks wrote its last word before it let the lock go
             let last = self.written_state(id)?;
-            if last == written && (self.is_astray(id, &written)? || self.is_elsewhere(id)) {
+            if last == written && self.is_out_of_sight(id, &written)? {
                 return Ok((written, None));
             }
             if last == written {
@@ -189,6 +186,11 @@ impl Containers<'_> {
     pub(super) fn lock_path(&self, id: &str) -> PathBuf {
         self.runtime(id).join("lock")
     }
+}
+
+fn is_running(id: &str, why: &str) -> Error {
+    let text = format!("container {} is running", short_id(id));
+    Error::new(Kind::State, text).because(why)
 }
 
 /// Says whether nothing of a container's runs: it was removed, or has no monitor.
