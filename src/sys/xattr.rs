@@ -3,6 +3,7 @@
 #![allow(unsafe_code)]
 
 use std::ffi::{CStr, CString};
+use std::io::Write;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
 use nix::errno::Errno;
@@ -140,7 +141,9 @@ fn by_number(
     name: &CStr,
     value: &Value,
 ) -> Result<usize, Errno> {
-    let number = CString::new(fd.as_raw_fd().to_string()).expect("digits hold no zero byte");
+    let mut text = [0; 12];
+    write!(&mut text[..11], "{}", fd.as_raw_fd()).expect("the longest number fits");
+    let number = CStr::from_bytes_until_nul(&text).expect("zeroes behind it");
     // SAFETY: C strings, and a structure that tells of a buffer of the caller's, with its size.
     let n = unsafe {
         libc::syscall(

@@ -97,6 +97,15 @@ fn sixty_four_processes_switch_ids_and_nobody_sees_another_s() {
 }
 
 #[test]
+fn a_file_that_several_give_away_is_whose_the_last_one_says() {
+    debian!(sandbox, image);
+    let Some(out) = script(&sandbox, &image, &["handed"], "exec /p/handed") else {
+        return;
+    };
+    assert_eq!(out, "wrong 0, failed 0\n");
+}
+
+#[test]
 fn a_go_program_changes_ids_on_all_its_threads() {
     debian!(sandbox, image);
     let folder = sandbox.work().join("go");

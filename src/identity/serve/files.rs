@@ -1,15 +1,15 @@
 //! A file of the container: what it is, whom it belongs to, and the writing down of a new owner.
 
-use std::collections::HashMap;
 use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::{Mutex, MutexGuard};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use nix::errno::Errno;
-use nix::fcntl::{OFlag, open, readlink};
-use nix::sys::stat::Mode;
+use nix::fcntl::{AT_FDCWD, OFlag, open, readlink};
+use nix::sys::stat::{FchmodatFlags, Mode, fchmodat};
 
+use super::ByNumber;
 use super::make::own_name;
 use super::tracee::Tracee;
 use super::worker::{Asked, Worker};
@@ -37,18 +37,23 @@ pub(super) enum Last {
 }
 
 /// What is known of files: (device, inode, change time) -> record. A change of owner changes the time; a time of just now
-/// may come again and is not remembered. In parts, so that threads seldom wait for each other.
+/// may come again and is not remembered, unless the file system tells each change from the one before. In parts, so that
+/// threads seldom wait for each other.
 #[derive(Default)]
 pub(super) struct Cache {
     parts: [Part; 16],
+    /// Devices that were tried: whether a change after a look has a time of its own (multigrain timestamps, Linux 6.13).
+    fine: Mutex<ByNumber<Device, bool>>,
 }
 
 /// Locked in a line of the CPUs' caches of its own.
 #[derive(Default)]
 #[repr(align(128))]
-struct Part(Mutex<HashMap<Version, Option<Ids>>>);
+struct Part(Mutex<ByNumber<Version, Option<Ids>>>);
 
 type Version = (u32, u32, u64, i64, u32);
+/// Major and minor number.
+type Device = (u32, u32);
 
 /// Of each part: a tree of 60,000 files in all, 5 MiB.
 const MOST_KNOWN: usize = 1 << 12;
@@ -67,7 +72,7 @@ impl Cache {
         )
     }
 
-    fn part(&self, stat: &Statx) -> MutexGuard<'_, HashMap<Version, Option<Ids>>> {
+    fn part(&self, stat: &Statx) -> MutexGuard<'_, ByNumber<Version, Option<Ids>>> {
         let part = &self.parts[stat.stx_ino as usize % self.parts.len()];
         part.0.lock().expect("no panic while it was held")
     }
@@ -76,7 +81,66 @@ impl Cache {
         self.part(stat).get(&Cache::version(stat)).copied()
     }
 
-    /// Whether what is known of it now can be remembered.
+    /// Whether each change of it has a time of its own; `None` where that was not tried.
+    fn is_fine(&self, stat: &Statx) -> Option<bool> {
+        let fine = self.fine.lock().expect("no panic while it was held");
+        fine.get(&(stat.stx_dev_major, stat.stx_dev_minor)).copied()
+    }
+
+    /// Tries whether it has, by changing nothing several times.
+    fn try_fine(&self, file: &File) -> bool {
+        /// All within one step of a clock: none at all if each has to be seen by itself.
+        const TIMES: usize = 8;
+        let changed = |_| {
+            let mode = Mode::from_bits_truncate(u32::from(file.stat.stx_mode) & 0o7777);
+            let name = file.own_name();
+            fchmodat(
+                AT_FDCWD,
+                name.as_c_str(),
+                mode,
+                FchmodatFlags::FollowSymlink,
+            )
+            .ok()?;
+            let at = statx(file.fd.as_fd(), c"", libc::AT_EMPTY_PATH, libc::STATX_CTIME)
+                .ok()?
+                .stx_ctime;
+            Some((at.tv_sec, at.tv_nsec))
+        };
+        let times: Option<Vec<_>> = (0..TIMES).map(changed).collect();
+        let is_fine = times.is_some_and(|times| times.is_sorted_by(|a, b| a < b));
+        let device = (file.stat.stx_dev_major, file.stat.stx_dev_minor);
+        let mut fine = self.fine.lock().expect("no panic while it was held");
+        fine.insert(device, is_fine);
+        is_fine
+    }
+
+    /// Has `write` change what the inode says, and remembers what it returns where that can be.
+    fn written(
+        &self,
+        file: &File,
+        write: impl FnOnce() -> Result<Option<Ids>, Errno>,
+    ) -> Result<(), Errno> {
+        // what another thread writes to the same file comes before or after both
+        let mut part = self.part(&file.stat);
+        let ids = write()?;
+        let is_fine = match self.is_fine(&file.stat) {
+            None if file.place() == Place::Text => self.try_fine(file),
+            known => known == Some(true),
+        };
+        if is_fine && let Ok(now) = statx(file.fd.as_fd(), c"", libc::AT_EMPTY_PATH, EVERYTHING) {
+            Cache::add(&mut part, &now, ids);
+        }
+        Ok(())
+    }
+
+    fn add(part: &mut ByNumber<Version, Option<Ids>>, stat: &Statx, ids: Option<Ids>) {
+        if part.len() >= MOST_KNOWN {
+            part.clear();
+        }
+        part.insert(Cache::version(stat), ids);
+    }
+
+    /// Whether its change was long enough ago that another one would have another time.
     fn is_settled(stat: &Statx) -> bool {
         let now = SystemTime::now()
             .duration_since(UNIX_EPOCH)
@@ -87,14 +151,9 @@ impl Cache {
     }
 
     fn put(&self, stat: &Statx, ids: Option<Ids>) {
-        if !Cache::is_settled(stat) {
-            return;
+        if Cache::is_settled(stat) || self.is_fine(stat) == Some(true) {
+            Cache::add(&mut self.part(stat), stat, ids);
         }
-        let mut part = self.part(stat);
-        if part.len() >= MOST_KNOWN {
-            part.clear();
-        }
-        part.insert(Cache::version(stat), ids);
     }
 
     /// Gives memory back that a walk through many files took.
@@ -103,7 +162,7 @@ impl Cache {
         for part in &self.parts {
             let mut part = part.0.lock().expect("no panic while it was held");
             if part.len() > FEW {
-                *part = HashMap::new();
+                *part = ByNumber::default();
             }
         }
     }
@@ -327,7 +386,8 @@ impl Worker {
             return Ok(());
         }
         if self.shared.ours.contains(&file.stat.stx_mnt_id) {
-            match self.write_inode(file, &ids) {
+            let written = (self.shared.cache).written(file, || self.write_inode(file, ids));
+            match written {
                 Ok(()) => return Ok(()),
                 Err(
                     Errno::EOPNOTSUPP | Errno::EPERM | Errno::ENOSPC | Errno::EDQUOT | Errno::E2BIG,
@@ -341,18 +401,20 @@ impl Worker {
         Ok(())
     }
 
-    fn write_inode(&self, file: &File, ids: &Ids) -> Result<(), Errno> {
+    /// Returns what the inode says from now on.
+    fn write_inode(&self, file: &File, ids: Ids) -> Result<Option<Ids>, Errno> {
         let place = file.place();
         let attribute = place.attribute().ok_or(Errno::EOPNOTSUPP)?;
         // a layer's word would count again
         if ids.is_plain() && self.shared.of_layers.is_empty() {
-            return xattr::remove_by_path(&file.own_name(), attribute);
+            return xattr::remove_by_path(&file.own_name(), attribute).map(|()| None);
         }
-        let (descriptors, value) = (self.shared.descriptors.as_fd(), place.write(ids));
+        let (descriptors, value) = (self.shared.descriptors.as_fd(), place.write(&ids));
         match xattr::set_of(descriptors, file.fd.as_fd(), attribute, &value) {
-            Err(Errno::ENOSYS) => xattr::set_by_path(&file.own_name(), attribute, &value),
-            done => done,
+            Err(Errno::ENOSYS) => xattr::set_by_path(&file.own_name(), attribute, &value)?,
+            done => done?,
         }
+        Ok(Some(ids))
     }
 }
 
@@ -382,4 +444,68 @@ fn in_inode(place: Place, name: &CStr) -> Result<Option<Ids>, Errno> {
 fn is_read_only(file: &File) -> bool {
     nix::sys::statvfs::fstatvfs(&file.fd)
         .is_ok_and(|fs| fs.flags().contains(nix::sys::statvfs::FsFlags::ST_RDONLY))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::ids::NAME;
+
+    fn opened(path: &CStr) -> File {
+        let fd = open(path, OFlag::O_PATH | OFlag::O_CLOEXEC, Mode::empty()).unwrap();
+        let stat = statx(fd.as_fd(), c"", libc::AT_EMPTY_PATH, EVERYTHING).unwrap();
+        File {
+            fd,
+            stat,
+            ids: None,
+        }
+    }
+
+    #[test]
+    fn what_two_threads_write_is_remembered_as_it_is() {
+        const TIMES: u64 = 300;
+        let name = format!("coracle-files-{}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        std::fs::write(&path, b"").unwrap();
+        let path = CString::new(path.into_os_string().into_encoded_bytes()).unwrap();
+        let cache = Cache::default();
+        let ids = |uid| Ids {
+            uid,
+            gid: uid,
+            what: What::Same,
+        };
+        let write = |uid| {
+            let value = Place::Text.write(&ids(uid));
+            xattr::set_by_path(&path, NAME, &value)?;
+            // the other one has time to come between
+            std::thread::sleep(std::time::Duration::from_micros(uid % 3 * 40));
+            Ok(Some(ids(uid)))
+        };
+        let mut remembered = 0;
+        for time in 0..TIMES {
+            std::thread::scope(|scope| {
+                for uid in [2 * time + 1, 2 * time + 2] {
+                    let (cache, path) = (&cache, &path);
+                    scope.spawn(move || {
+                        // as a worker: names of descriptors begin there
+                        crate::sys::task::own_folders().unwrap();
+                        nix::unistd::chdir("/proc/self").unwrap();
+                        cache.written(&opened(path), || write(uid)).unwrap();
+                    });
+                }
+            });
+            let known = cache.get(&opened(&path).stat);
+            let mut buffer = [0; 64];
+            let truth = xattr::get_by_path(&path, NAME, &mut buffer).unwrap();
+            let truth = truth.and_then(|value| Place::Text.read(value));
+            remembered += u64::from(known.is_some());
+            assert!(
+                known.is_none_or(|known| known == truth),
+                "{known:?} {truth:?}"
+            );
+        }
+        let is_fine = cache.is_fine(&opened(&path).stat) == Some(true);
+        nix::unistd::unlink(path.as_c_str()).unwrap();
+        assert_eq!(remembered, if is_fine { TIMES } else { 0 });
+    }
 }

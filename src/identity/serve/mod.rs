@@ -30,6 +30,7 @@ mod secure;
 mod show;
 mod status;
 mod tracee;
+mod trial;
 mod worker;
 
 use std::collections::HashMap;
@@ -134,6 +135,9 @@ impl Ends {
         [&self.listener, &self.mounts, &self.user, &self.pids].map(AsFd::as_fd)
     }
 }
+
+/// By numbers of the kernel's, which nobody chooses to have them collide: each question looks into several.
+type ByNumber<K, V> = HashMap<K, V, foldhash::fast::RandomState>;
 
 /// Everything that the threads share.
 struct Shared {

@@ -53,22 +53,25 @@ impl Worker {
 
     /// The same, to be said from the asker's folder: it need not be our working folder yet.
     pub(super) fn spelled(&mut self, asked: &Asked<'_>, dirfd: i32) -> Result<CString, Errno> {
-        let path = &self.path;
-        let name = match path.first() {
-            Some(b'/') => match of_asker(path) {
+        let name = if self.path.first() == Some(&b'/') {
+            match of_asker(&self.path) {
                 Some(own) => own,
                 None => {
-                    let path = path.clone();
                     if self.shared.moved.load(Ordering::Relaxed) {
                         self.enter_root(asked)?;
                     }
-                    path
+                    joined(b"", &self.path)
                 }
-            },
-            None if dirfd == libc::AT_FDCWD => b"cwd".to_vec(),
-            None => format!("fd/{dirfd}").into_bytes(),
-            _ if dirfd == libc::AT_FDCWD => [b"cwd/", path.as_slice()].concat(),
-            _ => [format!("fd/{dirfd}/").as_bytes(), path].concat(),
+            }
+        } else {
+            let mut name = match dirfd {
+                libc::AT_FDCWD => joined(b"cwd/", &self.path),
+                _ => joined(format!("fd/{dirfd}/").as_bytes(), &self.path),
+            };
+            if self.path.is_empty() {
+                name.pop();
+            }
+            name
         };
         CString::new(name).map_err(|_| Errno::EINVAL)
     }
@@ -132,6 +135,14 @@ impl Worker {
         );
         self.rest();
     }
+}
+
+/// With room for the zero byte of a C string: one piece of memory for each name.
+fn joined(before: &[u8], path: &[u8]) -> Vec<u8> {
+    let mut name = Vec::with_capacity(before.len() + path.len() + 1);
+    name.extend_from_slice(before);
+    name.extend_from_slice(path);
+    name
 }
 
 /// A path that names what belongs to whoever names it, below the asker's folder in /proc.

@@ -2,7 +2,8 @@
 //! where one is held up (a file system that does not answer).
 //!
 //! Each question wakes all threads that wait in the kernel for a listener, so there are not more than are useful: one comes
-//! where questions are seen waiting, and goes where none were for a while and another waits.
+//! where questions are seen waiting most of the time, and goes where none were for a while and another waits. Whether two do
+//! more than one is a matter of what it costs to wake another CPU, so it is tried out (`trial.rs`).
 //!
 //! A question and its answer each wake the other side on their own CPU, which is what makes them cheap, and what gathers
 //! all who ask and all who answer on one CPU. So where there are several threads each has a CPU of its own, and draws those
@@ -18,6 +19,7 @@ use std::time::Duration;
 use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
 use nix::unistd::Pid;
 
+use super::trial::{Advice, Trial};
 use super::worker::Worker;
 use super::{Shared, Start};
 use crate::identity::credentials::Credentials;
@@ -27,6 +29,9 @@ use crate::sys::{self, SysError};
 
 /// Threads in all; a container that holds up as many only harms itself.
 const MOST_THREADS: usize = 16;
+
+/// Each how many questions one looks whether more wait than are answered: the look is a call of its own.
+const OFTEN: u64 = 16;
 
 /// A thread's place at a listener. What is written at each question is written by one thread, and no two places share a line
 /// of the CPUs' caches.
@@ -45,10 +50,13 @@ pub(super) struct Lead {
     /// Who a process is that has no tag yet.
     pub(super) initial: Credentials,
     seats: [Seat; MOST_THREADS],
-    /// Threads at work.
+    /// Threads at work, and those that are called for.
     active: AtomicUsize,
-    /// Questions answered until the last look.
-    looked: AtomicU64,
+    /// Looks of its threads that found another question waiting already.
+    crowded: AtomicU64,
+    /// One thread is to go: more of them do no more.
+    is_spare: AtomicBool,
+    trial: Mutex<Trial>,
     /// A bit for each seat that is taken.
     taken: AtomicU32,
     over: AtomicBool,
@@ -61,7 +69,9 @@ impl Lead {
             initial,
             seats: Default::default(),
             active: AtomicUsize::new(0),
-            looked: AtomicU64::new(0),
+            crowded: AtomicU64::new(0),
+            is_spare: AtomicBool::new(false),
+            trial: Mutex::default(),
             taken: AtomicU32::new(0),
             over: AtomicBool::new(false),
         }
@@ -198,13 +208,17 @@ impl Pool {
         };
         let mut is_active = false;
         for lead in leads {
-            let answered = lead.answered();
-            let before = lead.looked.swap(answered, Relaxed);
             let asked = lead.listener.is_asked();
-            if asked && answered == before {
+            let mut trial = lead.trial.lock().expect("no panic while it was held");
+            let crowded = lead.crowded.swap(0, Relaxed) * OFTEN;
+            let (threads, most) = (lead.active.load(Relaxed), self.useful);
+            let answered = trial.since(lead.answered());
+            let advice = trial.look(answered, crowded, threads, most);
+            if asked && answered == 0 || advice == Advice::More {
                 shared.help(&lead);
             }
-            is_active |= asked || answered != before;
+            lead.is_spare.store(advice == Advice::Fewer, Relaxed);
+            is_active |= asked || answered != 0;
         }
         if !is_active {
             shared.cache.shrink();
@@ -230,18 +244,25 @@ impl Shared {
     }
 
     fn give(&'static self, jobs: &mut Jobs, lead: Arc<Lead>) -> Result<(), SysError> {
-        if jobs.idle > jobs.waiting.len() {
+        // each listener has at least one
+        let is_idle = jobs.idle > jobs.waiting.len();
+        if !is_idle && jobs.threads >= MOST_THREADS && lead.active.load(Relaxed) > 0 {
+            return Ok(());
+        }
+        // it counts from now on: until it runs, others would call for one more
+        lead.active.fetch_add(1, SeqCst);
+        if is_idle {
             jobs.waiting.push(lead);
             self.pool.has_job.notify_one();
             return Ok(());
         }
-        // each listener has at least one
-        if jobs.threads >= MOST_THREADS && lead.active.load(Relaxed) > 0 {
-            return Ok(());
-        }
         jobs.threads += 1;
-        let thread = sys::thread::spawn("identity", move || self.work(lead));
-        thread.map(drop).inspect_err(|_| jobs.threads -= 1)
+        let its = Arc::clone(&lead);
+        let thread = sys::thread::spawn("identity", move || self.work(its));
+        thread.map(drop).inspect_err(|_| {
+            jobs.threads -= 1;
+            lead.active.fetch_sub(1, SeqCst);
+        })
     }
 
     /// Has all threads leave their listeners, whose questions wait from then on; returns those that have askers. `None`:
@@ -286,7 +307,6 @@ impl Shared {
         jobs.names.push(name);
         drop(jobs);
         loop {
-            lead.active.fetch_add(1, SeqCst);
             let seat = lead.sit();
             if self.serve(&mut worker, &lead, seat) {
                 self.pool.settle(None);
@@ -314,8 +334,6 @@ impl Shared {
     /// Answers what is asked, until nobody is left who could ask, or others do it as well. Returns whether the thread is
     /// bound to its CPU.
     fn serve(&'static self, worker: &mut Worker, lead: &Arc<Lead>, seat: u32) -> bool {
-        /// Each how many questions one looks whether more wait than are answered: the look is a call of its own.
-        const OFTEN: u64 = 16;
         /// After so many looks in vain, each time another waited as well, a thread too many leaves.
         const ENOUGH: u32 = 8;
         let (mut in_vain, mut is_bound) = (0, false);
@@ -342,8 +360,9 @@ impl Shared {
                 let is_asked = lead.listener.is_asked();
                 let is_spare = !is_asked && lead.has_waiting();
                 in_vain = if is_spare { in_vain + 1 } else { 0 };
-                if is_asked && lead.active.load(Relaxed) < self.pool.useful {
-                    self.help(lead);
+                lead.crowded.fetch_add(is_asked.into(), Relaxed);
+                if lead.is_spare.load(Relaxed) && lead.has_waiting() {
+                    in_vain = ENOUGH;
                 }
             }
             worker.answer(lead, &question);

@@ -10,8 +10,10 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, openat};
 use nix::sys::stat::Mode;
-use nix::sys::uio::{RemoteIoVec, pread, process_vm_readv, pwrite};
+use nix::sys::uio::{RemoteIoVec, process_vm_readv, pwrite};
 use nix::unistd::Pid;
+
+use crate::sys::task;
 
 pub(super) struct Tracee {
     /// `/proc/TID`: nothing is found below it when the thread is gone.
@@ -54,7 +56,7 @@ impl Tracee {
     /// Whether the memory is still a living program's: an exec and an end leave an empty one.
     pub(super) fn is_current(&self, at: u64) -> bool {
         !matches!(
-            pread(self.memory.as_fd(), &mut [0; 1], at as i64),
+            task::read_memory(self.memory.as_fd(), &mut [0; 1], at),
             Ok(0) | Err(Errno::ESRCH)
         )
     }
@@ -69,8 +71,7 @@ impl Tracee {
 
     /// Reads up to that much; `ESTALE` when the program is gone.
     fn read_some(&self, at: u64, buffer: &mut [u8]) -> Result<usize, Errno> {
-        let at = i64::try_from(at).map_err(|_| Errno::EFAULT)?;
-        match pread(self.memory.as_fd(), buffer, at) {
+        match task::read_memory(self.memory.as_fd(), buffer, at) {
             Ok(0) if !buffer.is_empty() => {
                 self.is_gone.set(true);
                 Err(Errno::ESTALE)

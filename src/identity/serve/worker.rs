@@ -1,7 +1,6 @@
 //! One thread of the supervisor: takes a question apart, finds who asks, and has it answered.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
 use std::ffi::CStr;
 use std::os::fd::AsFd;
 use std::rc::Rc;
@@ -11,9 +10,9 @@ use std::sync::atomic::Ordering;
 use nix::errno::Errno;
 use nix::unistd::fchdir;
 
-use super::Shared;
 use super::pool::Lead;
 use super::tracee::Tracee;
+use super::{ByNumber, Shared};
 use crate::identity::calls::{Call, Ids, Numbers};
 use crate::identity::credentials::{Credentials, cap};
 use crate::identity::table::Entry;
@@ -73,9 +72,9 @@ pub(super) fn value(n: impl Into<i64>) -> Outcome {
 pub(super) struct Worker {
     pub(super) shared: &'static Shared,
     /// With the number of execs before the opening.
-    tracees: HashMap<u32, (u32, Rc<Tracee>)>,
+    tracees: ByNumber<u32, (u32, Rc<Tracee>)>,
     /// Who has which tag, as the table says it for ever: threads do not wait for each other at it.
-    known: RefCell<HashMap<u64, Credentials>>,
+    known: RefCell<ByNumber<u64, Credentials>>,
     /// Whose folder in the host's /proc we are in; our own where it is nobody's.
     pub(super) standing: Option<u32>,
     /// We are in another root than the container's.
@@ -91,7 +90,7 @@ impl Worker {
         fchdir(&shared.own)?;
         Ok(Worker {
             shared,
-            tracees: HashMap::new(),
+            tracees: ByNumber::default(),
             known: RefCell::default(),
             standing: None,
             is_rooted: false,
