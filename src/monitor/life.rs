@@ -437,12 +437,14 @@ impl<'a> Life<'a> {
         }
     }
 
-    /// When a supervisor was killed nothing waits for it any more, but nobody knows who is who.
+    /// When a supervisor was killed nothing waits for it any more, but nobody knows who is who. A program that has its one id
+    /// from the kernel goes on; those of root's `exec` there get ENOSYS, and the next one brings another supervisor.
     fn supervised(&mut self, fate: Fate) {
         if fate != Fate::Well {
             self.supervisor = None;
         }
-        if fate == Fate::Killed && self.child.is_some() {
+        let is_the_programs = matches!(self.plan.process.user, User::Supervised { .. });
+        if fate == Fate::Killed && is_the_programs && self.child.is_some() {
             "the identity supervisor was killed".clone_into(&mut self.state.error);
             self.signal(libc::SIGKILL);
         }

@@ -398,6 +398,9 @@ fn root_comes_to_a_container_that_is_natively_another_s() {
         "12:13\n14\n"
     );
     assert_eq!(s.coracle(["exec", "app", "id", "-u"]).ok(), "33\n");
+    // what is killed was root's alone: the program goes on, and root may come again
+    kill_supervisor(&s);
+    assert_eq!(root("stat -c %u:%g /f"), "14:13\n");
     // who made what is not known any more, also by the next start's monitor: nothing without a record is the program's
     s.coracle(["exec", "app", "touch", "/app"]).ok();
     s.coracle(["restart", "-t", "0", "app"]).ok();
@@ -668,6 +671,13 @@ fn a_native_container_lets_others_in() {
     assert_eq!(exec("77:78", "id -u; id -g"), "77\n78\n");
 }
 
+fn kill_supervisor(sandbox: &Sandbox) {
+    let processes = sandbox.processes();
+    let supervisor = processes.iter().find(|line| line.contains("__ids"));
+    let pid = supervisor.expect("a supervisor").split(' ').next().unwrap();
+    Command::new("kill").args(["-9", pid]).status().unwrap();
+}
+
 #[test]
 fn without_its_supervisor_a_container_ends_and_says_so() {
     debian!(sandbox, image);
@@ -685,13 +695,7 @@ fn without_its_supervisor_a_container_ends_and_says_so() {
         .ok();
     // a program that is still being loaded ends by itself, with 127
     eventually("it runs", || sandbox.coracle(["logs", "c1"]).ok() == "up\n");
-    let supervisor = sandbox
-        .processes()
-        .into_iter()
-        .find(|line| line.contains("__ids"))
-        .expect("a supervisor");
-    let pid = supervisor.split(' ').next().unwrap().to_owned();
-    Command::new("kill").args(["-9", &pid]).status().unwrap();
+    kill_supervisor(&sandbox);
     let format = "{{.State.Status}} {{.State.ExitCode}} {{.State.Error}}";
     eventually("it has ended", || {
         sandbox

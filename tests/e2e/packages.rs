@@ -28,6 +28,14 @@ const STEPS: &[(&str, &str, &[&str])] = &[
         &["audited"],
     ),
     (
+        "cron takes what a user asks for",
+        r#"useradd -m -s /bin/bash -p '*' foo
+           echo '* * * * * id >/tmp/by-cron; stat -c \%U /tmp/by-cron >>/tmp/by-cron' | crontab -u foo - && stat -c '%U:%G %a' /var/spool/cron/crontabs/foo
+           su foo -c 'crontab -l' | grep -c by-cron; su foo -c 'cat /var/spool/cron/crontabs/foo' 2>&1 | grep -o 'Permission denied'
+           cron; ps -o user= -C cron"#,
+        &["foo:crontab 600\n1\nPermission denied\nroot"],
+    ),
+    (
         "apt leaves root for its downloads",
         "stat -c %U /var/lib/apt/lists/partial /var/cache/apt/archives/partial",
         &["_apt\n_apt"],
@@ -90,7 +98,7 @@ const STEPS: &[(&str, &str, &[&str])] = &[
     ),
     (
         "sshd logs users in by key, each as who he is",
-        r#"useradd -m -s /bin/bash -p '*' foo; mkdir -p /root/.ssh /home/foo/.ssh /run/sshd
+        r#"mkdir -p /root/.ssh /home/foo/.ssh /run/sshd
            ssh-keygen -q -t ed25519 -N '' -f /root/.ssh/id
            for home in /root /home/foo; do cp /root/.ssh/id.pub $home/.ssh/authorized_keys; done
            chown -R foo:foo /home/foo/.ssh; chmod 700 /home/foo/.ssh
@@ -144,12 +152,6 @@ const STEPS: &[(&str, &str, &[&str])] = &[
         &["groups=", "bar:bar\n4321\nbar L", "no such user", "seven"],
     ),
     (
-        "cron runs what a user asks for as that user",
-        r#"echo '* * * * * id -un >/tmp/by-cron' | crontab -u foo - && stat -c '%U:%G %a' /var/spool/cron/crontabs/foo
-           su foo -c 'crontab -l' | grep -c by-cron; su foo -c 'cat /var/spool/cron/crontabs/foo' 2>&1 | grep -o 'Permission denied'"#,
-        &["foo:crontab 600\n1\nPermission denied"],
-    ),
-    (
         "postfix delivers to a mailbox of the user's",
         r#"postconf -e inet_interfaces=loopback-only maillog_file=/var/log/mail.log mydestination=localhost smtputf8_enable=no myhostname=localhost
            sed -i '/^smtp *inet/d' /etc/postfix/master.cf; postfix start >/dev/null 2>&1; sleep 1
@@ -190,6 +192,11 @@ const STEPS: &[(&str, &str, &[&str])] = &[
         "streams may be given away",
         "chown www-data /dev/stdout; ln -sf /dev/stdout /tmp/log && chown www-data: /tmp/log && echo given; ps -o user=,args= -p 1",
         &["given", "root"],
+    ),
+    (
+        "cron has run it as that user",
+        r#"for i in $(seq 150); do [ -s /tmp/by-cron ] && break; sleep 0.5; done; sleep 0.2; cat /tmp/by-cron; pkill -x cron; echo ended"#,
+        &["uid=", "(foo) gid=", "\nfoo\nended"],
     ),
 ];
 

@@ -108,7 +108,6 @@ pub(super) fn config(
     check(&host)?;
     host.memory_swap = swap(host.memory, host.memory_swap)?;
     networking(&mut host, warnings);
-    userns(matches)?;
     Ok(host)
 }
 
@@ -157,13 +156,37 @@ fn networking(host: &mut HostConfig, warnings: &mut Vec<String>) {
     }
 }
 
-/// `--userns`: this user's own ids are all there is, so every mode of docker and podman that can be had is the same.
-fn userns(matches: &ArgMatches) -> Result<()> {
+/// `--userns`. This user's own ids are all there is, so most modes of docker and podman are the same; with podman's
+/// `keep-id[:uid=N,gid=N]` the program is, where nobody else is asked for, who the caller is, or these. Returns that one.
+pub(super) fn userns(matches: &ArgMatches) -> Result<Option<String>> {
     let mode = value(matches, "userns").unwrap_or_default();
-    match mode.split(':').next() {
-        Some("" | "host" | "keep-id" | "nomap" | "auto" | "private") => Ok(()),
-        _ => Err(usage("--userns: invalid USER mode")),
+    let (mode, options) = mode.split_once(':').unwrap_or((mode, ""));
+    match mode {
+        "" | "host" | "nomap" | "auto" | "private" => return Ok(None),
+        "keep-id" => {}
+        _ => return Err(usage("--userns: invalid USER mode")),
     }
+    let caller = (nix::unistd::getuid(), nix::unistd::getgid());
+    let (mut uid, mut gid) = (caller.0.as_raw(), caller.1.as_raw());
+    for option in options.split(',').filter(|option| !option.is_empty()) {
+        let (name, number) = option.split_once('=').unwrap_or((option, ""));
+        let number = || {
+            number
+                .parse()
+                .map_err(|_| usage(format!("--userns: invalid {option}")))
+        };
+        match name {
+            "uid" => uid = number()?,
+            "gid" => gid = number()?,
+            "size" => {}
+            _ => {
+                return Err(usage(format!(
+                    "--userns: unknown option specified: \"{name}\""
+                )));
+            }
+        }
+    }
+    Ok(Some(format!("{uid}:{gid}")))
 }
 
 fn binds(matches: &ArgMatches) -> Result<Vec<String>> {

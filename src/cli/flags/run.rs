@@ -93,6 +93,7 @@ pub(crate) fn parse(matches: &ArgMatches, form: Form) -> Result<Parsed> {
     let mut warnings = Vec::new();
     let (mounts, volumes) = mounts(matches)?;
     let networks = host::networks(matches)?;
+    let kept = host::userns(matches)?;
     let request = Request {
         image,
         name: text(matches, "name")
@@ -107,7 +108,7 @@ pub(crate) fn parse(matches: &ArgMatches, form: Form) -> Result<Parsed> {
         }),
         env: environment(matches)?,
         clear_env: is_set(matches, "unsetenv-all"),
-        user: text(matches, "user"),
+        user: text(matches, "user").or(kept),
         working_dir: text(matches, "workdir"),
         hostname: text(matches, "hostname"),
         domainname: text(matches, "domainname"),

@@ -31,6 +31,19 @@ fn refusal(line: &str) -> String {
 }
 
 #[test]
+fn podmans_keep_id_is_a_user() {
+    let user = |line: &str| run(line).request.user;
+    let caller = format!("{}:{}", nix::unistd::getuid(), nix::unistd::getgid());
+    assert_eq!(user("--userns keep-id img"), Some(caller));
+    assert_eq!(
+        user("--userns keep-id:uid=7,gid=8 img").as_deref(),
+        Some("7:8")
+    );
+    assert_eq!(user("--userns keep-id -u 5 img").as_deref(), Some("5"));
+    assert_eq!(user("--userns host img"), None);
+}
+
+#[test]
 fn nothing_after_the_image_is_a_flag() {
     let parsed = run("-it --rm img --rm -v /a:/b -- -c");
     assert_eq!(parsed.request.image, "img");
@@ -294,6 +307,14 @@ fn wrong_combinations_are_refused_in_dockers_words() {
         ("--pid foo img", "Usage: --pid: invalid PID mode"),
         ("--uts foo img", "Usage: --uts: invalid UTS mode"),
         ("--userns foo img", "Usage: --userns: invalid USER mode"),
+        (
+            "--userns keep-id:uid=x img",
+            "Usage: --userns: invalid uid=x",
+        ),
+        (
+            "--userns keep-id:id=5 img",
+            "Usage: --userns: unknown option specified: \"id\"",
+        ),
         (
             "--cgroupns foo img",
             "Usage: --cgroupns: invalid CGROUP mode",
