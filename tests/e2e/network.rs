@@ -1152,6 +1152,8 @@ fn a_program_is_the_network(name: &str) {
     if !starts(&s, name) {
         return;
     }
+    // the first one's keeper is not taken for this one's
+    assert_eq!(s.sandbox.wait_until_quiet(), [""; 0]);
     s.ok(&format!(
         "run -d --network {name} --name kept IMAGE sleep 100"
     ));
