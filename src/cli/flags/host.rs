@@ -117,6 +117,12 @@ fn check(host: &HostConfig) -> Result<()> {
     if host.memory != 0 && host.memory < 6 << 20 {
         return invalid("Minimum memory limit allowed is 6MB".to_owned());
     }
+    if host.annotations.keys().any(String::is_empty) {
+        return invalid(
+            "invalid Annotations: the empty string is not permitted as an annotation key"
+                .to_owned(),
+        );
+    }
     if !(-1000..=1000).contains(&host.oom_score_adj) {
         return invalid(format!(
             "Invalid value {}, range for oom score adj is [-1000, 1000]",
@@ -452,6 +458,17 @@ fn log(matches: &ArgMatches, config: BTreeMap<String, String>) -> Result<LogConf
             format!("unknown log opt '{key}' for {driver} log driver"),
         ));
     }
+    let (mode, invalid) = (config.get("mode").map(String::as_str), |text| {
+        Err(Error::new(Kind::Invalid, text))
+    });
+    if let Some(other) = mode.filter(|mode| !matches!(*mode, "" | "blocking" | "non-blocking")) {
+        return invalid(format!("logger: logging mode not supported: {other}"));
+    }
+    if config.contains_key("max-buffer-size") && mode != Some("non-blocking") {
+        return invalid(
+            "logger: max-buffer-size option is only supported with 'mode=non-blocking'".to_owned(),
+        );
+    }
     Ok(LogConfig {
         driver: driver.to_owned(),
         config,
@@ -480,11 +497,64 @@ fn given(matches: &ArgMatches, rows: &[Row]) -> BTreeMap<String, String> {
         .collect()
 }
 
+/// What docker refuses of flags that have no effect here: a script that is wrong there is wrong here.
+fn well_formed(matches: &ArgMatches) -> Result<()> {
+    let invalid = |text: String| Err(Error::new(Kind::Invalid, text));
+    match value(matches, "isolation").unwrap_or_default() {
+        "" | "default" => {}
+        other => {
+            return invalid(format!(
+                "Invalid isolation: {other:?} - linux only supports 'default'"
+            ));
+        }
+    }
+    match value(matches, "runtime").unwrap_or_default() {
+        "" | "runc" | "crun" | "io.containerd.runc.v2" => {}
+        other => return invalid(format!("unknown or invalid runtime name: {other}")),
+    }
+    if let Some(n) = typed::<i64>(matches, "memory-swappiness").filter(|n| !(-1..=100).contains(*n))
+    {
+        return Err(usage(format!(
+            "invalid value: {n}. Valid memory swappiness range is 0-100."
+        )));
+    }
+    match values(matches, "storage-opt").find_map(|option| match option.split_once('=') {
+        Some(("size", _)) => None,
+        other => Some(other),
+    }) {
+        Some(Some((key, _))) => return invalid(format!("Unknown option {key}")),
+        Some(None) => return Err(usage("invalid storage option.")),
+        None => {}
+    }
+    if let Some(rule) = values(matches, "device-cgroup-rule").find(|rule| !is_device_rule(rule)) {
+        return Err(usage(format!(
+            "invalid argument {rule:?} for \"--device-cgroup-rule\" flag: invalid device cgroup format '{rule}'"
+        )));
+    }
+    Ok(())
+}
+
+/// `^[acb] ([0-9]+|\*):([0-9]+|\*) [rwm]{1,3}$`
+fn is_device_rule(rule: &str) -> bool {
+    let is_number =
+        |text: &str| text == "*" || !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    let words: Vec<&str> = rule.split(' ').collect();
+    let [kind, device, access] = words[..] else {
+        return false;
+    };
+    let is_device = device
+        .split_once(':')
+        .is_some_and(|(major, minor)| is_number(major) && is_number(minor));
+    let is_access = (1..=3).contains(&access.len()) && access.bytes().all(|b| b"rwm".contains(&b));
+    matches!(kind, "a" | "b" | "c") && is_device && is_access
+}
+
 /// Flags that have no effect; those that somebody may miss are warned of, and those that nobody could do without refused.
 fn ignored(matches: &ArgMatches, warnings: &mut Vec<String>) -> Result<BTreeMap<String, String>> {
     if let Some((flag, _)) = given(matches, REFUSED).into_iter().next() {
         return Err(usage(format!("--{flag} cannot be had yet")));
     }
+    well_formed(matches)?;
     let mut all = given(matches, MISSED);
     warnings.extend(
         all.iter()

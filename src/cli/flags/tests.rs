@@ -269,12 +269,12 @@ fn networks_have_many_names() {
 
 #[test]
 fn what_has_no_effect_is_noted() {
-    let parsed = create("--gpus all --blkio-weight 5 --storage-opt size=1 --storage-opt a=b img");
+    let parsed = create("--gpus all --blkio-weight 5 --storage-opt size=1 img");
     assert_eq!(
         parsed.notes,
         [
             "--blkio-weight 5 has no effect here",
-            "--storage-opt size=1 a=b has no effect here",
+            "--storage-opt size=1 has no effect here",
         ]
     );
     assert_eq!(parsed.warnings, ["--gpus all has no effect here"]);
@@ -364,6 +364,36 @@ fn wrong_combinations_are_refused_in_dockers_words() {
         (
             "--log-opt foo=bar img",
             "Invalid: unknown log opt 'foo' for json-file log driver",
+        ),
+        (
+            "--log-opt mode=foo img",
+            "Invalid: logger: logging mode not supported: foo",
+        ),
+        (
+            "--log-opt max-buffer-size=1m img",
+            "Invalid: logger: max-buffer-size option is only supported with 'mode=non-blocking'",
+        ),
+        (
+            "--isolation hyperv img",
+            "Invalid: Invalid isolation: \"hyperv\" - linux only supports 'default'",
+        ),
+        (
+            "--runtime foo img",
+            "Invalid: unknown or invalid runtime name: foo",
+        ),
+        (
+            "--memory-swappiness 101 img",
+            "Usage: invalid value: 101. Valid memory swappiness range is 0-100.",
+        ),
+        ("--storage-opt foo img", "Usage: invalid storage option."),
+        ("--storage-opt foo=1 img", "Invalid: Unknown option foo"),
+        (
+            "--annotation =x img",
+            "Invalid: invalid Annotations: the empty string is not permitted as an annotation key",
+        ),
+        (
+            "--device-cgroup-rule foo img",
+            "Usage: invalid argument \"foo\" for \"--device-cgroup-rule\" flag: invalid device cgroup format 'foo'",
         ),
         ("-m 1k img", "Invalid: Minimum memory limit allowed is 6MB"),
         (
