@@ -92,6 +92,18 @@ struct Printer {
     buffer: Vec<u8>,
 }
 
+/// As in the query of an address (Go's url.QueryEscape).
+fn query(text: &str) -> String {
+    let byte = |b: u8| match b {
+        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => {
+            char::from(b).to_string()
+        }
+        b' ' => "+".to_owned(),
+        _ => format!("%{b:02X}"),
+    };
+    text.bytes().map(byte).collect()
+}
+
 impl Printer {
     /// So much is kept before it is written.
     const BUFFER: usize = 64 * 1024;
@@ -118,7 +130,7 @@ impl Printer {
             let pairs: Vec<String> = entry
                 .attrs
                 .iter()
-                .map(|(k, v)| format!("{k}={v}"))
+                .map(|(k, v)| format!("{}={}", query(k), query(v)))
                 .collect();
             self.buffer.extend(pairs.join(",").bytes());
             self.buffer.push(b' ');

@@ -4,6 +4,7 @@
 //! a Plan through [`super::launch`]. Every path is absolute on the host unless said otherwise. Nothing here is looked up
 //! again after the plan is made, so two runs of one plan do the same.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -141,6 +142,8 @@ pub struct Log {
     pub max_size: u64,
     /// Files kept in all.
     pub max_file: u32,
+    /// Written with each line.
+    pub attributes: BTreeMap<String, String>,
 }
 
 /// How the root comes to be.

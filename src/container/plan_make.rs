@@ -11,12 +11,13 @@ use crate::store::containers::{HostConfig, Record, State, Ulimit};
 use super::control;
 use super::limits::group_of;
 use super::links;
-use super::plan::{self, Join, Log, Namespace, Namespaces, Plan, Process, Start};
+use super::plan::{self, Join, Namespace, Namespaces, Plan, Process, Start};
 use super::user::{self, Identity};
 use super::{rootfs, security};
 use crate::identity::Mode;
 
 mod facts;
+mod log;
 mod mounts;
 pub(crate) mod network;
 
@@ -83,7 +84,7 @@ pub(crate) fn plan(record: &Record, facts: &Facts) -> Result<Plan> {
         anonymous_volumes: anonymous_volumes(record),
         restart: record.host.restart_policy.clone(),
         health: health(record.config.healthcheck.as_ref()),
-        log: log(record, &dir)?,
+        log: log::log(record, &dir)?,
         group: facts.limits.group.clone(),
         stop_signal: stop_signal(&record.config),
         stop_timeout: record.config.stop_timeout.unwrap_or(10),
@@ -399,41 +400,6 @@ fn health(check: Option<&Healthcheck>) -> Option<Healthcheck> {
         start_interval: or(check.start_interval, 5 * SECOND),
         retries: or(check.retries, 3),
     })
-}
-
-fn log(record: &Record, dir: &std::path::Path) -> Result<Option<Log>> {
-    let log = &record.host.log_config;
-    if log.driver == "none" {
-        return Ok(None);
-    }
-    let option = |name: &str| {
-        log.config
-            .get(name)
-            .map(String::as_str)
-            .filter(|v| !v.is_empty())
-    };
-    // what docker's driver of that name keeps when nothing is said; its others keep all
-    let (size, files) = match log.driver.as_str() {
-        "local" => (20 << 20, 5),
-        _ => (0, 1),
-    };
-    let max_size = match option("max-size") {
-        Some("-1") => 0,
-        None => size,
-        Some(size) => u64::try_from(units::bytes(size)?).unwrap_or(0),
-    };
-    let max_file = match option("max-file") {
-        Some(n) => n.parse().ok().filter(|n| *n > 0).ok_or_else(|| {
-            Error::new(Kind::Invalid, "failed to create task for container")
-                .because("failed to initialize logging driver: max-file cannot be less than 1")
-        })?,
-        None => files,
-    };
-    Ok(Some(Log {
-        path: dir.join("log"),
-        max_size,
-        max_file,
-    }))
 }
 
 /// A request's was checked; of an image's that is none nothing is said, as in docker.

@@ -1,9 +1,11 @@
 //! Writes the container's log in docker's json-file format, one line of output a JSON object.
 
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::PathBuf;
 
 use crate::container::plan::Log;
+use crate::wire::json::for_html;
 
 /// Docker's copier cuts longer lines into pieces of this many bytes.
 const LINE_MAX: usize = 16 * 1024;
@@ -30,7 +32,9 @@ pub(super) struct LogFile {
     /// Opened with the first line: a container that says nothing makes no file.
     file: Option<std::fs::File>,
     size: u64,
-    /// Begun lines of stdout and stderr.
+    /// What lies between a line's text and its time, for stdout and stderr.
+    between: [String; 2],
+    /// Begun lines of both.
     begun: [Vec<u8>; 2],
     /// What is about to be written.
     out: Vec<u8>,
@@ -43,6 +47,8 @@ impl LogFile {
             log: log.clone(),
             file: None,
             size: 0,
+            between: [Stream::Stdout, Stream::Stderr]
+                .map(|stream| between(stream, &log.attributes)),
             begun: [Vec::new(), Vec::new()],
             out: Vec::new(),
         }
@@ -51,12 +57,13 @@ impl LogFile {
     /// Takes a piece of output. A full disk loses log lines, never the container.
     pub(super) fn write(&mut self, stream: Stream, bytes: &[u8]) {
         let time = now();
+        let between = &self.between[stream as usize].clone();
         let mut rest = bytes;
         while let Some(end) = rest.iter().position(|b| *b == b'\n') {
             let (line, after) = rest.split_at(end + 1);
             let begun = &mut self.begun[stream as usize];
             begun.extend_from_slice(line);
-            entries(&mut self.out, begun, stream, &time);
+            entries(&mut self.out, begun, between, &time);
             begun.clear();
             rest = after;
             if self.is_full() {
@@ -66,7 +73,7 @@ impl LogFile {
         let begun = &mut self.begun[stream as usize];
         begun.extend_from_slice(rest);
         while begun.len() >= LINE_MAX {
-            entry(&mut self.out, &begun[..LINE_MAX], stream, &time);
+            entry(&mut self.out, &begun[..LINE_MAX], between, &time);
             begun.drain(..LINE_MAX);
         }
         self.flush();
@@ -78,7 +85,7 @@ impl LogFile {
         for stream in [Stream::Stdout, Stream::Stderr] {
             let begun = std::mem::take(&mut self.begun[stream as usize]);
             if !begun.is_empty() {
-                entries(&mut self.out, &begun, stream, &time);
+                entries(&mut self.out, &begun, &self.between[stream as usize], &time);
             }
         }
         self.flush();
@@ -155,13 +162,24 @@ fn now() -> String {
     format!("{:.9}", jiff::Timestamp::now())
 }
 
-fn entries(out: &mut Vec<u8>, line: &[u8], stream: Stream, time: &str) {
+fn between(stream: Stream, attributes: &BTreeMap<String, String>) -> String {
+    let attributes = match attributes.is_empty() {
+        true => String::new(),
+        false => format!("\"attrs\":{},", for_html(attributes)),
+    };
+    format!(
+        "\",\"stream\":\"{}\",{attributes}\"time\":\"",
+        stream.name()
+    )
+}
+
+fn entries(out: &mut Vec<u8>, line: &[u8], between: &str, time: &str) {
     for piece in line.chunks(LINE_MAX) {
-        entry(out, piece, stream, time);
+        entry(out, piece, between, time);
     }
 }
 
-fn entry(out: &mut Vec<u8>, text: &[u8], stream: Stream, time: &str) {
+fn entry(out: &mut Vec<u8>, text: &[u8], between: &str, time: &str) {
     out.extend_from_slice(b"{\"log\":\"");
     for chunk in text.utf8_chunks() {
         escape(out, chunk.valid().as_bytes());
@@ -169,9 +187,7 @@ fn entry(out: &mut Vec<u8>, text: &[u8], stream: Stream, time: &str) {
             out.extend_from_slice(b"\\ufffd");
         }
     }
-    out.extend_from_slice(b"\",\"stream\":\"");
-    out.extend_from_slice(stream.name().as_bytes());
-    out.extend_from_slice(b"\",\"time\":\"");
+    out.extend_from_slice(between.as_bytes());
     out.extend_from_slice(time.as_bytes());
     out.extend_from_slice(b"\"}\n");
 }
@@ -205,8 +221,13 @@ mod tests {
     use super::*;
 
     fn entry_of(text: &[u8]) -> String {
+        entry_with(text, [])
+    }
+
+    fn entry_with<const N: usize>(text: &[u8], attributes: [(&str, &str); N]) -> String {
+        let attributes = attributes.map(|(k, v)| (k.to_owned(), v.to_owned())).into();
         let mut out = Vec::new();
-        entry(&mut out, text, Stream::Stderr, "T");
+        entry(&mut out, text, &between(Stream::Stderr, &attributes), "T");
         String::from_utf8(out).expect("JSON is text")
     }
 
@@ -218,6 +239,15 @@ mod tests {
         );
     }
 
+    /// Recorded from docker 26 with `--log-opt labels=a,b`.
+    #[test]
+    fn attributes_come_before_the_time() {
+        assert_eq!(
+            entry_with(b"x\n", [("b", "c d,e=f"), ("a", "<")]),
+            "{\"log\":\"x\\n\",\"stream\":\"stderr\",\"attrs\":{\"a\":\"\\u003c\",\"b\":\"c d,e=f\"},\"time\":\"T\"}\n"
+        );
+    }
+
     #[test]
     fn lines_are_split_at_newlines_and_at_16_kib_and_rotated() {
         let folder = std::env::temp_dir().join(format!("coracle-log-{}", std::process::id()));
@@ -226,6 +256,7 @@ mod tests {
             path: folder.join("log"),
             max_size: 40_000,
             max_file: 2,
+            attributes: BTreeMap::new(),
         };
         let mut file = LogFile::new(&log);
         file.write(Stream::Stdout, b"one\ntw");

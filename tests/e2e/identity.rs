@@ -106,6 +106,77 @@ fn a_file_that_several_give_away_is_whose_the_last_one_says() {
 }
 
 #[test]
+fn a_new_file_does_not_belong_to_whom_its_inode_did() {
+    debian!(sandbox, image);
+    let folder = sandbox.work().join("programs");
+    std::fs::create_dir_all(&folder).unwrap();
+    let Some(_) = program(&folder, "reuse") else {
+        return;
+    };
+    let programs = format!("{}:/p:ro", folder.display());
+    let bind = format!("{}:/bind", sandbox.work().display());
+    let words = [
+        "-v",
+        &programs,
+        "-v",
+        &bind,
+        "-v",
+        "named:/volume",
+        "--tmpfs",
+        "/tmpfs",
+    ];
+    let run = ["run", "--rm"].iter().chain(&words).copied();
+    let run = run.chain([
+        image.as_str(),
+        "/p/reuse",
+        "/tmp",
+        "/tmpfs",
+        "/volume",
+        "/bind",
+    ]);
+    let none = "0/0 0/0 0/0 0/0";
+    let want = format!("/tmp: {none}\n/tmpfs: {none}\n/volume: {none}\n/bind: {none}\n");
+    assert_eq!(sandbox.coracle(run).ok(), want);
+}
+
+#[test]
+fn what_is_made_by_a_link_that_leads_to_nothing_is_its_makers_where_he_may() {
+    debian!(sandbox, image);
+    let programs = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/programs:/p:ro");
+    let text = "mkdir -p /srv/p /srv/q/sub /srv/q/d; chown -R 33:33 /srv/q
+setpriv --reuid 33 --regid 33 --clear-groups perl /p/links.pl
+cd /srv; find . ! -type l -printf '%p %y %m %U:%G\\n' | sort";
+    let run = ["run", "--rm", "-i", "-v", programs, &image, "sh"];
+    let out = sandbox.coracle(run).stdin(text).ok();
+    assert_eq!(out, include_str!("../programs/links.txt"));
+}
+
+#[test]
+fn whom_a_folder_and_the_askers_own_links_belong_to_is_told_without_a_name() {
+    debian!(sandbox, image);
+    let text = "mkdir /d; chown 5:6 /d; stat -c %u:%g /proc/self /proc/thread-self; cd /d
+perl -e 'sub look { my $e = \"\"; my $b = \"\\0\" x 256; syscall(262, -100, $e, $b, 0x1000) == 0 or return \"$!\"; join \":\", (unpack \"Q3L3\", $b)[4,5] }
+print look(), \"\\n\"'";
+    let out = script(&sandbox, &image, &[], text);
+    let asked = cfg!(target_arch = "x86_64");
+    let want = if asked {
+        "0:0\n0:0\n5:6\n"
+    } else {
+        "0:0\n0:0\n"
+    };
+    assert!(out.unwrap().starts_with(want));
+}
+
+#[test]
+fn a_program_that_is_given_away_is_no_set_id_program_any_more() {
+    debian!(sandbox, image);
+    let text = "cp /bin/true /tmp/a; cp /bin/true /tmp/b; chmod 6755 /tmp/a /tmp/b; chown 33 /tmp/a; chown 33 /tmp/b
+stat -c %A:%u /tmp/a /tmp/b";
+    let out = script(&sandbox, &image, &[], text);
+    assert_eq!(out.unwrap(), "-rwxr-xr-x:33\n-rwxr-xr-x:33\n");
+}
+
+#[test]
 fn a_go_program_changes_ids_on_all_its_threads() {
     debian!(sandbox, image);
     let folder = sandbox.work().join("go");

@@ -298,6 +298,48 @@ fn networks_and_ports_are_planned() {
     }
 }
 
+/// Recorded from docker 26 (`logs --details`).
+#[test]
+fn a_log_has_the_attributes_that_were_asked_for() {
+    let mut r = record();
+    let pair = |(k, v): (&str, &str)| (k.to_owned(), v.to_owned());
+    r.config.labels = [("a", "b"), ("b", "c d"), ("com.x", "1")].map(pair).into();
+    r.config.env = vec!["X=1".to_owned(), "Y=z z".to_owned(), "XY=2".to_owned()];
+    let mut asked = |options: &[(&str, &str)]| {
+        r.host.log_config.driver = "json-file".to_owned();
+        r.host.log_config.config = options.iter().copied().map(pair).collect();
+        let plan = plan(&r, &facts()).map_err(|e| e.to_string())?;
+        let plan::Kind::Start(start) = plan.kind else {
+            panic!("a start")
+        };
+        let all = start.log.unwrap().attributes.into_iter();
+        Ok::<_, String>(
+            all.map(|(k, v)| format!("{k}={v}"))
+                .collect::<Vec<_>>()
+                .join(","),
+        )
+    };
+    assert_eq!(asked(&[]).unwrap(), "");
+    assert_eq!(
+        asked(&[("labels", "a,none"), ("env", "Y")]).unwrap(),
+        "Y=z z,a=b"
+    );
+    assert_eq!(
+        asked(&[("labels-regex", "^com"), ("env-regex", "^X")]).unwrap(),
+        "X=1,XY=2,com.x=1"
+    );
+    assert_eq!(
+        asked(&[("tag", "{{.Name}}/{{.DaemonName}}")]).unwrap(),
+        "tag=web/docker"
+    );
+    let said = asked(&[("env-regex", "(")]).unwrap_err();
+    assert!(
+        said.contains("failed to initialize logging driver"),
+        "{said}"
+    );
+    assert!(asked(&[("tag", "{{")]).is_err());
+}
+
 /// docs.docker.com/engine/logging/drivers/local: 20 MB in each of 5 files; json-file keeps all.
 #[test]
 fn a_log_is_as_long_as_dockers_driver_of_that_name_keeps_it() {

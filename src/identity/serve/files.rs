@@ -3,11 +3,12 @@
 use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::{Mutex, MutexGuard};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use nix::errno::Errno;
-use nix::fcntl::{AT_FDCWD, OFlag, open, readlink};
-use nix::sys::stat::{FchmodatFlags, Mode, fchmodat};
+use nix::fcntl::{OFlag, open, readlink};
+use nix::sys::stat::Mode;
+use nix::time::{ClockId, clock_gettime};
 
 use super::ByNumber;
 use super::make::own_name;
@@ -87,23 +88,16 @@ impl Cache {
         fine.get(&(stat.stx_dev_major, stat.stx_dev_minor)).copied()
     }
 
-    /// Tries whether it has, by changing nothing several times.
-    fn try_fine(&self, file: &File) -> bool {
+    /// Tries whether it has, by writing the same record in two ways, again and again.
+    fn try_fine(&self, file: &File, ids: Ids, write: impl Fn(&[u8]) -> Result<(), Errno>) -> bool {
         /// All within one step of a clock: none at all if each has to be seen by itself.
         const TIMES: usize = 8;
-        let changed = |_| {
-            let mode = Mode::from_bits_truncate(u32::from(file.stat.stx_mode) & 0o7777);
-            let name = file.own_name();
-            fchmodat(
-                AT_FDCWD,
-                name.as_c_str(),
-                mode,
-                FchmodatFlags::FollowSymlink,
-            )
-            .ok()?;
-            let at = statx(file.fd.as_fd(), c"", libc::AT_EMPTY_PATH, libc::STATX_CTIME)
-                .ok()?
-                .stx_ctime;
+        let plain = Place::Text.write(&ids);
+        let other = [b"0", plain.as_slice()].concat();
+        let changed = |n| {
+            // an equal value would change nothing; the last one is the usual one
+            write([other.as_slice(), &plain][n % 2]).ok()?;
+            let at = file.now().ok()?.stx_ctime;
             Some((at.tv_sec, at.tv_nsec))
         };
         let times: Option<Vec<_>> = (0..TIMES).map(changed).collect();
@@ -114,26 +108,32 @@ impl Cache {
         is_fine
     }
 
-    /// Has `write` change what the inode says, and remembers what it returns where that can be.
+    /// Has `write` write a record, and remembers it where that can be.
     fn written(
         &self,
         file: &File,
-        write: impl FnOnce() -> Result<Option<Ids>, Errno>,
+        ids: Ids,
+        write: impl Fn(&[u8]) -> Result<(), Errno>,
     ) -> Result<(), Errno> {
+        let place = file.place();
         // what another thread writes to the same file comes before or after both
         let mut part = self.part(&file.stat);
-        let ids = write()?;
+        write(&place.write(&ids))?;
         let is_fine = match self.is_fine(&file.stat) {
-            None if file.place() == Place::Text => self.try_fine(file),
+            None if place == Place::Text => self.try_fine(file, ids, write),
             known => known == Some(true),
         };
-        if is_fine && let Ok(now) = statx(file.fd.as_fd(), c"", libc::AT_EMPTY_PATH, EVERYTHING) {
-            Cache::add(&mut part, &now, ids);
+        if is_fine && let Ok(now) = file.now() {
+            Cache::add(&mut part, &now, Some(ids));
         }
         Ok(())
     }
 
     fn add(part: &mut ByNumber<Version, Option<Ids>>, stat: &Statx, ids: Option<Ids>) {
+        // one without a name goes with its last descriptor, which changes no time, and its inode is the next file's at once
+        if stat.stx_nlink == 0 {
+            return;
+        }
         if part.len() >= MOST_KNOWN {
             part.clear();
         }
@@ -181,6 +181,11 @@ impl File {
     /// The file's name in our own folder of the host's /proc, from an asker's folder.
     pub(super) fn own_name(&self) -> CString {
         own_name(&self.fd)
+    }
+
+    /// What it is by now.
+    fn now(&self) -> Result<Statx, Errno> {
+        statx(self.fd.as_fd(), c"", libc::AT_EMPTY_PATH, EVERYTHING)
     }
 
     pub(super) fn is_folder(&self) -> bool {
@@ -386,8 +391,7 @@ impl Worker {
             return Ok(());
         }
         if self.shared.ours.contains(&file.stat.stx_mnt_id) {
-            let written = (self.shared.cache).written(file, || self.write_inode(file, ids));
-            match written {
+            match self.write_inode(file, ids) {
                 Ok(()) => return Ok(()),
                 Err(
                     Errno::EOPNOTSUPP | Errno::EPERM | Errno::ENOSPC | Errno::EDQUOT | Errno::E2BIG,
@@ -398,23 +402,43 @@ impl Worker {
             return Err(Errno::EROFS);
         }
         self.shared.record_beside(key, ids, false);
+        if file.now().is_ok_and(|now| now.stx_nlink == 0) {
+            outlive(&file.stat);
+        }
         Ok(())
     }
 
-    /// Returns what the inode says from now on.
-    fn write_inode(&self, file: &File, ids: Ids) -> Result<Option<Ids>, Errno> {
-        let place = file.place();
-        let attribute = place.attribute().ok_or(Errno::EOPNOTSUPP)?;
+    fn write_inode(&self, file: &File, ids: Ids) -> Result<(), Errno> {
+        let attribute = file.place().attribute().ok_or(Errno::EOPNOTSUPP)?;
         // a layer's word would count again
         if ids.is_plain() && self.shared.of_layers.is_empty() {
-            return xattr::remove_by_path(&file.own_name(), attribute).map(|()| None);
+            return xattr::remove_by_path(&file.own_name(), attribute);
         }
-        let (descriptors, value) = (self.shared.descriptors.as_fd(), place.write(&ids));
-        match xattr::set_of(descriptors, file.fd.as_fd(), attribute, &value) {
-            Err(Errno::ENOSYS) => xattr::set_by_path(&file.own_name(), attribute, &value)?,
-            done => done?,
+        let descriptors = self.shared.descriptors.as_fd();
+        self.shared.cache.written(file, ids, |value| {
+            match xattr::set_of(descriptors, file.fd.as_fd(), attribute, value) {
+                Err(Errno::ENOSYS) => xattr::set_by_path(&file.own_name(), attribute, value),
+                done => done,
+            }
+        })
+    }
+}
+
+/// Waits until a new file cannot be born when this one was: its inode is the next one's as soon as it is closed, and what is known
+/// beside by number and birth would be the next one's too.
+fn outlive(stat: &Statx) {
+    /// Steps of the kernel's clock are up to 10 ms; one that is set back is not waited for.
+    const LONGEST: usize = 20;
+    let birth = (stat.stx_btime.tv_sec, i64::from(stat.stx_btime.tv_nsec));
+    let is_past = || {
+        clock_gettime(ClockId::CLOCK_REALTIME_COARSE)
+            .is_ok_and(|now| (now.tv_sec(), now.tv_nsec()) > birth)
+    };
+    for _ in 0..LONGEST {
+        if is_past() {
+            return;
         }
-        Ok(Some(ids))
+        std::thread::sleep(Duration::from_millis(1));
     }
 }
 
@@ -462,6 +486,19 @@ mod tests {
     }
 
     #[test]
+    fn a_record_written_in_another_way_says_the_same() {
+        for text in ["33:33", "0:42:f:0", "0:0:c:1:3"] {
+            let ids = Place::Text.read(text.as_bytes());
+            assert!(ids.is_some());
+            assert_eq!(
+                Place::Text.read(format!("0{text}").as_bytes()),
+                ids,
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
     fn what_two_threads_write_is_remembered_as_it_is() {
         const TIMES: u64 = 300;
         let name = format!("coracle-files-{}", std::process::id());
@@ -474,23 +511,20 @@ mod tests {
             gid: uid,
             what: What::Same,
         };
-        let write = |uid| {
-            let value = Place::Text.write(&ids(uid));
-            xattr::set_by_path(&path, NAME, &value)?;
+        let write = |uid, value: &[u8]| {
+            xattr::set_by_path(&path, NAME, value)?;
             // the other one has time to come between
-            std::thread::sleep(std::time::Duration::from_micros(uid % 3 * 40));
-            Ok(Some(ids(uid)))
+            std::thread::sleep(Duration::from_micros(uid % 3 * 40));
+            Ok(())
         };
         let mut remembered = 0;
         for time in 0..TIMES {
             std::thread::scope(|scope| {
                 for uid in [2 * time + 1, 2 * time + 2] {
-                    let (cache, path) = (&cache, &path);
+                    let (cache, file, write) = (&cache, opened(&path), &write);
                     scope.spawn(move || {
-                        // as a worker: names of descriptors begin there
-                        crate::sys::task::own_folders().unwrap();
-                        nix::unistd::chdir("/proc/self").unwrap();
-                        cache.written(&opened(path), || write(uid)).unwrap();
+                        let written = cache.written(&file, ids(uid), |value| write(uid, value));
+                        written.unwrap();
                     });
                 }
             });

@@ -3,9 +3,10 @@
 
 use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::unix::ffi::OsStringExt;
 
 use nix::errno::Errno;
-use nix::fcntl::{AT_FDCWD, OFlag, open};
+use nix::fcntl::{AT_FDCWD, OFlag, open, readlinkat};
 use nix::sys::socket::{UnixAddr, bind};
 use nix::sys::stat::{Mode, mkdirat, umask};
 use nix::unistd::{fchdir, symlinkat};
@@ -240,7 +241,12 @@ impl Worker {
         if !is_folder && who.makes_root_files() && self.new_in(who, &parent(name)).is_none() {
             return CONTINUE;
         }
-        let Some(spot) = self.spot(who, name)? else {
+        let follows = flags & (libc::O_EXCL | libc::O_NOFOLLOW) == 0;
+        let spot = match self.spot(who, name)? {
+            Some(spot) if follows => self.led_on(asked, who, spot)?,
+            spot => spot,
+        };
+        let Some(spot) = spot else {
             return CONTINUE; // the kernel says what is wrong
         };
         let Some(new) = self.new_at(who, &spot.folder).filter(|_| !is_folder) else {
@@ -251,7 +257,7 @@ impl Worker {
             // one that is there may be opened all the same
             return match self.look(&spot.name, libc::AT_SYMLINK_NOFOLLOW) {
                 Ok(_) if is_new => Err(Errno::EEXIST),
-                Ok(_) if self.look(name, 0).is_ok() => judged(self),
+                Ok(_) if self.look(&spot.name, 0).is_ok() => judged(self),
                 _ => Err(e),
             };
         }
@@ -271,6 +277,43 @@ impl Worker {
             false => CONTINUE, // to give a descriptor away costs five times as much as to open the file again
             true => give(asked, &file.fd, flags),
         }
+    }
+
+    /// Where an open makes its file: a last link that leads to nothing leads to where it is made. `None`: the kernel says what is
+    /// wrong.
+    fn led_on(
+        &mut self,
+        asked: &Asked<'_>,
+        who: &Credentials,
+        mut spot: Spot,
+    ) -> Result<Option<Spot>, Errno> {
+        /// MAXSYMLINKS.
+        const MOST: usize = 40;
+        for _ in 0..MOST {
+            let Ok(target) = readlinkat(AT_FDCWD, spot.name.as_c_str()) else {
+                return Ok(Some(spot));
+            };
+            if self.look(&spot.name, 0).is_ok() {
+                return Ok(Some(spot));
+            }
+            let target = target.into_vec();
+            let name = match target.as_slice() {
+                [.., b'/'] => return Ok(None),
+                [b'/', ..] => {
+                    self.path = target;
+                    self.name_of(asked, AT_FDCWD.as_raw_fd())?
+                }
+                _ => {
+                    let name = [spot.folder.own_name().to_bytes(), b"/", &target].concat();
+                    CString::new(name).expect("parts of C strings")
+                }
+            };
+            match self.spot(who, &name)? {
+                Some(next) => spot = next,
+                None => return Ok(None),
+            }
+        }
+        Ok(None)
     }
 
     /// The socket of another than root's in the file system: bound by the kernel of the asker's own descriptor.

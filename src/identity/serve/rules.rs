@@ -12,7 +12,7 @@ use super::enter::{SEARCH, WRITE, wanted};
 use super::files::Last;
 use super::make::{give, last, own_name, parent};
 use super::paths::of_asker;
-use super::search::Way;
+use super::search::{Way, is_link};
 use super::worker::{Asked, CONTINUE, Outcome, Worker};
 use crate::identity::credentials::{Credentials, cap};
 
@@ -86,6 +86,10 @@ impl Worker {
             };
             let name = [own_name(&folder).to_bytes(), b"/", last(&path)].concat();
             let name = CString::new(name).expect("parts of C strings");
+            // where a last link leads by the call's rules nobody has asked yet
+            if itself.is_empty() && is_link(&name) && self.look(&name, 0).is_err() {
+                return Err(Errno::ELOOP);
+            }
             return self.create(asked, &who, &name, (flags, mode), |worker| {
                 match reach(&path, itself).and_then(|fd| worker.opened(fd)) {
                     Ok(file) => worker.may_use(&who, &file, way, wanted(flags)),

@@ -217,7 +217,7 @@ pub(super) fn kind(stat: &Statx) -> u32 {
     u32::from(stat.stx_mode) & libc::S_IFMT
 }
 
-fn is_link(name: &CStr) -> bool {
+pub(super) fn is_link(name: &CStr) -> bool {
     statx_here(name, libc::AT_SYMLINK_NOFOLLOW, libc::STATX_TYPE)
         .is_ok_and(|stat| kind(&stat) == libc::S_IFLNK)
 }

@@ -1,5 +1,7 @@
 //! Answers to stat and access. A file without a record is the kernel's to describe.
 
+use std::ffi::CString;
+
 use nix::errno::Errno;
 
 use super::files::{Last, is_foreign, seen};
@@ -58,9 +60,9 @@ impl Worker {
             }
         }
         let is_nameless = self.path.is_empty();
-        if is_nameless
-            && (wanted.flags & libc::AT_EMPTY_PATH == 0 || wanted.dirfd == libc::AT_FDCWD)
-        {
+        // AT_FDCWD is a place and no descriptor
+        let is_none = asked.call == Call::Fstat && wanted.dirfd == libc::AT_FDCWD;
+        if is_nameless && (wanted.flags & libc::AT_EMPTY_PATH == 0 || is_none) {
             return CONTINUE;
         }
         let last = match wanted.flags & libc::AT_SYMLINK_NOFOLLOW {
@@ -133,7 +135,12 @@ impl Worker {
     ) -> Outcome {
         let is_link = below.whose == Whose::Asker && below.folder == self.path.len();
         if is_link && last == Last::Itself {
-            return CONTINUE; // `/proc/self` is the kernel's
+            // `/proc/self` is root's
+            let name = CString::new(self.path.as_slice()).map_err(|_| Errno::EINVAL)?;
+            return match statx_here(&name, libc::AT_SYMLINK_NOFOLLOW, EVERYTHING) {
+                Ok(stat) => self.show_as(asked, wanted, &stat, Ids::default()),
+                Err(_) => CONTINUE,
+            };
         }
         let Some(who) = self.owner_of(asked, below.whose) else {
             return CONTINUE;
