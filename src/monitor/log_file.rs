@@ -5,7 +5,6 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use crate::container::plan::Log;
-use crate::wire::json::for_html;
 
 /// Docker's copier cuts longer lines into pieces of this many bytes.
 const LINE_MAX: usize = 16 * 1024;
@@ -33,7 +32,7 @@ pub(super) struct LogFile {
     file: Option<std::fs::File>,
     size: u64,
     /// What lies between a line's text and its time, for stdout and stderr.
-    between: [String; 2],
+    between: [Vec<u8>; 2],
     /// Begun lines of both.
     begun: [Vec<u8>; 2],
     /// What is about to be written.
@@ -57,13 +56,12 @@ impl LogFile {
     /// Takes a piece of output. A full disk loses log lines, never the container.
     pub(super) fn write(&mut self, stream: Stream, bytes: &[u8]) {
         let time = now();
-        let between = &self.between[stream as usize].clone();
         let mut rest = bytes;
         while let Some(end) = rest.iter().position(|b| *b == b'\n') {
             let (line, after) = rest.split_at(end + 1);
             let begun = &mut self.begun[stream as usize];
             begun.extend_from_slice(line);
-            entries(&mut self.out, begun, between, &time);
+            entries(&mut self.out, begun, &self.between[stream as usize], &time);
             begun.clear();
             rest = after;
             if self.is_full() {
@@ -73,7 +71,12 @@ impl LogFile {
         let begun = &mut self.begun[stream as usize];
         begun.extend_from_slice(rest);
         while begun.len() >= LINE_MAX {
-            entry(&mut self.out, &begun[..LINE_MAX], between, &time);
+            entry(
+                &mut self.out,
+                &begun[..LINE_MAX],
+                &self.between[stream as usize],
+                &time,
+            );
             begun.drain(..LINE_MAX);
         }
         self.flush();
@@ -162,24 +165,29 @@ fn now() -> String {
     format!("{:.9}", jiff::Timestamp::now())
 }
 
-fn between(stream: Stream, attributes: &BTreeMap<String, String>) -> String {
-    let attributes = match attributes.is_empty() {
-        true => String::new(),
-        false => format!("\"attrs\":{},", for_html(attributes)),
-    };
-    format!(
-        "\",\"stream\":\"{}\",{attributes}\"time\":\"",
-        stream.name()
-    )
+fn between(stream: Stream, attributes: &BTreeMap<String, String>) -> Vec<u8> {
+    let mut out = format!("\",\"stream\":\"{}\",", stream.name()).into_bytes();
+    for (n, (name, value)) in attributes.iter().enumerate() {
+        out.extend_from_slice(if n == 0 { b"\"attrs\":{\"" } else { b",\"" });
+        escape(&mut out, name.as_bytes());
+        out.extend_from_slice(b"\":\"");
+        escape(&mut out, value.as_bytes());
+        out.push(b'"');
+    }
+    if !attributes.is_empty() {
+        out.extend_from_slice(b"},");
+    }
+    out.extend_from_slice(b"\"time\":\"");
+    out
 }
 
-fn entries(out: &mut Vec<u8>, line: &[u8], between: &str, time: &str) {
+fn entries(out: &mut Vec<u8>, line: &[u8], between: &[u8], time: &str) {
     for piece in line.chunks(LINE_MAX) {
         entry(out, piece, between, time);
     }
 }
 
-fn entry(out: &mut Vec<u8>, text: &[u8], between: &str, time: &str) {
+fn entry(out: &mut Vec<u8>, text: &[u8], between: &[u8], time: &str) {
     out.extend_from_slice(b"{\"log\":\"");
     for chunk in text.utf8_chunks() {
         escape(out, chunk.valid().as_bytes());
@@ -187,7 +195,7 @@ fn entry(out: &mut Vec<u8>, text: &[u8], between: &str, time: &str) {
             out.extend_from_slice(b"\\ufffd");
         }
     }
-    out.extend_from_slice(between.as_bytes());
+    out.extend_from_slice(between);
     out.extend_from_slice(time.as_bytes());
     out.extend_from_slice(b"\"}\n");
 }

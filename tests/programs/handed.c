@@ -11,8 +11,10 @@
 enum { ROUNDS = 150, TIMES = 40 };
 
 static void give(const char *path, int first) {
-  for (int i = 0; i < TIMES; i++)
+  for (int i = 0; i < TIMES; i++) {
+    if (i % 3 == 0 && chown(path, 0, 0)) _exit(1);
     if (chown(path, first + i, first + i)) _exit(1);
+  }
   _exit(0);
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use clap::ArgMatches;
+use regex_lite::Regex;
 
 use super::run::usage;
 use super::table::{IGNORED, MISSED, REFUSED, Row};
@@ -526,27 +527,16 @@ fn well_formed(matches: &ArgMatches) -> Result<()> {
         Some(None) => return Err(usage("invalid storage option.")),
         None => {}
     }
-    if let Some(rule) = values(matches, "device-cgroup-rule").find(|rule| !is_device_rule(rule)) {
+    let is_rule = |rule: &str| {
+        let form = Regex::new(r"^[acb] ([0-9]+|\*):([0-9]+|\*) [rwm]{1,3}$");
+        form.is_ok_and(|form| form.is_match(rule))
+    };
+    if let Some(rule) = values(matches, "device-cgroup-rule").find(|rule| !is_rule(rule)) {
         return Err(usage(format!(
             "invalid argument {rule:?} for \"--device-cgroup-rule\" flag: invalid device cgroup format '{rule}'"
         )));
     }
     Ok(())
-}
-
-/// `^[acb] ([0-9]+|\*):([0-9]+|\*) [rwm]{1,3}$`
-fn is_device_rule(rule: &str) -> bool {
-    let is_number =
-        |text: &str| text == "*" || !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-    let words: Vec<&str> = rule.split(' ').collect();
-    let [kind, device, access] = words[..] else {
-        return false;
-    };
-    let is_device = device
-        .split_once(':')
-        .is_some_and(|(major, minor)| is_number(major) && is_number(minor));
-    let is_access = (1..=3).contains(&access.len()) && access.bytes().all(|b| b"rwm".contains(&b));
-    matches!(kind, "a" | "b" | "c") && is_device && is_access
 }
 
 /// Flags that have no effect; those that somebody may miss are warned of, and those that nobody could do without refused.

@@ -85,7 +85,8 @@ fn attributes(record: &Record) -> Result<BTreeMap<String, String>> {
             _ => None,
         };
         let is_wanted = |name: &str| {
-            names.split(',').any(|n| n == name) || regex.as_ref().is_some_and(|r| r.is_match(name))
+            names.split(',').any(|n| !n.is_empty() && n == name)
+                || regex.as_ref().is_some_and(|r| r.is_match(name))
         };
         let wanted = pairs.into_iter().filter(|(name, _)| is_wanted(name));
         all.extend(wanted.map(|(name, value)| (name.to_owned(), value.to_owned())));
@@ -103,7 +104,8 @@ fn attributes(record: &Record) -> Result<BTreeMap<String, String>> {
             "ID": short_id(&record.id),
             "FullID": record.id,
             "Name": record.name,
-            "ImageID": short_id(&record.image_id),
+            // as docker cuts it, with the name of the sum
+            "ImageID": record.image_id.get(..12).unwrap_or_default(),
             "ImageFullID": record.image_id,
             "ImageName": record.config.image,
             "DaemonName": "docker",

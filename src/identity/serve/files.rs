@@ -3,7 +3,7 @@
 use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::{Mutex, MutexGuard};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, open, readlink};
@@ -43,6 +43,8 @@ pub(super) enum Last {
 #[derive(Default)]
 pub(super) struct Cache {
     parts: [Part; 16],
+    /// Held by who writes a record until it is remembered, by inode: a file system that hangs then keeps no reader.
+    writing: [Mutex<()>; 16],
     /// Devices that were tried: whether a change after a look has a time of its own (multigrain timestamps, Linux 6.13).
     fine: Mutex<ByNumber<Device, bool>>,
 }
@@ -89,42 +91,52 @@ impl Cache {
     }
 
     /// Tries whether it has, by writing the same record in two ways, again and again.
-    fn try_fine(&self, file: &File, ids: Ids, write: impl Fn(&[u8]) -> Result<(), Errno>) -> bool {
+    fn try_fine(
+        &self,
+        file: &File,
+        ids: Ids,
+        write: impl Fn(Option<&[u8]>) -> Result<(), Errno>,
+    ) -> bool {
         /// All within one step of a clock: none at all if each has to be seen by itself.
         const TIMES: usize = 8;
+        /// Less than a step for each.
+        const STEP: Duration = Duration::from_millis(4);
+        let begun = Instant::now();
         let plain = Place::Text.write(&ids);
         let other = [b"0", plain.as_slice()].concat();
         let changed = |n| {
             // an equal value would change nothing; the last one is the usual one
-            write([other.as_slice(), &plain][n % 2]).ok()?;
+            write(Some([other.as_slice(), &plain][n % 2])).ok()?;
             let at = file.now().ok()?.stx_ctime;
             Some((at.tv_sec, at.tv_nsec))
         };
         let times: Option<Vec<_>> = (0..TIMES).map(changed).collect();
-        let is_fine = times.is_some_and(|times| times.is_sorted_by(|a, b| a < b));
+        let is_fine =
+            begun.elapsed() < STEP && times.is_some_and(|times| times.is_sorted_by(|a, b| a < b));
         let device = (file.stat.stx_dev_major, file.stat.stx_dev_minor);
         let mut fine = self.fine.lock().expect("no panic while it was held");
         fine.insert(device, is_fine);
         is_fine
     }
 
-    /// Has `write` write a record, and remembers it where that can be.
+    /// Has a record written or, where it is `None`, removed, and remembers it where that can be.
     fn written(
         &self,
         file: &File,
-        ids: Ids,
-        write: impl Fn(&[u8]) -> Result<(), Errno>,
+        ids: Option<Ids>,
+        write: impl Fn(Option<&[u8]>) -> Result<(), Errno>,
     ) -> Result<(), Errno> {
         let place = file.place();
+        let writing = &self.writing[file.stat.stx_ino as usize % self.writing.len()];
         // what another thread writes to the same file comes before or after both
-        let mut part = self.part(&file.stat);
-        write(&place.write(&ids))?;
-        let is_fine = match self.is_fine(&file.stat) {
-            None if place == Place::Text => self.try_fine(file, ids, write),
-            known => known == Some(true),
+        let _alone = writing.lock().expect("no panic while it was held");
+        write(ids.map(|ids| place.write(&ids)).as_deref())?;
+        let is_fine = match (self.is_fine(&file.stat), ids) {
+            (None, Some(ids)) if place == Place::Text => self.try_fine(file, ids, write),
+            (known, _) => known == Some(true),
         };
         if is_fine && let Ok(now) = file.now() {
-            Cache::add(&mut part, &now, Some(ids));
+            Cache::add(&mut self.part(&now), &now, ids);
         }
         Ok(())
     }
@@ -410,16 +422,16 @@ impl Worker {
 
     fn write_inode(&self, file: &File, ids: Ids) -> Result<(), Errno> {
         let attribute = file.place().attribute().ok_or(Errno::EOPNOTSUPP)?;
-        // a layer's word would count again
-        if ids.is_plain() && self.shared.of_layers.is_empty() {
-            return xattr::remove_by_path(&file.own_name(), attribute);
-        }
         let descriptors = self.shared.descriptors.as_fd();
-        self.shared.cache.written(file, ids, |value| {
-            match xattr::set_of(descriptors, file.fd.as_fd(), attribute, value) {
+        // a layer's word would count again
+        let is_needed = !ids.is_plain() || !self.shared.of_layers.is_empty();
+        let ids = is_needed.then_some(ids);
+        (self.shared.cache).written(file, ids, |value| match value {
+            None => xattr::remove_by_path(&file.own_name(), attribute),
+            Some(value) => match xattr::set_of(descriptors, file.fd.as_fd(), attribute, value) {
                 Err(Errno::ENOSYS) => xattr::set_by_path(&file.own_name(), attribute, value),
                 done => done,
-            }
+            },
         })
     }
 }
@@ -511,8 +523,11 @@ mod tests {
             gid: uid,
             what: What::Same,
         };
-        let write = |uid, value: &[u8]| {
-            xattr::set_by_path(&path, NAME, value)?;
+        let write = |uid, value: Option<&[u8]>| {
+            match value {
+                Some(value) => xattr::set_by_path(&path, NAME, value)?,
+                None => xattr::remove_by_path(&path, NAME)?,
+            }
             // the other one has time to come between
             std::thread::sleep(Duration::from_micros(uid % 3 * 40));
             Ok(())
@@ -520,11 +535,14 @@ mod tests {
         let mut remembered = 0;
         for time in 0..TIMES {
             std::thread::scope(|scope| {
-                for uid in [2 * time + 1, 2 * time + 2] {
+                for (nth, uid) in [2 * time + 1, 2 * time + 2].into_iter().enumerate() {
                     let (cache, file, write) = (&cache, opened(&path), &write);
                     scope.spawn(move || {
-                        let written = cache.written(&file, ids(uid), |value| write(uid, value));
-                        written.unwrap();
+                        // each third one gives it back to root
+                        let ids = (nth == 0 || time % 3 > 0).then(|| ids(uid));
+                        cache
+                            .written(&file, ids, |value| write(uid, value))
+                            .unwrap();
                     });
                 }
             });

@@ -257,7 +257,7 @@ impl Worker {
             // one that is there may be opened all the same
             return match self.look(&spot.name, libc::AT_SYMLINK_NOFOLLOW) {
                 Ok(_) if is_new => Err(Errno::EEXIST),
-                Ok(_) if self.look(&spot.name, 0).is_ok() => judged(self),
+                Ok(_) if !follows || self.look(&spot.name, 0).is_ok() => judged(self),
                 _ => Err(e),
             };
         }
@@ -289,7 +289,7 @@ impl Worker {
     ) -> Result<Option<Spot>, Errno> {
         /// MAXSYMLINKS.
         const MOST: usize = 40;
-        for _ in 0..MOST {
+        for _ in 0..=MOST {
             let Ok(target) = readlinkat(AT_FDCWD, spot.name.as_c_str()) else {
                 return Ok(Some(spot));
             };
@@ -313,7 +313,7 @@ impl Worker {
                 None => return Ok(None),
             }
         }
-        Ok(None)
+        Err(Errno::ELOOP)
     }
 
     /// The socket of another than root's in the file system: bound by the kernel of the asker's own descriptor.

@@ -300,7 +300,11 @@ impl Shared {
     /// A thread's life.
     fn work(&'static self, mut lead: Arc<Lead>) {
         let (Ok(mut worker), Ok(name)) = (Worker::new(self), sys::thread::hear_knocks()) else {
-            lead.over.store(true, Relaxed);
+            let mut jobs = self.pool.jobs.lock().expect("no panic while it was held");
+            jobs.threads -= 1;
+            // without another thread nobody answers
+            let is_last = lead.active.fetch_sub(1, SeqCst) == 1;
+            lead.over.fetch_or(is_last, Relaxed);
             return;
         };
         let mut jobs = self.pool.jobs.lock().expect("no panic while it was held");
@@ -312,10 +316,15 @@ impl Shared {
                 self.pool.settle(None);
             }
             lead.rise(seat);
-            lead.active.fetch_sub(1, SeqCst);
             worker.rest();
-            drop(lead);
             let mut jobs = self.pool.jobs.lock().expect("no panic while it was held");
+            let is_last = lead.active.fetch_sub(1, SeqCst) == 1;
+            if is_last && !lead.over.load(Relaxed) && !self.pool.parting.load(SeqCst) {
+                // it left for a parting that has been given up meanwhile, and nobody else was called
+                lead.active.fetch_add(1, SeqCst);
+                continue;
+            }
+            drop(lead);
             jobs.idle += 1;
             lead = loop {
                 if let Some(lead) = jobs.waiting.pop() {
@@ -361,7 +370,7 @@ impl Shared {
                 let is_spare = !is_asked && lead.has_waiting();
                 in_vain = if is_spare { in_vain + 1 } else { 0 };
                 lead.crowded.fetch_add(is_asked.into(), Relaxed);
-                if lead.is_spare.load(Relaxed) && lead.has_waiting() {
+                if lead.has_waiting() && lead.is_spare.swap(false, Relaxed) {
                     in_vain = ENOUGH;
                 }
             }

@@ -86,16 +86,26 @@ impl Worker {
             };
             let name = [own_name(&folder).to_bytes(), b"/", last(&path)].concat();
             let name = CString::new(name).expect("parts of C strings");
-            // where a last link leads by the call's rules nobody has asked yet
-            if itself.is_empty() && is_link(&name) && self.look(&name, 0).is_err() {
+            // what a last link that leads to nothing leads to by the call's rules is not found out: root may go there, others not
+            let follows = flags & (libc::O_EXCL | libc::O_NOFOLLOW) == 0;
+            if follows
+                && !who.has(cap::DAC_OVERRIDE)
+                && is_link(&name)
+                && reach(&path, itself).is_err()
+            {
                 return Err(Errno::ELOOP);
             }
-            return self.create(asked, &who, &name, (flags, mode), |worker| {
-                match reach(&path, itself).and_then(|fd| worker.opened(fd)) {
+            let flags_here = flags | libc::O_NOFOLLOW;
+            return self.create(
+                asked,
+                &who,
+                &name,
+                (flags_here, mode),
+                |worker| match reach(&path, itself).and_then(|fd| worker.opened(fd)) {
                     Ok(file) => worker.may_use(&who, &file, way, wanted(flags)),
                     Err(_) => CONTINUE,
-                }
-            });
+                },
+            );
         }
         let Ok(file) = reach(&path, itself).and_then(|fd| self.opened(fd)) else {
             return CONTINUE;

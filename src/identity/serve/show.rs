@@ -1,6 +1,7 @@
 //! Answers to stat and access. A file without a record is the kernel's to describe.
 
 use std::ffi::CString;
+use std::sync::atomic::Ordering;
 
 use nix::errno::Errno;
 
@@ -135,7 +136,10 @@ impl Worker {
     ) -> Outcome {
         let is_link = below.whose == Whose::Asker && below.folder == self.path.len();
         if is_link && last == Last::Itself {
-            // `/proc/self` is root's
+            // `/proc/self` is root's; what it is in another root the kernel knows
+            if self.shared.moved.load(Ordering::Relaxed) {
+                return CONTINUE;
+            }
             let name = CString::new(self.path.as_slice()).map_err(|_| Errno::EINVAL)?;
             return match statx_here(&name, libc::AT_SYMLINK_NOFOLLOW, EVERYTHING) {
                 Ok(stat) => self.show_as(asked, wanted, &stat, Ids::default()),

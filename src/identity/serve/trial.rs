@@ -42,7 +42,8 @@ enum Stage {
 impl Trial {
     /// How many questions were answered since the last tick, of `all`.
     pub(super) fn since(&mut self, all: u64) -> u64 {
-        let since = all - self.answered;
+        // counts of several threads are read one by one
+        let since = all.saturating_sub(self.answered);
         self.answered = all;
         since
     }
@@ -92,6 +93,12 @@ impl Trial {
                     return Advice::Stay;
                 }
                 self.crowded = 0;
+                if answered == 0 || 2 * crowded < answered {
+                    // what was asked is over: nothing is known, and who is not needed goes by itself
+                    self.pause = SHORT;
+                    self.stage = Stage::Steady;
+                    return Advice::Stay;
+                }
                 // a tenth more, or it is not worth a CPU
                 if 10 * *best >= 11 * before {
                     self.last_pause = 0;
