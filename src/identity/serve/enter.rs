@@ -5,8 +5,10 @@
 //! user may. This keeps programs honest with each other, it does not part them.
 
 use std::ffi::{CStr, CString};
+use std::path::Path;
 
 use nix::errno::Errno;
+use nix::fcntl::readlink;
 
 use super::files::{File, Last, seen};
 use super::make::{bare, last, parent};
@@ -17,7 +19,7 @@ use crate::identity::calls::Call;
 use crate::identity::credentials::{Credentials, cap};
 use crate::identity::permission::{self, Seen};
 use crate::store::ids::Ids;
-use crate::store::owners::Place;
+use crate::store::owners::{Key, Place};
 use crate::sys::seccomp::Arch;
 use crate::sys::stat::{EVERYTHING, Statx, statx_here};
 
@@ -97,7 +99,26 @@ impl Worker {
                 let what = (Last::Follow, false);
                 self.may_enter(asked, &who, (here, a[0]), what, SEARCH | FOLDER)
             }
-            _ => self.may_open(asked, &who, (here, a[0]), libc::O_WRONLY),
+            _ => self.may_cut(asked, &who, (here, a[0])),
+        }
+    }
+
+    /// truncate(2): that it is no plain file is found before it is asked who may.
+    fn may_cut(
+        &mut self,
+        asked: &Asked<'_>,
+        who: &Credentials,
+        (dirfd, path): (i32, u64),
+    ) -> Outcome {
+        let Ok(name) = self.name(asked, dirfd, path, false) else {
+            return CONTINUE;
+        };
+        match self.look(&name, 0) {
+            Ok((stat, _)) if kind(&stat) != libc::S_IFREG => {
+                self.may_walk(who, &name, Last::Follow)?;
+                CONTINUE
+            }
+            _ => self.may_open(asked, who, (dirfd, path), libc::O_WRONLY),
         }
     }
 
@@ -112,22 +133,56 @@ impl Worker {
         let Ok(name) = self.name(asked, from.0, from.1, false) else {
             return CONTINUE;
         };
-        let (_, folder) = self.may_come(who, &name)?;
+        let (is_asked, folder) = self.may_come(who, &name)?;
         let Ok(new) = self.name(asked, to.0, to.1, false) else {
             return CONTINUE;
         };
-        let (_, new_folder) = self.may_come(who, &new)?;
+        if is_asked && folder.is_none() {
+            return CONTINUE; // there is no such way
+        }
+        let (is_asked, new_folder) = self.may_come(who, &new)?;
+        if is_asked && new_folder.is_none() {
+            return CONTINUE;
+        }
         let Ok(file) = self.look(&bare(&name), libc::AT_SYMLINK_NOFOLLOW) else {
             return CONTINUE;
         };
         let is_folder = kind(&file.0) == libc::S_IFDIR;
         let refused = |name: &CStr| is_fixed(name) || !is_folder && name.to_bytes().ends_with(b"/");
         if !refused(&name) && !refused(&new) {
-            self.may_take(who, &name, folder, Some(file))?;
-            let replaced = self.look(&new, libc::AT_SYMLINK_NOFOLLOW).ok();
-            self.may_take(who, &new, new_folder, replaced)?;
+            let replaced = self.look(&bare(&new), libc::AT_SYMLINK_NOFOLLOW).ok();
+            if replaced.is_some_and(|replaced| Key::of(&replaced.0) == Key::of(&file.0)) {
+                return CONTINUE; // nothing happens
+            }
+            // what takes the place of no folder the kernel refuses before
+            let is_moved = is_folder
+                && replaced.is_none_or(|replaced| kind(&replaced.0) == libc::S_IFDIR)
+                && (folder.zip(new_folder)).is_some_and(|(a, b)| Key::of(&a.0) != Key::of(&b.0));
+            let mut judged = self.may_take(who, &name, folder, Some(file));
+            if judged.is_ok() {
+                judged = self.may_take(who, &new, new_folder, replaced);
+            }
+            // a folder's `..` is written
+            if judged.is_ok() && is_moved {
+                judged = self.judged(who, &bare(&name), (&file.0, file.1), WRITE);
+            }
+            // that one lies below the other is found first
+            if judged.is_err() && !self.is_below(&new, &name) && !self.is_below(&name, &new) {
+                judged?;
+            }
         }
         CONTINUE
+    }
+
+    /// Whether a name is one in or below the folder `above`.
+    fn is_below(&mut self, name: &CStr, above: &CStr) -> bool {
+        let mut path_of = |name: &CStr, last| {
+            let file = self.file(name, last).ok().filter(File::is_folder)?;
+            readlink(file.own_name().as_c_str()).ok()
+        };
+        let folder = path_of(&parent(name), Last::Follow);
+        let above = path_of(&bare(above), Last::Itself);
+        (folder.zip(above)).is_some_and(|(folder, above)| Path::new(&folder).starts_with(above))
     }
 
     /// EACCES where a file may not be opened so; what is not there is the kernel's to say.

@@ -237,8 +237,11 @@ impl Worker {
         (flags, mode): (i32, u32),
         judged: impl FnOnce(&mut Worker) -> Outcome,
     ) -> Outcome {
-        let is_folder = name.to_bytes().ends_with(b"/");
-        if !is_folder && who.makes_root_files() && self.new_in(who, &parent(name)).is_none() {
+        if name.to_bytes().ends_with(b"/") {
+            self.may_come(who, name)?;
+            return CONTINUE; // which the kernel refuses, whatever is there
+        }
+        if who.makes_root_files() && self.new_in(who, &parent(name)).is_none() {
             return CONTINUE;
         }
         let follows = flags & (libc::O_EXCL | libc::O_NOFOLLOW) == 0;
@@ -249,7 +252,7 @@ impl Worker {
         let Some(spot) = spot else {
             return CONTINUE; // the kernel says what is wrong
         };
-        let Some(new) = self.new_at(who, &spot.folder).filter(|_| !is_folder) else {
+        let Some(new) = self.new_at(who, &spot.folder) else {
             return CONTINUE;
         };
         let is_new = flags & libc::O_EXCL != 0;

@@ -10,6 +10,7 @@ use nix::fcntl::readlink;
 
 use super::enter::SEARCH;
 use super::files::{File, Last, seen};
+use super::make::parent;
 use super::proc;
 use super::worker::{Asked, Worker};
 use crate::identity::credentials::Credentials;
@@ -166,11 +167,26 @@ impl Worker {
 
     /// The same for the way to where a link leads; returns what is there.
     fn may_follow(&mut self, who: &Credentials, link: &CStr) -> Result<Option<File>, Errno> {
-        let Ok(file) = self.file(link, Last::Follow) else {
-            return Ok(None);
-        };
-        self.may_search_real(who, &file, usize::MAX)?;
-        Ok(Some(file))
+        match self.file(link, Last::Follow) {
+            Ok(file) => {
+                self.may_search_real(who, &file, usize::MAX)?;
+                Ok(Some(file))
+            }
+            // it leads to nothing, and perhaps by a folder that is closed; a circle of links is none of these
+            Err(Errno::ENOENT | Errno::ENOTDIR) => {
+                let Ok(target) = readlink(link) else {
+                    return Ok(None);
+                };
+                let name = match target.as_bytes() {
+                    target if target.starts_with(b"/") => target.to_vec(),
+                    target => [parent(link).to_bytes(), b"/", target].concat(),
+                };
+                let name = CString::new(name).expect("parts of C strings");
+                self.may_walk(who, &name, Last::Follow)?;
+                Ok(None)
+            }
+            Err(_) => Ok(None),
+        }
     }
 
     /// The same for up to `most` folders above an open file, the nearest first.
