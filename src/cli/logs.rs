@@ -7,6 +7,7 @@ use super::args::{self, flag, operands, opt};
 use super::{Session, Verb};
 use crate::container::logs::{self, Entry, Event, Options};
 use crate::error::{Error, Kind, Result};
+use crate::grammar::go::query_escape;
 use crate::store::containers::Status;
 use crate::ui::out;
 use crate::wire::time;
@@ -92,18 +93,6 @@ struct Printer {
     buffer: Vec<u8>,
 }
 
-/// As in the query of an address (Go's url.QueryEscape).
-fn query(text: &str) -> String {
-    let byte = |b: u8| match b {
-        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => {
-            char::from(b).to_string()
-        }
-        b' ' => "+".to_owned(),
-        _ => format!("%{b:02X}"),
-    };
-    text.bytes().map(byte).collect()
-}
-
 impl Printer {
     /// So much is kept before it is written.
     const BUFFER: usize = 64 * 1024;
@@ -130,7 +119,7 @@ impl Printer {
             let pairs: Vec<String> = entry
                 .attrs
                 .iter()
-                .map(|(k, v)| format!("{}={}", query(k), query(v)))
+                .map(|(k, v)| format!("{}={}", query_escape(k), query_escape(v)))
                 .collect();
             self.buffer.extend(pairs.join(",").bytes());
             self.buffer.push(b' ');

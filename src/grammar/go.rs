@@ -1,4 +1,19 @@
-//! Go's notation, which docker's command line takes and its texts show: strconv and path.
+//! Go's notation, which docker's command line takes and its texts show: strconv, path and net/url.
+
+/// `url.QueryEscape`.
+pub(crate) fn query_escape(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => {
+                out.push(byte.into())
+            }
+            b' ' => out.push('+'),
+            _ => out += &format!("%{byte:02X}"),
+        }
+    }
+    out
+}
 
 /// `strconv.ParseBool`; `None` for what it refuses.
 pub(crate) fn boolean(text: &str) -> Option<bool> {

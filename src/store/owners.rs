@@ -257,7 +257,7 @@ fn line(line: &[u8]) -> Option<(Key, Ids)> {
 /// `entry`: the entry itself, opened with O_PATH and O_NOFOLLOW. Needs /proc. The mode to report is
 /// [`Ids::mode`] of the file's own.
 pub fn owner_of(entry: BorrowedFd<'_>, sidecar: &Sidecar) -> Result<Ids, Errno> {
-    let stat = stat::statx(entry, c"", libc::AT_EMPTY_PATH, stat::EVERYTHING)?;
+    let stat = stat::statx_of(entry)?;
     let place = Place::of(stat.stx_mode.into());
     if let Some(name) = place.attribute() {
         let path = CString::new(format!("/proc/self/fd/{}", entry.as_raw_fd()))
@@ -337,7 +337,7 @@ mod tests {
         };
         let (file, link) = (open("file"), open("link"));
         use std::os::fd::AsFd;
-        let stat = stat::statx(link.as_fd(), c"", libc::AT_EMPTY_PATH, stat::EVERYTHING).unwrap();
+        let stat = stat::statx_of(&link).unwrap();
         let mut sidecar = Sidecar::default();
         assert_eq!(owner_of(link.as_fd(), &sidecar), Ok(ids(0, 0)));
         sidecar.set(Key::of(&stat), ids(8, 9));

@@ -3,7 +3,7 @@
 #![allow(unsafe_code)]
 
 use std::ffi::CStr;
-use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
 use nix::errno::Errno;
 
@@ -36,7 +36,12 @@ pub(crate) fn statx(
     statx_at(dir.as_raw_fd(), path, flags, mask)
 }
 
-/// The same from the working folder.
+/// Everything about an open file, also one of O_PATH.
+pub(crate) fn statx_of(file: impl AsFd) -> Result<Statx, Errno> {
+    statx(file.as_fd(), c"", libc::AT_EMPTY_PATH, EVERYTHING)
+}
+
+/// As [`statx`], from the working folder.
 pub(crate) fn statx_here(path: &CStr, flags: i32, mask: u32) -> Result<Statx, Errno> {
     statx_at(libc::AT_FDCWD, path, flags, mask)
 }

@@ -11,7 +11,7 @@ use crate::container::plan::Log;
 use crate::error::{Error, Kind, Result};
 use crate::grammar::template::{Rules, Template};
 use crate::grammar::units;
-use crate::store::containers::Record;
+use crate::store::containers::{LogConfig, Record};
 use crate::store::short_id;
 
 /// Returns where output is written, and what with each line; `None` where it is not kept.
@@ -20,12 +20,7 @@ pub(super) fn log(record: &Record, dir: &Path) -> Result<Option<Log>> {
     if log.driver == "none" {
         return Ok(None);
     }
-    let option = |name: &str| {
-        log.config
-            .get(name)
-            .map(String::as_str)
-            .filter(|v| !v.is_empty())
-    };
+    let option = |name: &str| option(log, name);
     // what docker's driver of that name keeps when nothing is said; its others keep all
     let (size, files) = match log.driver.as_str() {
         "local" => (20 << 20, 5),
@@ -47,6 +42,12 @@ pub(super) fn log(record: &Record, dir: &Path) -> Result<Option<Log>> {
         max_file,
         attributes: attributes(record)?,
     }))
+}
+
+/// One that says nothing was not given.
+fn option<'a>(log: &'a LogConfig, name: &str) -> Option<&'a str> {
+    let value = log.config.get(name)?.as_str();
+    (!value.is_empty()).then_some(value)
 }
 
 fn refused(why: impl std::fmt::Display) -> Error {
@@ -71,27 +72,21 @@ fn attributes(record: &Record) -> Result<BTreeMap<String, String>> {
         .env
         .iter()
         .filter_map(|pair| pair.split_once('='));
-    for (option, pairs) in [
+    for (kind, pairs) in [
         ("labels", labels.collect::<Vec<_>>()),
         ("env", env.collect()),
     ] {
-        let names = log
-            .config
-            .get(option)
-            .map(String::as_str)
-            .unwrap_or_default();
-        let regex = match log.config.get(&format!("{option}-regex")) {
-            Some(text) if !text.is_empty() => Some(Regex::new(text).map_err(refused)?),
-            _ => None,
-        };
+        let names = option(log, kind);
+        let regex = option(log, &format!("{kind}-regex"));
+        let regex = regex.map(Regex::new).transpose().map_err(refused)?;
         let is_wanted = |name: &str| {
-            names.split(',').any(|n| !n.is_empty() && n == name)
+            names.is_some_and(|names| names.split(',').any(|n| !n.is_empty() && n == name))
                 || regex.as_ref().is_some_and(|r| r.is_match(name))
         };
         let wanted = pairs.into_iter().filter(|(name, _)| is_wanted(name));
         all.extend(wanted.map(|(name, value)| (name.to_owned(), value.to_owned())));
     }
-    if let Some(tag) = log.config.get("tag").filter(|tag| !tag.is_empty()) {
+    if let Some(tag) = option(log, "tag") {
         let template = Template::parse(tag).map_err(refused)?;
         let program = record
             .config

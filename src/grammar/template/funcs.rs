@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::Rules;
 use super::print::{plain, sprint, sprintf, sprintln};
 use super::value::{Shape, Val, keys, type_name};
+use crate::grammar::go;
 
 /// What a parameter takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,7 +82,7 @@ const FUNCTIONS: &[Function] = {
         }),
         function("slice", &[Any], Some(Any), slice),
         function("urlquery", &[], Some(Any), |a, r| {
-            Ok(Val::new(url_query(&joined(a, r))))
+            Ok(Val::new(go::query_escape(&joined(a, r))))
         }),
         // docker's
         function("join", &[Texts, Text], None, join),
@@ -412,20 +413,6 @@ fn js(text: &str) -> String {
             '<' | '>' | '&' | '=' => out += &format!("\\u{:04X}", c as u32),
             _ if c.is_control() => out += &format!("\\u{:04X}", c as u32),
             _ => out.push(c),
-        }
-    }
-    out
-}
-
-fn url_query(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => {
-                out.push(byte.into())
-            }
-            b' ' => out.push('+'),
-            _ => out += &format!("%{byte:02X}"),
         }
     }
     out

@@ -11,7 +11,7 @@ use nix::errno::Errno;
 use nix::fcntl::readlink;
 
 use super::files::{File, Last, seen};
-use super::make::{bare, last, parent};
+use super::make::{bare, below, last, parent};
 use super::proc::{self, Whose};
 use super::search::{Found, Way, kind};
 use super::worker::{Asked, CONTINUE, Outcome, Worker};
@@ -52,11 +52,8 @@ pub(super) struct Spot {
 
 impl Spot {
     fn new(folder: File, name: &CStr) -> Spot {
-        let name = [folder.own_name().to_bytes(), b"/", last(name)].concat();
-        Spot {
-            folder,
-            name: CString::new(name).expect("parts of C strings"),
-        }
+        let name = below(&folder.own_name(), last(name));
+        Spot { folder, name }
     }
 }
 
@@ -118,7 +115,7 @@ impl Worker {
                 self.may_walk(who, &name, Last::Follow)?;
                 CONTINUE
             }
-            _ => self.may_open(asked, who, (dirfd, path), libc::O_WRONLY),
+            _ => self.may_open_read(asked, who, dirfd, libc::O_WRONLY),
         }
     }
 
@@ -168,7 +165,7 @@ impl Worker {
             }
             // that one lies below the other is found first
             if judged.is_err() && !self.is_below(&new, &name) && !self.is_below(&name, &new) {
-                judged?;
+                return judged;
             }
         }
         CONTINUE

@@ -17,7 +17,7 @@ use super::worker::{Asked, Worker};
 use crate::identity::permission::Seen;
 use crate::store::ids::{Ids, What};
 use crate::store::owners::Place;
-use crate::sys::stat::{EVERYTHING, Statx, statx, statx_here};
+use crate::sys::stat::{EVERYTHING, Statx, statx, statx_here, statx_of};
 use crate::sys::xattr;
 
 /// What the kernel shows of files that are not the user's.
@@ -197,7 +197,7 @@ impl File {
 
     /// What it is by now.
     fn now(&self) -> Result<Statx, Errno> {
-        statx(self.fd.as_fd(), c"", libc::AT_EMPTY_PATH, EVERYTHING)
+        statx_of(&self.fd)
     }
 
     pub(super) fn is_folder(&self) -> bool {
@@ -241,7 +241,7 @@ impl Worker {
 
     /// The same of one that is open already.
     pub(super) fn opened(&mut self, fd: OwnedFd) -> Result<File, Errno> {
-        let stat = statx(fd.as_fd(), c"", libc::AT_EMPTY_PATH, EVERYTHING)?;
+        let stat = statx_of(&fd)?;
         let mut file = File {
             fd,
             stat,
@@ -489,7 +489,7 @@ mod tests {
 
     fn opened(path: &CStr) -> File {
         let fd = open(path, OFlag::O_PATH | OFlag::O_CLOEXEC, Mode::empty()).unwrap();
-        let stat = statx(fd.as_fd(), c"", libc::AT_EMPTY_PATH, EVERYTHING).unwrap();
+        let stat = statx_of(&fd).unwrap();
         File {
             fd,
             stat,

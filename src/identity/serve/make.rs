@@ -19,7 +19,7 @@ use crate::identity::acl::Acl;
 use crate::identity::calls::Call;
 use crate::identity::credentials::{Credentials, cap};
 use crate::store::ids::{Ids, What};
-use crate::sys::stat::{EVERYTHING, statx, statx_here};
+use crate::sys::stat::{EVERYTHING, statx_here, statx_of};
 
 /// Something that is about to be made.
 pub(super) struct New {
@@ -306,10 +306,7 @@ impl Worker {
                     self.path = target;
                     self.name_of(asked, AT_FDCWD.as_raw_fd())?
                 }
-                _ => {
-                    let name = [spot.folder.own_name().to_bytes(), b"/", &target].concat();
-                    CString::new(name).expect("parts of C strings")
-                }
+                _ => below(&spot.folder.own_name(), &target),
             };
             match self.spot(who, &name)? {
                 Some(next) => spot = next,
@@ -403,7 +400,7 @@ impl Worker {
 
     /// The same with one that came into being by this opening, and has no record yet.
     pub(super) fn label_made(&mut self, fd: OwnedFd, new: &New) -> Result<File, Errno> {
-        let stat = statx(fd.as_fd(), c"", libc::AT_EMPTY_PATH, EVERYTHING)?;
+        let stat = statx_of(&fd)?;
         let ids = None;
         let mut file = File { fd, stat, ids };
         self.label_opened(&mut file, new)?;
@@ -438,6 +435,11 @@ pub(super) fn give(asked: &Asked<'_>, fd: &OwnedFd, flags: i32) -> Outcome {
 /// A descriptor's name in our own folder of the host's /proc, from an asker's folder.
 pub(super) fn own_name(fd: &OwnedFd) -> CString {
     CString::new(format!("../self/fd/{}", fd.as_raw_fd())).expect("digits hold no zero byte")
+}
+
+/// A name below a folder of ours.
+pub(super) fn below(folder: &CStr, name: &[u8]) -> CString {
+    CString::new([folder.to_bytes(), b"/", name].concat()).expect("parts of C strings")
 }
 
 /// The folder of a path of ours.

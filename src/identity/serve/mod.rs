@@ -136,7 +136,7 @@ impl Ends {
     }
 }
 
-/// By numbers of the kernel's, which nobody chooses to have them collide: each question looks into several.
+/// By numbers of the kernel's: each question looks into several. Who has them collide, by a FUSE of his own, slows himself down.
 type ByNumber<K, V> = HashMap<K, V, foldhash::fast::RandomState>;
 
 /// Everything that the threads share.

@@ -10,7 +10,7 @@ use nix::sys::stat::Mode;
 
 use super::enter::{SEARCH, WRITE, wanted};
 use super::files::Last;
-use super::make::{give, last, own_name, parent};
+use super::make::{below, give, last, own_name, parent};
 use super::paths::of_asker;
 use super::search::{Way, is_link};
 use super::worker::{Asked, CONTINUE, Outcome, Worker};
@@ -84,8 +84,7 @@ impl Worker {
             let Ok(folder) = reach(&parent(&path), OFlag::O_DIRECTORY) else {
                 return CONTINUE; // the kernel says what is wrong
             };
-            let name = [own_name(&folder).to_bytes(), b"/", last(&path)].concat();
-            let name = CString::new(name).expect("parts of C strings");
+            let name = below(&own_name(&folder), last(&path));
             // what a last link that leads to nothing leads to by the call's rules is not found out: root may go there, others not
             let follows = flags & (libc::O_EXCL | libc::O_NOFOLLOW) == 0;
             if follows

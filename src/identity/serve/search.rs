@@ -10,7 +10,7 @@ use nix::fcntl::readlink;
 
 use super::enter::SEARCH;
 use super::files::{File, Last, seen};
-use super::make::parent;
+use super::make::{below, parent};
 use super::proc;
 use super::worker::{Asked, Worker};
 use crate::identity::credentials::Credentials;
@@ -178,10 +178,11 @@ impl Worker {
                     return Ok(None);
                 };
                 let name = match target.as_bytes() {
-                    target if target.starts_with(b"/") => target.to_vec(),
-                    target => [parent(link).to_bytes(), b"/", target].concat(),
+                    target if target.starts_with(b"/") => {
+                        CString::new(target).expect("a path has no zero byte")
+                    }
+                    target => below(&parent(link), target),
                 };
-                let name = CString::new(name).expect("parts of C strings");
                 self.may_walk(who, &name, Last::Follow)?;
                 Ok(None)
             }
